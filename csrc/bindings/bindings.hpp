@@ -1,0 +1,58 @@
+// What the bindings share: registration, and NumPy arrays in and out.
+//
+// Arrays are taken as they are: a wrong dtype, rank or size is an std::invalid_argument (ValueError in Python), never a
+// silent cast. A strided array is copied to a contiguous one.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace readbench::bindings {
+
+namespace py = pybind11;
+
+void register_rng(py::module_& module);
+void register_ledger(py::module_& module);
+void register_scheduler(py::module_& module);
+void register_bandit(py::module_& module);
+
+template <typename T>
+using Array = py::array_t<T, py::array::c_style>;
+
+template <typename T>
+Array<T> checked(const py::array& array, const char* name, py::ssize_t rank) {
+    const py::dtype expected = py::dtype::of<T>();
+    if (!array.dtype().equal(expected)) {
+        throw std::invalid_argument(std::string(name) + " must be " + py::str(expected).cast<std::string>() + ", got " +
+                                    py::str(array.dtype()).cast<std::string>());
+    }
+    if (array.ndim() != rank) {
+        throw std::invalid_argument(std::string(name) + " must have " + std::to_string(rank) + " dimensions, got " +
+                                    std::to_string(array.ndim()));
+    }
+    return Array<T>::ensure(array);
+}
+
+template <typename T>
+std::vector<T> to_vector(const py::array& array, const char* name) {
+    const Array<T> values = checked<T>(array, name, 1);
+    return std::vector<T>(values.data(), values.data() + values.size());
+}
+
+template <typename T>
+Array<T> to_array(const std::vector<T>& values) {
+    return Array<T>(static_cast<py::ssize_t>(values.size()), values.data());
+}
+
+template <typename T>
+Array<T> to_array(const std::vector<T>& values, std::size_t rows, std::size_t columns) {
+    return Array<T>({static_cast<py::ssize_t>(rows), static_cast<py::ssize_t>(columns)}, values.data());
+}
+
+} // namespace readbench::bindings

@@ -1,0 +1,211 @@
+"""The C++ core: counter-based random numbers, token accounts, scheduler, ReAD's bandit.
+
+Arrays must have the dtype and shape that is said; nothing is cast. Every argument outside its range is a ValueError.
+`to_bytes` / `from_bytes` are exact and carry a version and a checksum; `from_bytes` raises ValueError for bytes that are
+damaged, of another version or of another class. K is the number of capabilities.
+"""
+
+from enum import IntEnum
+from typing import Literal, final
+
+import numpy as np
+import numpy.typing as npt
+
+_Doubles = npt.NDArray[np.float64]
+_Integers = npt.NDArray[np.int64]
+
+def instruction_set() -> Literal["avx512", "avx2", "portable"]:
+    """What the bandit's kernels run on here.
+
+    One machine always gives the same bits; `portable` differs from the other two in the last ones.
+    """
+
+@final
+class CounterRng:
+    """Random numbers as a pure function of (seed, stream, index): Philox4x32-10 (Salmon et al. 2011)."""
+
+    def __init__(self, seed: int, stream: int = 0) -> None:
+        """`seed` and `stream` are unsigned 64-bit integers; streams are independent."""
+
+    def bits(self, start: int, count: int) -> npt.NDArray[np.uint64]:
+        """(count,) 64 random bits each, at the indices from `start` on."""
+
+    def uniform(self, start: int, count: int) -> _Doubles:
+        """(count,) uniform in [0, 1)."""
+
+    def normal(self, start: int, count: int) -> _Doubles:
+        """(count,) standard normal."""
+
+    def poisson(self, start: int, count: int) -> _Integers:
+        """(count,) Poisson with mean 1."""
+
+    def permutation(self, n: int, start: int = 0) -> _Integers:
+        """(n,) a permutation of 0..n-1, from the n indices after `start`."""
+
+class Kind(IntEnum):
+    """What tokens were spent on. `probe` and `eval` are overhead: recorded, but not counted against the budget."""
+
+    generated = 0
+    trained = 1
+    rollout = 2
+    scored = 3
+    probe = 4
+    eval = 5
+
+class BudgetExceeded(ValueError):
+    """A charge that would pass the budget; nothing was charged."""
+
+@final
+class Ledger:
+    """Integer token accounts of one trial, by kind and capability."""
+
+    def __init__(self, budget_tokens: int, num_capabilities: int) -> None:
+        """All accounts start at 0. `budget_tokens` >= 1, `num_capabilities` in 1..4096."""
+
+    def charge(self, kind: Kind, capability: int, tokens: int) -> None:
+        """Adds `tokens` >= 0 to one account; BudgetExceeded, and nothing charged, if that would pass the budget."""
+
+    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int) -> None:
+        """Charges an example's two costs, or neither (BudgetExceeded)."""
+
+    @property
+    def budget_tokens(self) -> int:
+        """The limit of what may be spent."""
+
+    @property
+    def num_capabilities(self) -> int:
+        """K."""
+
+    @property
+    def spent_tokens(self) -> int:
+        """Sum of the accounts that count against the budget."""
+
+    @property
+    def remaining_tokens(self) -> int:
+        """`budget_tokens` - `spent_tokens`, never negative."""
+
+    def total(self, kind: Kind) -> int:
+        """Tokens of one kind."""
+
+    def by_kind(self) -> dict[str, int]:
+        """Tokens of each kind, by its name."""
+
+    def by_capability(self) -> _Integers:
+        """(K,) tokens that count against the budget."""
+
+    def table(self) -> _Integers:
+        """(kinds, K) all accounts, rows in the order of `Kind`."""
+
+    def to_bytes(self) -> bytes:
+        """The state."""
+
+    @staticmethod
+    def from_bytes(state: bytes) -> Ledger:
+        """The ledger that `to_bytes` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+
+@final
+class Scheduler:
+    """Deficit round robin in tokens: allocation + tokens -> how many slots of each capability.
+
+    The tokens served to a capability trail those granted to it by less than its next slot's cost, over any number of intervals.
+    """
+
+    def __init__(self, num_capabilities: int) -> None:
+        """All deficits start at 0."""
+
+    @property
+    def num_capabilities(self) -> int:
+        """K."""
+
+    @property
+    def deficits(self) -> _Integers:
+        """(K,) tokens granted and not yet served (a copy); negative after an overdraft of `admit_remainder`."""
+
+    def grant(self, allocation: _Doubles, tokens: int) -> None:
+        """Adds `tokens` (0..2^36) to the deficits, split by `allocation` (K,) so that the parts sum exactly to `tokens`.
+
+        Largest remainders, ties to the lower index. The allocation must be on the simplex to 1e-6.
+        """
+
+    def admit(self, capability: int, costs: _Integers) -> int:
+        """Serves the capability's next slots, `costs` (n,) in stream order, while they fit its deficit.
+
+        Returns how many were served; n of n means: ask again with the slots that follow (the result does not depend on
+        how the stream is cut into calls).
+        """
+
+    def admit_remainder(self, head_costs: _Integers, remaining_tokens: int) -> int:
+        """At the end of the last interval: serves one more slot; returns its capability, or -1 when it is over.
+
+        Served is the largest deficit > 0 (ties: lower index) whose head slot fits `remaining_tokens` of the budget.
+        `head_costs` (K,) holds each capability's next cost, -1 where it has no slot. A capability overdraws at most once.
+        """
+
+    def estimate(self, mean_costs: _Doubles) -> _Integers:
+        """(K,) about how many slots each deficit pays for at `mean_costs` (K,) >= 1 tokens, rounded up."""
+
+    def to_bytes(self) -> bytes:
+        """The state."""
+
+    @staticmethod
+    def from_bytes(state: bytes) -> Scheduler:
+        """The scheduler that `to_bytes` wrote."""
+
+    def __eq__(self, other: object) -> bool: ...
+
+@final
+class EnsembleBandit:
+    """ReAD's bootstrap ensemble of two-layer perceptrons with an upper confidence bound (method: docs/method.md).
+
+    Each member counts every logged pair Poisson(1) times, drawn once, and each fit starts from the member's own initial
+    weights: predictions are a pure function of (configuration, pairs). Safe to use from several threads.
+    """
+
+    def __init__(
+        self,
+        num_inputs: int,
+        *,
+        seed: int,
+        num_members: int = 5,
+        hidden: int = 64,
+        steps: int = 200,
+        batch_size: int = 64,
+        learning_rate: float = 0.01,
+    ) -> None:
+        """`steps` of Adam per fit; inputs should be normalised to about [0, 1] by the caller, rewards may have any scale."""
+
+    @property
+    def num_inputs(self) -> int:
+        """Entries of an input."""
+
+    @property
+    def num_members(self) -> int:
+        """Networks in the ensemble."""
+
+    @property
+    def num_observations(self) -> int:
+        """Pairs logged."""
+
+    def add(self, inputs: _Doubles, reward: float) -> None:
+        """Logs a pair: `inputs` (num_inputs,); NaN or Inf anywhere is a ValueError and logs nothing."""
+
+    def fit(self) -> None:
+        """Trains all members on all pairs. `predict` and `select` do so themselves where pairs were logged since."""
+
+    def predict(self, inputs: _Doubles) -> tuple[_Doubles, _Doubles]:
+        """`inputs` (N, num_inputs) -> mean (N,) and sample standard deviation (N,) over the members, in reward units."""
+
+    def select(self, candidates: _Doubles, kappa: float) -> int:
+        """Index of the row of `candidates` (N, num_inputs) with the largest mean + kappa * std (ties: lowest index)."""
+
+    def bootstrap_weights(self) -> _Integers:
+        """(num_members, num_observations) how often each pair counts for each member."""
+
+    def to_bytes(self) -> bytes:
+        """Configuration and pairs, exactly."""
+
+    @staticmethod
+    def from_bytes(state: bytes) -> EnsembleBandit:
+        """A bandit that predicts and goes on as the one that `to_bytes` was asked of."""

@@ -1,0 +1,197 @@
+"""Plain NumPy and Python twins of the C++ core: the same definitions, written to be read, not to be fast."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+
+Doubles = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+WORD = 0xFFFFFFFF
+
+
+def philox4x32(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Philox4x32-10 (Salmon et al. 2011)."""
+    a, b, c, d = counter
+    k0, k1 = key
+    for _ in range(10):
+        left, right = 0xD2511F53 * a, 0xCD9E8D57 * c
+        a, b, c, d = (right >> 32) ^ b ^ k0, right & WORD, (left >> 32) ^ d ^ k1, left & WORD
+        k0, k1 = (k0 + 0x9E3779B9) & WORD, (k1 + 0xBB67AE85) & WORD
+    return a, b, c, d
+
+
+@dataclass(frozen=True)
+class RngTwin:
+    """`CounterRng`, one index at a time."""
+
+    seed: int
+    stream: int = 0
+
+    def pair(self, index: int) -> tuple[int, int]:
+        counter = (index & WORD, index >> 32, self.stream & WORD, self.stream >> 32)
+        a, b, c, d = philox4x32(counter, (self.seed & WORD, self.seed >> 32))
+        return b << 32 | a, d << 32 | c
+
+    def bits(self, index: int) -> int:
+        return self.pair(index)[0]
+
+    def uniform(self, index: int) -> float:
+        return (self.bits(index) >> 11) * 2.0**-53
+
+    def normal(self, index: int) -> float:
+        first, second = ((word >> 11) * 2.0**-53 for word in self.pair(index))
+        return math.sqrt(-2.0 * math.log(1.0 - first)) * math.cos(2.0 * math.pi * second)
+
+    def poisson(self, index: int) -> int:
+        u, count, probability = self.uniform(index), 0, math.exp(-1.0)
+        cumulative = probability
+        while u >= cumulative and count < 20:
+            count += 1
+            probability /= count
+            cumulative += probability
+        return count
+
+    def permutation(self, n: int, start: int = 0) -> list[int]:
+        order = list(range(n))
+        for last in range(n - 1, 0, -1):
+            other = (self.bits(start + last) >> 32) * (last + 1) >> 32
+            order[last], order[other] = order[other], order[last]
+        return order
+
+
+@dataclass
+class LedgerTwin:
+    """`Ledger`: a table of Python integers. Rows 0-3 count against the budget, 4-5 do not."""
+
+    budget_tokens: int
+    num_capabilities: int
+    table: list[list[int]] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.table = [[0] * self.num_capabilities for _ in range(6)]
+
+    @property
+    def spent_tokens(self) -> int:
+        return sum(map(sum, self.table[:4]))
+
+    def charge_all(self, charges: list[tuple[int, int, int]]) -> bool:
+        """Charges all (kind, capability, tokens), or none; says which."""
+        counted = sum(tokens for kind, _, tokens in charges if kind < 4)
+        overhead = sum(map(sum, self.table[4:])) + sum(tokens for kind, _, tokens in charges if kind >= 4)
+        if self.spent_tokens + counted > self.budget_tokens or overhead >= 2**63:
+            return False
+        for kind, capability, tokens in charges:
+            self.table[kind][capability] += tokens
+        return True
+
+
+@dataclass
+class SchedulerTwin:
+    """`Scheduler`: deficit round robin in tokens."""
+
+    deficits: list[int]
+
+    def grant(self, allocation: list[float], tokens: int) -> None:
+        total = 0.0
+        for share in allocation:
+            total += share
+        quotas = [share / total * tokens for share in allocation]
+        parts = [math.floor(quota) for quota in quotas]
+        by_remainder = sorted(range(len(quotas)), key=lambda c: (-(quotas[c] - parts[c]), c))
+        for c in by_remainder[: tokens - sum(parts)]:
+            parts[c] += 1
+        self.deficits = [deficit + credit for deficit, credit in zip(self.deficits, parts, strict=True)]
+
+    def admit(self, capability: int, costs: list[int]) -> int:
+        for taken, cost in enumerate(costs):
+            if cost > self.deficits[capability]:
+                return taken
+            self.deficits[capability] -= cost
+        return len(costs)
+
+    def admit_remainder(self, head_costs: list[int], remaining_tokens: int) -> int:
+        fitting = [c for c, cost in enumerate(head_costs) if 0 < cost <= remaining_tokens and self.deficits[c] > 0]
+        if not fitting:
+            return -1
+        best = max(fitting, key=lambda c: (self.deficits[c], -c))
+        self.deficits[best] -= head_costs[best]
+        return best
+
+
+@dataclass
+class BanditTwin:
+    """`EnsembleBandit`: bootstrap ensemble of input -> hidden (ReLU) -> 1 networks, trained by Adam from their initial weights."""
+
+    num_inputs: int
+    seed: int
+    num_members: int = 5
+    hidden: int = 64
+    steps: int = 200
+    batch_size: int = 64
+    learning_rate: float = 1e-2
+    inputs: list[Doubles] = field(default_factory=list)
+    rewards: list[float] = field(default_factory=list)
+
+    def add(self, inputs: Doubles, reward: float) -> None:
+        self.inputs.append(inputs)
+        self.rewards.append(reward)
+
+    def bootstrap_weights(self, member: int) -> Integers:
+        rng = RngTwin(self.seed, 1 << 32 | member)
+        weights = np.array([rng.poisson(i) for i in range(len(self.rewards))], dtype=np.int64)
+        return weights if weights.any() else np.ones_like(weights)
+
+    def initial_weights(self, member: int) -> list[Doubles]:
+        """W1 (D, H), b1 (H,), w2 (H,), b2 (1,)."""
+        rng = RngTwin(self.seed, member)
+        size_first, size_second = (self.num_inputs + 1) * self.hidden, self.hidden + 1
+        draws = np.array([2.0 * rng.uniform(i) - 1.0 for i in range(size_first + size_second)])
+        first = draws[:size_first].reshape(-1, self.hidden) / math.sqrt(self.num_inputs)
+        second = draws[size_first:] / math.sqrt(self.hidden)
+        return [first[:-1], first[-1], second[:-1], second[-1:]]
+
+    def fitted(self, member: int) -> list[Doubles]:
+        parameters = [parameter.copy() for parameter in self.initial_weights(member)]
+        rewards = np.array(self.rewards)
+        weights = self.bootstrap_weights(member)
+        pairs = np.flatnonzero(weights)
+        mean, scale = self.standardisation()
+        first, second = ([np.zeros_like(parameter) for parameter in parameters] for _ in range(2))
+        batches = -(-len(pairs) // self.batch_size)
+        for step in range(self.steps if len(pairs) else 0):
+            epoch, batch = divmod(step, batches)
+            order = RngTwin(self.seed, 2 << 32 | member).permutation(len(pairs), epoch << 32)
+            chosen = pairs[order[batch * self.batch_size : (batch + 1) * self.batch_size]]
+            gradients = self.gradients(parameters, np.array(self.inputs)[chosen], (rewards[chosen] - mean) / scale, weights[chosen])
+            for which, gradient in enumerate(gradients):
+                first[which] = 0.9 * first[which] + 0.1 * gradient
+                second[which] = 0.999 * second[which] + 0.001 * gradient**2
+                direction = first[which] / (1.0 - 0.9 ** (step + 1))
+                variance = second[which] / (1.0 - 0.999 ** (step + 1))
+                parameters[which] -= self.learning_rate * direction / np.sqrt(variance + 1e-16)
+        return parameters
+
+    def standardisation(self) -> tuple[float, float]:
+        rewards = np.array(self.rewards)
+        if len(rewards) == 0:
+            return 0.0, 1.0
+        return float(rewards.mean()), float(rewards.std()) or 1.0
+
+    @staticmethod
+    def gradients(parameters: list[Doubles], x: Doubles, targets: Doubles, weights: Integers) -> list[Doubles]:
+        first, first_bias, second, second_bias = parameters
+        before = x @ first + first_bias
+        units = np.maximum(before, 0.0)
+        error = 2.0 * weights / weights.sum() * (units @ second + second_bias[0] - targets)
+        delta = error[:, None] * second * (before > 0.0)
+        return [x.T @ delta, delta.sum(axis=0), units.T @ error, error.sum(keepdims=True)]
+
+    def predict(self, inputs: Doubles) -> tuple[Doubles, Doubles]:
+        outputs = []
+        for member in range(self.num_members):
+            first, first_bias, second, second_bias = self.fitted(member)
+            outputs.append(np.maximum(inputs @ first + first_bias, 0.0) @ second + second_bias[0])
+        mean, scale = self.standardisation()
+        return mean + scale * np.mean(outputs, axis=0), scale * np.std(outputs, axis=0, ddof=1)
