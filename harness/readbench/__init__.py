@@ -1,0 +1,23 @@
+"""readbench: a benchmark harness for allocators of capability distillation."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from readbench.plugins import make_allocator
+
+    __version__: str
+
+__all__ = ["__version__", "make_allocator"]
+
+
+def __getattr__(name: str) -> Any:
+    """The public names, when they are first asked for: `readbench --help` does not wait for numpy."""
+    if name == "make_allocator":
+        from readbench.plugins import make_allocator
+
+        return make_allocator
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("readbench")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

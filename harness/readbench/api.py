@@ -1,0 +1,197 @@
+"""The contracts: what an allocator sees, what a plug-in registers. This module imports nothing of readbench.
+
+A plug-in is a typed factory with a decorator, importable from the module that its distribution names in the entry-point
+group ``readbench.plugins``::
+
+    from readbench.api import Allocator, Problem, allocator
+
+    @allocator("mine")
+    def mine(problem: Problem, seed: int, *, floor: float = 0.05) -> Allocator:
+        '''One line that `readbench list allocators` shows.'''
+        return Mine(problem, floor)
+
+The keyword-only arguments are the plug-in's parameters: they are set by name, checked against the annotation, and
+recorded in the trial's config. An allocator must be deterministic given its seed, blind to the capabilities' names,
+finite on any profile in [0, 1], unaffected by global random state, and exact after `restore`;
+`readbench.testing.check_allocator` checks all of it.
+"""
+
+import inspect
+import random
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    import torch
+
+Vector = npt.NDArray[np.float64]
+Difficulty = Literal[0, 1, 2]  # easy, medium, hard
+DIFFICULTIES = ("easy", "medium", "hard")
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """What an allocator may know before the trial."""
+
+    capabilities: tuple[str, ...]  # K names, in suite order
+    requirement: Vector  # (K,) on the simplex
+    teacher_profile: Vector | None  # (K,) the teacher's score on the same probes, where it was measured
+    budget_tokens: int
+    num_intervals: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What an allocator learns after interval t."""
+
+    interval: int  # 0-based
+    allocation: Vector  # (K,) realised token shares, on the simplex (zeros where the interval bought nothing)
+    tokens: int  # charged in this interval
+    profile_before: Vector  # (K,) in [0, 1]
+    profile_after: Vector  # (K,) in [0, 1]
+    train_loss: Vector  # (K,) mean label-token loss (nats) of the interval's examples before their update, NaN where none
+    reward: float  # the suite's reward: r·Δs − β·spill − λ·cost (method.md §2)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What an allocator sees before interval t."""
+
+    interval: int  # 0-based
+    profile: Vector  # (K,) in [0, 1]
+    budget_left: float  # share of the budget, in [0, 1]
+    recent: tuple[Feedback, ...] = ()  # oldest first, at most 8
+
+
+@runtime_checkable
+class Allocator(Protocol):
+    """Decides, before every interval, which capability gets which share of its tokens."""
+
+    def propose(self, observation: Observation) -> Vector:
+        """The allocation of the interval: (K,) float64, non-negative, summing to 1."""
+
+    def update(self, feedback: Feedback) -> None:
+        """Learns from the interval that has just ended."""
+
+    def state(self) -> bytes:
+        """Everything needed to go on, bit for bit."""
+
+    def restore(self, state: bytes) -> None:
+        """Takes back what `state` returned; ValueError if the bytes are not such a state."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """A prompt and its right answer, as a source samples them."""
+
+    prompt: str
+    answer: str
+    key: str = ""  # identity of the problem behind the prompt (7+5 is 5+7); the normalised prompt where empty
+
+
+class Source(Protocol):
+    """An endless supply of one capability's questions."""
+
+    def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
+        """A question of that difficulty, drawn with `rng` alone."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Response:
+    """A teacher's answer."""
+
+    text: str
+    tokens: int  # generated, the end-of-sequence token included
+    finished: bool  # False where it was cut at the limit
+
+
+class Teacher(Protocol):
+    """Answers prompts. Persistent: made once in a process and asked many times."""
+
+    def fingerprint(self) -> str:
+        """Identity of the model and of everything else that its answers depend on: the cache's key."""
+
+    def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
+        """One response a prompt, in order; independent of how the prompts are batched."""
+
+
+class Objective(Protocol):
+    """The training loss of one label token."""
+
+    def token_losses(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
+        """Student logits (N, V) at the positions that predict the label tokens (N,) int64 → losses (N,), nats."""
+
+
+Kind = Literal["allocator", "suite", "objective", "teacher", "source"]
+Factory = TypeVar("Factory", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A keyword-only argument of a factory."""
+
+    name: str
+    annotation: type  # bool, int, float or str
+    default: bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Plugin:
+    """What a decorator notes on a factory; `readbench.plugins` collects it."""
+
+    kind: Kind
+    name: str
+    summary: str
+    factory: Callable[..., Any]
+    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+
+
+def _register(kind: Kind, name: str) -> Callable[[Factory], Factory]:
+    if not NAME_PATTERN.fullmatch(name):
+        raise ValueError(f"{kind} name {name!r} must match {NAME_PATTERN.pattern}")
+
+    def decorate(factory: Factory) -> Factory:
+        doc = inspect.getdoc(factory) or ""
+        parameters = {}
+        for parameter in inspect.signature(factory, eval_str=True).parameters.values():
+            if parameter.kind is not inspect.Parameter.KEYWORD_ONLY:
+                continue
+            if parameter.annotation not in (bool, int, float, str) or parameter.default is inspect.Parameter.empty:
+                raise TypeError(f"{kind} {name!r}: parameter {parameter.name!r} needs a type (bool, int, float, str) and a default")
+            parameters[parameter.name] = Parameter(parameter.name, parameter.annotation, parameter.default)
+        factory.__readbench_plugin__ = Plugin(kind, name, doc.partition("\n")[0], factory, parameters)  # type: ignore[attr-defined]
+        return factory
+
+    return decorate
+
+
+def allocator(name: str) -> Callable[[Callable[..., Allocator]], Callable[..., Allocator]]:
+    """Registers ``(problem: Problem, seed: int, *, param: type = default) -> Allocator``."""
+    return _register("allocator", name)
+
+
+def suite(name: str) -> Callable[[Callable[[], Path]], Callable[[], Path]]:
+    """Registers ``() -> Path`` of the folder that holds ``suite.yaml``."""
+    return _register("suite", name)
+
+
+def objective(name: str) -> Callable[[Callable[..., Objective]], Callable[..., Objective]]:
+    """Registers ``(*, param: type = default) -> Objective``."""
+    return _register("objective", name)
+
+
+def teacher(name: str) -> Callable[[Callable[..., Teacher]], Callable[..., Teacher]]:
+    """Registers ``(model: str, device: str, *, param: type = default) -> Teacher`` for ``--teacher name:model``."""
+    return _register("teacher", name)
+
+
+def source(name: str) -> Callable[[Callable[[], Source]], Callable[[], Source]]:
+    """Registers ``() -> Source`` under the name that a suite's capability may give as its ``source``."""
+    return _register("source", name)
