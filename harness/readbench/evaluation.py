@@ -1,0 +1,116 @@
+"""Utility: the student's score on a suite's test set, by lm-eval.
+
+lm-eval reads the suite's task (a YAML of its own format over JSON lines), builds the requests, and computes the metric;
+the student answers them through lm-eval's model interface with the same tokens as in training: the prompt rendered by
+`readbench.models`, the target closed by EOS. For a `loglikelihood` task, `acc` is then exact match of greedy decoding.
+lm-eval's own task index, its caches, and the network are not touched.
+"""
+
+import functools
+import json
+import logging
+from contextlib import redirect_stderr
+from dataclasses import dataclass
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lm_eval.api.instance import Instance
+from lm_eval.api.model import LM
+from lm_eval.evaluator import evaluate as lm_eval_evaluate
+from lm_eval.tasks import TaskManager
+
+from readbench.errors import ConfigError
+from readbench.students import Student
+
+_OUTPUT_TYPES = ("loglikelihood", "multiple_choice")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The student on a test set."""
+
+    utility: float  # `acc` in [0, 1]
+    n: int  # questions
+    tokens: int  # read by the student
+    task: str
+    version: str
+
+
+def evaluate(student: Student, suite_folder: Path, task_file: str) -> Evaluation:
+    """Scores the student on the task; ConfigError where the task cannot be read or is of a kind that needs generated text."""
+    file = suite_folder / task_file
+    if not file.is_file():
+        raise ConfigError(f"task file {file} does not exist", hint="name an lm-eval task YAML in the suite's folder")
+    name, version, loaded = _load(file, file.stat().st_mtime_ns)
+    adapter = _Adapter(student)
+    with redirect_stderr(StringIO()):  # progress bars of requests that take milliseconds
+        outcome = lm_eval_evaluate(adapter, loaded, bootstrap_iters=0, log_samples=False)
+    return Evaluation(
+        utility=float(outcome["results"][name]["acc,none"]),
+        n=int(outcome["n-samples"][name]["effective"]),
+        tokens=adapter.tokens,
+        task=name,
+        version=version,
+    )
+
+
+@functools.lru_cache(maxsize=8)
+def _load(file: Path, _changed_ns: int) -> tuple[str, str, Any]:
+    """(task name, version, lm-eval's task dict); kept, since every trial of a process evaluates the same task."""
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)  # it warns of every custom dataset
+    try:
+        config = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise ConfigError(f"task file {file} cannot be read ({str(error).splitlines()[0]})") from None
+    if not isinstance(config, dict) or not isinstance(config.get("task"), str):
+        raise ConfigError(f"task file {file} names no task", hint="give it a line such as task: my_task")
+    if config.get("output_type") not in _OUTPUT_TYPES:
+        allowed = " or ".join(_OUTPUT_TYPES)
+        raise ConfigError(f"task file {file}: output_type is {config.get('output_type')!r}", hint=f"it must be {allowed}")
+    questions = _questions(file, config)
+    # from memory: lm-eval would copy a JSON file into the datasets library's cache in the user's home
+    config = {key: value for key, value in config.items() if key not in ("dataset_path", "dataset_name", "dataset_kwargs")}
+    config["custom_dataset"] = lambda **_: {config["test_split"]: questions}
+    loaded = TaskManager(include_defaults=False).load([config])
+    return config["task"], str((config.get("metadata") or {}).get("version", "")), loaded
+
+
+def _questions(file: Path, config: dict[str, Any]) -> Any:
+    from datasets import Dataset
+
+    split = config.get("test_split")
+    data_files = (config.get("dataset_kwargs") or {}).get("data_files")
+    data = data_files.get(split) if isinstance(data_files, dict) else data_files
+    if config.get("dataset_path") != "json" or not isinstance(split, str) or not isinstance(data, str):
+        raise ConfigError(f"task file {file} does not read JSON lines", hint="set dataset_path: json, test_split, data_files")
+    path = file.parent / data
+    try:
+        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"the test set {path} cannot be read ({str(error).splitlines()[0]})") from None
+    if not lines or not all(isinstance(line, dict) for line in lines):
+        raise ConfigError(f"the test set {path} holds no questions", hint="one JSON object a line")
+    return Dataset.from_list(lines)
+
+
+class _Adapter(LM):  # type: ignore[misc]
+    """The student behind lm-eval's model interface."""
+
+    def __init__(self, student: Student) -> None:
+        super().__init__()
+        self._student = student
+        self.tokens = 0
+
+    def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
+        encoded = [self._student.encode(*request.args) for request in requests]
+        self.tokens += sum(len(example.tokens) for example in encoded)
+        log_likelihood, greedy = self._student.log_likelihoods(encoded)
+        return [(float(value), bool(match)) for value, match in zip(log_likelihood, greedy, strict=True)]
+
+    def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:
+        raise NotImplementedError
+
+    def generate_until(self, requests: list[Instance]) -> list[str]:
+        raise NotImplementedError
