@@ -1,0 +1,1 @@
+"""An allocator for readbench in a package of its own."""

@@ -1,0 +1,84 @@
+"""A trial's metrics and an interval's reward: pure functions of arrays, defined in docs/metrics.md with worked examples.
+
+Shapes: K capabilities in suite order, T intervals. A profile (K,) holds scores in [0, 1], the requirement (K,) lies on
+the simplex, tokens are those charged to the budget (generated + trained). Source: ReAD, arXiv 2605.11290 (reward and
+spillover); collateral, waste, auc and tokens_to are ours.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from readbench.api import Vector
+
+Matrix = npt.NDArray[np.float64]
+Tokens = npt.NDArray[np.int64] | npt.NDArray[np.float64]
+
+
+def most_needed(requirement: Vector, top_k: int) -> npt.NDArray[np.intp]:
+    """Indices of the top_k largest r_c; of equal ones those that come first in the suite. All of them where top_k ≥ K."""
+    return np.argsort(-requirement, kind="stable")[:top_k]
+
+
+def reward(before: Vector, after: Vector, requirement: Vector, *, beta: float, cost: float, top_k: int) -> float:
+    """R = r·Δs − beta·Spill − cost, with Spill = Σ_{c ∈ top-k(r)} r_c·max(0, −Δs_c) of the interval.
+
+    `cost` is λ times the interval's tokens as a share of the budget.
+    """
+    harm = spillover(np.stack([before, after]), requirement, top_k)
+    return profile_gain(before, after, requirement) - beta * harm - cost
+
+
+def profile_gain(before: Vector, after: Vector, requirement: Vector) -> float:
+    """r·(s_T − s_0), in [−1, 1]; higher is better."""
+    return float(requirement @ (after - before))
+
+
+def spillover(profiles: Matrix, requirement: Vector, top_k: int = 3) -> float:
+    """Σ_t Σ_{c ∈ top-k(r)} r_c·max(0, −Δs_{t,c}), in [0, T]; lower is better.
+
+    Harm to what the task needs, while it happened: a loss that is made good later still counts. `profiles` is (T+1, K).
+    """
+    needed = most_needed(requirement, top_k)
+    losses = np.maximum(-np.diff(profiles[:, needed], axis=0), 0.0)  # (T, top_k)
+    return float(np.sum(losses @ requirement[needed]))
+
+
+def collateral(before: Vector, after: Vector, requirement: Vector) -> float:
+    """Mean over {c: r_c = 0} of max(0, s_{0,c} − s_{T,c}), in [0, 1]; lower is better.
+
+    Lasting harm to what the task does not need; 0 where it needs everything.
+    """
+    unneeded = requirement == 0.0
+    if not unneeded.any():
+        return 0.0
+    return float(np.mean(np.maximum(before[unneeded] - after[unneeded], 0.0)))
+
+
+def waste(tokens: Tokens, gains: Vector, epsilon: Vector) -> float:
+    """Tokens charged in intervals with r·Δs_t ≤ ε_t as a share of all charged tokens, in [0, 1]; lower is better.
+
+    All arguments are (T,); ε_t is the standard error of r·Δs_t. 0 where nothing was charged.
+    """
+    charged = float(np.sum(tokens))
+    return float(np.sum(tokens[gains <= epsilon])) / charged if charged else 0.0
+
+
+def auc(tokens: Tokens, dev_utilities: Vector, budget_tokens: int) -> float:
+    """Mean of r·s_dev over the budget: its area over charged tokens, divided by B; in [0, 1], higher is better.
+
+    Trapezoids between measurements; `tokens` (T,) are those charged between the T+1 `dev_utilities`. What a trial does
+    not charge is taken at its last value: the student is that good from there to the end of the budget. So the area
+    never rewards or punishes a trial for the tokens that it leaves over, and the bounds are those of `dev_utilities`.
+    """
+    spent = np.append(np.cumsum(np.insert(tokens, 0, 0)), budget_tokens)  # (T+2,)
+    curve = np.append(dev_utilities, dev_utilities[-1])
+    return float(np.sum(np.diff(spent) * (curve[1:] + curve[:-1]) / 2.0)) / budget_tokens
+
+
+def tokens_to(level: float, tokens: Tokens, dev_utilities: Vector) -> int | None:
+    """Tokens charged until r·s_dev was first measured at `level` or above: 0 if it began there, None if it never was.
+
+    The measurement counts, not a point between two: nobody saw the student there. `tokens` (T,), `dev_utilities` (T+1,).
+    """
+    reached = np.flatnonzero(dev_utilities >= level)
+    return int(np.sum(tokens[: reached[0]])) if reached.size else None

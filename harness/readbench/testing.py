@@ -1,0 +1,273 @@
+"""Conformance kit: what every allocator owes, checked in the tests of whoever writes one.
+
+    from readbench.testing import check_allocator
+
+    def test_mine_is_a_valid_allocator():
+        check_allocator(mine)       # the factory, or its registered name
+
+It plays made-up trials, keeps their transcript, and shows the same transcript again to other instances, at another
+time, with other names and so on: every proposal must come out with the same bits. The first broken rule is raised as
+an AssertionError that begins with the rule's name; `RULES` says what each asks for.
+"""
+
+import contextlib
+import dataclasses
+import random
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from unittest import mock
+
+import numpy as np
+
+from readbench.api import Allocator, Feedback, Observation, Problem, Vector
+from readbench.worlds import Step, World, bits, drifting_world, extreme_worlds
+
+RULES: Mapping[str, str] = {
+    "factory": "makes an object with propose, update, state and restore for any K, requirement and teacher profile",
+    "finite": "propose and update raise nothing on profiles and rewards at the edge of what is allowed",
+    "simplex": "a proposal is a float64 array (K,), finite, non-negative, summing to 1 within 1e-9",
+    "inputs": "problem, observation and feedback are only read",
+    "own array": "a proposal keeps its values after it was returned",
+    "determinism": "the same problem, seed and feedback give the same bits",
+    "clock": "the same bits at another time",
+    "instances": "the same bits while another instance is at work: no state is shared",
+    "names": "the same bits when the capabilities are called otherwise",
+    "global random state": "neither drawn from, nor seeded, nor of any influence",
+    "state": "is bytes, and taking it changes nothing",
+    "restore": "the same bits from there on, whatever the seed and the past of the instance that takes the state",
+    "garbage": "restore answers with ValueError to bytes that `state` did not return",
+    "equivariance": "capabilities in another order get the same shares in that order",
+}
+_TOLERANCE = 1e-9
+_CLOCKS = ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns")
+
+Make = Callable[[Problem, int], Allocator]
+
+
+def check_allocator(
+    factory: Callable[..., Allocator] | str,
+    *,
+    equivariant: bool = False,
+    params: Mapping[str, bool | int | float | str] | None = None,
+    num_intervals: int = 12,
+) -> None:
+    """Raises AssertionError with the name of the first broken rule of `RULES`.
+
+    `factory` is ``(problem, seed, **params) -> Allocator`` or a registered name. `equivariant` also asks for
+    equivariance under permutation of the capabilities, which rules without learning owe (no required capability ties with
+    another there). `num_intervals` is the length of the made-up trials: long enough to leave a warm-up.
+    """
+    make = _maker(factory, params or {})
+    for world in extreme_worlds(num_intervals):
+        _play(make, world)
+    mixed = drifting_world(8, num_intervals, requirement="mixed")
+    equal = drifting_world(3, num_intervals, requirement="equal")  # full of ties: what settles them must be in the state
+    for world in (mixed, equal):
+        transcript = _play(make, world)
+        _check_repeats(make, world.problem, transcript)
+        _check_global_random_state(make, world.problem, transcript)
+        _check_state(make, world.problem, transcript)
+    if equivariant:
+        _check_equivariance(make, mixed)
+
+
+def _broken(rule: str, detail: str) -> AssertionError:
+    return AssertionError(f"{rule}: {detail} (the rule: {RULES[rule]})")
+
+
+def _maker(factory: Callable[..., Allocator] | str, params: Mapping[str, bool | int | float | str]) -> Make:
+    def make(problem: Problem, seed: int) -> Allocator:
+        try:
+            if isinstance(factory, str):
+                from readbench.plugins import make_allocator  # only a name needs the registry
+
+                made = make_allocator(factory, problem, seed, **params)
+            else:
+                made = factory(problem, seed, **params)
+        except Exception as error:
+            raise _broken("factory", f"raised {type(error).__name__}: {error}; {problem}") from error
+        if not isinstance(made, Allocator):
+            raise _broken("factory", f"made a {type(made).__name__}, which lacks one of propose, update, state, restore")
+        return made
+
+    return make
+
+
+# --- playing and replaying
+
+
+def _propose(allocator: Allocator, observation: Observation, where: str) -> Vector:
+    before = bits(observation)
+    try:
+        proposal = allocator.propose(observation)
+    except Exception as error:
+        raise _broken("finite", f"propose raised {type(error).__name__}: {error}; {where}") from error
+    if bits(observation) != before:
+        raise _broken("inputs", f"propose changed its observation; {where}")
+    expected = observation.profile.shape
+    if not isinstance(proposal, np.ndarray) or proposal.dtype != np.float64 or proposal.shape != expected:
+        raise _broken("simplex", f"propose returned {proposal!r}, not a float64 array {expected}; {where}")
+    if not np.all(np.isfinite(proposal)) or np.any(proposal < 0.0) or abs(proposal.sum() - 1.0) > _TOLERANCE:
+        raise _broken("simplex", f"propose returned {proposal}, summing to {proposal.sum()}; {where}")
+    return proposal
+
+
+def _update(allocator: Allocator, feedback: Feedback, where: str) -> None:
+    before = bits(feedback)
+    try:
+        allocator.update(feedback)
+    except Exception as error:
+        raise _broken("finite", f"update raised {type(error).__name__}: {error}; {where}") from error
+    if bits(feedback) != before:
+        raise _broken("inputs", f"update changed its feedback; {where}")
+
+
+def _play(make: Make, world: World) -> list[Step]:
+    before = bits(world.problem)
+    allocator = make(world.problem, 0)
+    transcript: list[Step] = []
+    returned: list[Vector] = []
+    for interval in range(world.problem.num_intervals):
+        where = f"interval {interval}, {world.label}"
+        observation = Observation(
+            interval=interval,
+            profile=world.profiles[interval].copy(),
+            budget_left=1.0 - interval / world.problem.num_intervals,
+            recent=tuple(step.feedback for step in transcript[-8:]),
+        )
+        proposal = _propose(allocator, observation, where)
+        returned.append(proposal)
+        transcript.append(Step(observation, proposal.copy(), world.feedback(interval, proposal)))
+        _update(allocator, transcript[-1].feedback, where)
+        if bits(world.problem) != before:
+            raise _broken("inputs", f"the problem was changed; {where}")
+    for interval, (step, proposal) in enumerate(zip(transcript, returned, strict=True)):
+        if bits(proposal) != bits(step.proposal):
+            raise _broken("own array", f"the proposal of interval {interval} was overwritten later; {world.label}")
+    return transcript
+
+
+def _replay(rule: str, allocator: Allocator, steps: Sequence[Step], detail: str, between: Callable[[Step], object] | None = None) -> None:
+    """Shows the steps to the allocator, as copies at other addresses and read-only; `between` runs ahead of each."""
+    for step in steps:
+        if between is not None:
+            between(step)
+        where = f"interval {step.observation.interval} of a replay"
+        observation, feedback = step.again()
+        proposal = _propose(allocator, observation, where)
+        if bits(proposal) != bits(step.proposal):
+            raise _broken(rule, f"{detail}: interval {step.observation.interval} got {proposal}, not {step.proposal}")
+        _update(allocator, feedback, where)
+
+
+# --- the rules
+
+
+@contextlib.contextmanager
+def _another_time() -> Iterator[None]:
+    """Moves the clocks of the module `time` three years ahead."""
+
+    def moved(name: str) -> Callable[[], float]:
+        clock, seconds = getattr(time, name), 10**8
+        shift = seconds * 10**9 if name.endswith("_ns") else seconds
+        return lambda: clock() + shift
+
+    with contextlib.ExitStack() as stack:
+        for name in _CLOCKS:
+            stack.enter_context(mock.patch.object(time, name, moved(name)))
+        yield
+
+
+def _check_repeats(make: Make, problem: Problem, transcript: Sequence[Step]) -> None:
+    _replay("determinism", make(problem, 0), transcript, "two instances with the same seed part ways")
+    with _another_time():
+        _replay("clock", make(problem, 0), transcript, "the proposals depend on the time")
+
+    allocator, other = make(problem, 0), make(problem, 1)
+
+    def disturb(step: Step) -> None:
+        other.propose(step.observation)
+        other.update(dataclasses.replace(step.feedback, reward=-step.feedback.reward))
+
+    _replay("instances", allocator, transcript, "another instance had an influence", disturb)
+
+    # Sorted, these names stand in the opposite order, and none of them means anything.
+    names = tuple(f"x{number:03d}" for number in reversed(range(len(problem.capabilities))))
+    _replay("names", make(dataclasses.replace(problem, capabilities=names), 0), transcript, "other names, other proposals")
+
+
+@contextlib.contextmanager
+def _global_generators(seed: int) -> Iterator[Callable[[], dict[str, object]]]:
+    """Seeds the global generators of `random`, numpy and, where it is imported, torch; yields their reader; puts them back."""
+    torch = sys.modules.get("torch")
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002  (it is what is checked)
+    torch_state = torch.get_rng_state() if torch else None
+
+    def read() -> dict[str, object]:
+        states = {"random": random.getstate(), "numpy.random": bits(np.random.get_state())}  # noqa: NPY002
+        return states | ({"torch": torch.get_rng_state().tolist()} if torch else {})
+
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+    if torch:
+        torch.default_generator.manual_seed(seed)
+    try:
+        yield read
+    finally:
+        random.setstate(python_state)
+        np.random.set_state(numpy_state)  # noqa: NPY002
+        if torch:
+            torch.set_rng_state(torch_state)
+
+
+def _check_global_random_state(make: Make, problem: Problem, transcript: Sequence[Step]) -> None:
+    for seed in (1, 2):
+        with _global_generators(seed) as read:
+            before = read()
+            _replay("global random state", make(problem, 0), transcript, "it steers the proposals")
+            touched = [name for name, state in read().items() if state != before[name]]
+        if touched:
+            raise _broken("global random state", f"the allocator moved the generator of {', '.join(touched)}")
+
+
+def _restore(allocator: Allocator, state: bytes) -> Allocator:
+    try:
+        allocator.restore(state)
+    except Exception as error:
+        raise _broken("restore", f"raised {type(error).__name__}: {error} on what `state` returned") from error
+    return allocator
+
+
+def _check_state(make: Make, problem: Problem, transcript: Sequence[Step]) -> None:
+    original = make(problem, 0)
+    states: list[bytes] = []
+    _replay("state", original, transcript, "taking it had an influence", lambda _: states.append(original.state()))
+    if not all(isinstance(state, bytes) for state in states):
+        raise _broken("state", f"it is a {type(states[0]).__name__}")
+    for interval, state in enumerate(states):
+        seed = interval + 1  # another one each time: two seeds may agree by chance
+        fresh = _restore(make(problem, seed), state)
+        _replay("restore", fresh, transcript[interval:], f"a fresh instance of seed {seed}, restored before interval {interval}")
+    half = len(states) // 2
+    _replay("restore", _restore(original, states[half]), transcript[half:], f"the instance itself, taken back to interval {half}")
+
+    state = states[half]
+    garbage = {"bytes that mean nothing": b"not a state\x00\xff", "a byte too many": state + b"\x00"}
+    if state:
+        garbage |= {"a truncated state": state[:-1], "an empty state": b""}
+    for kind, damaged in garbage.items():
+        try:
+            make(problem, 0).restore(damaged)
+        except ValueError:
+            continue
+        except Exception as error:
+            raise _broken("garbage", f"restore raised {type(error).__name__}: {error} on {kind}") from error
+        raise _broken("garbage", f"restore accepted {kind}")
+
+
+def _check_equivariance(make: Make, world: World) -> None:
+    order = np.roll(np.arange(len(world.problem.capabilities)), 1)
+    for interval, (step, again) in enumerate(zip(_play(make, world), _play(make, world.permuted(order)), strict=True)):
+        if not np.allclose(again.proposal, step.proposal[order], rtol=0.0, atol=_TOLERANCE):
+            raise _broken("equivariance", f"interval {interval} got {again.proposal}, not {step.proposal[order]}")

@@ -1,0 +1,175 @@
+"""Made-up trials for the conformance kit (`readbench.testing`): profiles and rewards written in advance.
+
+A world shows the same profiles and rewards whatever an allocator proposes. That teaches nothing, but a contract asks only
+what an allocator does with what it is shown, and a script can hold what no student ever produces: scores that jump
+between 0 and 1, rewards of a million, a requirement of one capability in 64.
+"""
+
+import copy
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from readbench.api import Feedback, Observation, Problem, Vector
+
+_NAMES = ("general_knowledge", "steerability", "reasoning", "math", "code", "tool_use", "long_context", "multilingual")
+
+Matrix = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """What a trial shows to an allocator, interval by interval."""
+
+    label: str  # what stands in the error message
+    problem: Problem
+    profiles: Matrix  # (T + 1, K)
+    rewards: Vector  # (T,)
+
+    def feedback(self, interval: int, proposal: Vector) -> Feedback:
+        """What follows a proposal: shares near it, as whole examples give, and once an interval that bought nothing."""
+        bought_nothing = interval == self.problem.num_intervals // 2
+        realised = np.zeros_like(proposal) if bought_nothing else proposal + proposal**2
+        allocation = realised if bought_nothing else realised / realised.sum()
+        before, after = self.profiles[interval], self.profiles[interval + 1]
+        return Feedback(
+            interval=interval,
+            allocation=allocation,
+            tokens=0 if bought_nothing else self.problem.budget_tokens // self.problem.num_intervals,
+            profile_before=before.copy(),
+            profile_after=after.copy(),
+            train_loss=np.where(allocation > 0.0, -np.log(np.maximum(before, 1e-3)), np.nan),
+            reward=float(self.rewards[interval]),
+        )
+
+    def permuted(self, order: npt.NDArray[np.intp]) -> "World":
+        """The same trial with its capabilities in another order."""
+        teacher = self.problem.teacher_profile
+        problem = replace(
+            self.problem,
+            capabilities=tuple(self.problem.capabilities[c] for c in order),
+            requirement=self.problem.requirement[order],
+            teacher_profile=None if teacher is None else teacher[order],
+        )
+        return World(label=f"{self.label}, permuted", problem=problem, profiles=self.profiles[:, order], rewards=self.rewards)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One interval of a transcript: what was seen, what was proposed, what came of it."""
+
+    observation: Observation
+    proposal: Vector
+    feedback: Feedback
+
+    def again(self) -> tuple[Observation, Feedback]:
+        """Copies at other addresses, with arrays that cannot be written, as a trial hands them out."""
+        observation, feedback = copy.deepcopy((self.observation, self.feedback))
+        observation.profile.setflags(write=False)
+        for seen in (feedback, *observation.recent):
+            for array in (seen.allocation, seen.profile_before, seen.profile_after, seen.train_loss):
+                array.setflags(write=False)
+        return observation, feedback
+
+
+def bits(value: object) -> object:
+    """A comparable copy of everything that an input holds."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, tuple):
+        return tuple(bits(item) for item in value)
+    if is_dataclass(value):
+        return tuple(bits(getattr(value, field.name)) for field in fields(value))
+    return value
+
+
+def drifting_world(num_capabilities: int, num_intervals: int, *, requirement: str) -> World:
+    """The everyday case: scores that drift upwards with setbacks, a teacher that was measured; "mixed" or "equal" weights."""
+    return _world(
+        (requirement, _requirements(num_capabilities)[requirement]),
+        ("mixed", _teachers(num_capabilities)["mixed"]),
+        ("drifting", _profiles(num_capabilities, num_intervals)["drifting"]),
+        "of the gain",
+    )
+
+
+def extreme_worlds(num_intervals: int) -> Iterator[World]:
+    """Every K × requirement × profile; teachers and rewards take turns, since their product would take too long."""
+    turn = itertools.count()
+    for num_capabilities in (1, 2, 8, 64):
+        teachers = _teachers(num_capabilities)
+        requirements = _requirements(num_capabilities)
+        if num_capabilities == 64:  # the slow ones: only what is special about their size
+            del requirements["equal"], requirements["one-hot"]
+        for requirement, profiles in itertools.product(requirements.items(), _profiles(num_capabilities, num_intervals).items()):
+            i = next(turn)
+            teacher = list(teachers.items())[i % len(teachers)]
+            yield _world(requirement, teacher, profiles, _REWARDS[i // len(teachers) % len(_REWARDS)])
+
+
+def _requirements(num_capabilities: int) -> dict[str, Vector]:
+    # The weights are distinct, so that no ties are to be broken; beyond K = 2 a third of the capabilities is not required.
+    weights = np.random.default_rng(num_capabilities).uniform(0.2, 1.0, num_capabilities)
+    weights[: num_capabilities // 3] = 0.0
+    return {
+        "equal": np.full(num_capabilities, 1.0 / num_capabilities),
+        "one-hot": np.eye(num_capabilities)[-1],
+        "mixed": weights / weights.sum(),
+    }
+
+
+def _profiles(num_capabilities: int, num_intervals: int) -> dict[str, Matrix]:
+    shape = (num_intervals + 1, num_capabilities)
+    rng = np.random.default_rng(num_capabilities)
+    start, steps = rng.uniform(0.1, 0.6, num_capabilities), rng.normal(0.02, 0.05, shape)
+    return {
+        "drifting": np.clip(start + steps.cumsum(axis=0), 0.0, 1.0),
+        "all 0": np.zeros(shape),
+        "all 1": np.ones(shape),
+        "all equal": np.full(shape, 0.5),
+        "jumping between 0 and 1": rng.integers(0, 2, shape).astype(np.float64),
+    }
+
+
+def _teachers(num_capabilities: int) -> dict[str, Vector | None]:
+    return {
+        "unknown": None,
+        "perfect": np.ones(num_capabilities),
+        "at 0": np.zeros(num_capabilities),
+        "mixed": np.random.default_rng(num_capabilities).uniform(0.3, 1.0, num_capabilities),
+    }
+
+
+_REWARDS = ("of the gain", "always 0", "±1", "±1e6")
+
+
+def _rewards(kind: str, requirement: Vector, profiles: Matrix) -> Vector:
+    gains = np.diff(profiles, axis=0)
+    signs = np.where(np.arange(len(gains)) % 2, -1.0, 1.0)
+    rewards: dict[str, Vector] = {
+        "of the gain": gains @ requirement - 0.5 * (np.maximum(-gains, 0.0) @ requirement),
+        "always 0": np.zeros(len(gains)),
+        "±1": signs,
+        "±1e6": 1e6 * signs,
+    }
+    return rewards[kind]
+
+
+def _world(requirement: tuple[str, Vector], teacher: tuple[str, Vector | None], profiles: tuple[str, Matrix], rewards: str) -> World:
+    num_capabilities, num_intervals = requirement[1].size, len(profiles[1]) - 1
+    problem = Problem(
+        capabilities=(*_NAMES, *(f"capability-{i}" for i in range(len(_NAMES), num_capabilities)))[:num_capabilities],
+        requirement=requirement[1],
+        teacher_profile=teacher[1],
+        budget_tokens=1000 * num_intervals,
+        num_intervals=num_intervals,
+    )
+    return World(
+        label=f"K={num_capabilities}, requirement {requirement[0]}, profile {profiles[0]}, teacher {teacher[0]}, reward {rewards}",
+        problem=problem,
+        profiles=profiles[1],
+        rewards=_rewards(rewards, requirement[1], profiles[1]),
+    )

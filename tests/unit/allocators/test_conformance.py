@@ -1,0 +1,29 @@
+"""Every registered allocator, ours and the built-in ones, keeps the contract."""
+
+import pytest
+
+from readbench.plugins import registry
+from readbench.testing import check_allocator
+
+WITHOUT_LEARNING = {"gap", "one-hot", "per-capability", "task-static", "uniform"}
+MISSION_SET = WITHOUT_LEARNING | {"greedy", "random", "read"}
+
+
+def test_the_mission_set_is_registered() -> None:
+    found = registry()
+    assert not found.broken
+    assert set(found.plugins("allocator")) >= MISSION_SET
+
+
+@pytest.mark.parametrize("name", sorted(registry().plugins("allocator")))
+def test_a_registered_allocator_keeps_the_contract(name: str) -> None:
+    check_allocator(name, equivariant=name in WITHOUT_LEARNING)
+
+
+@pytest.mark.parametrize("floor", [0.0, 0.5, 1.0])
+def test_gap_keeps_the_contract_at_any_floor(floor: float) -> None:
+    check_allocator("gap", equivariant=True, params={"floor": floor})
+
+
+def test_read_keeps_the_contract_in_a_warm_up_that_its_seed_shuffled() -> None:
+    check_allocator("read", params={"warmup": 5})

@@ -1,0 +1,31 @@
+"""Baselines know the contracts and nothing else of readbench, as anyone's plug-in should."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import readbench_baselines
+
+MODULES = sorted(Path(readbench_baselines.__file__).parent.glob("*.py"))
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or "."
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[module.stem for module in MODULES])
+def test_a_baseline_imports_only_the_contracts(module: Path) -> None:
+    ours = {name for name in imported(ast.parse(module.read_text(encoding="utf-8"))) if name.partition(".")[0] == "readbench"}
+    assert ours <= {"readbench.api"}
+
+
+def test_registering_the_baselines_imports_no_torch() -> None:
+    subprocess.run([sys.executable, "-c", "import sys, readbench_baselines._registry; assert 'torch' not in sys.modules"], check=True)
