@@ -1,0 +1,37 @@
+"""Commits beside the work: the disk writes interval t while interval t + 1 is taught.
+
+A commit waits on the disk for tens of milliseconds, an interval of a small student takes half a second. What is committed
+was snapshotted before; commits happen one after the other, in order; a commit that fails stops the trial at the next one.
+A kill in between loses the interval that was not committed, and a resume does it again, bit for bit.
+"""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+
+
+class Commits:
+    """One thread and at most one commit that is not on disk yet; on leaving the block, there is none."""
+
+    def __init__(self) -> None:
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="commits")
+        self._pending: Future[None] | None = None
+
+    def submit(self, commit: Callable[[], None]) -> None:
+        """Starts the commit once the one before is on disk; raises what that one raised."""
+        self._wait()
+        self._pending = self._executor.submit(commit)
+
+    def _wait(self) -> None:
+        pending, self._pending = self._pending, None
+        if pending is not None:
+            pending.result()
+
+    def __enter__(self) -> "Commits":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        try:
+            self._wait()
+        finally:
+            self._executor.shutdown()

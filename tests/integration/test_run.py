@@ -1,0 +1,140 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from readbench.results import rebuild
+
+SHORT = ("--suite", "reasoning", "--budget", "9000", "--intervals", "3", "--set", "num_probes=9", "--set", "num_dev=9")
+
+
+def readbench(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "readbench", *arguments], env=os.environ | environment, capture_output=True, text=True, check=False
+    )
+
+
+def comparable(document: dict[str, Any]) -> dict[str, Any]:
+    """What two runs of one config must share."""
+    trials = [{key: value for key, value in trial.items() if key != "seconds"} for trial in document["trials"]]
+    config = {key: value for key, value in document["config"].items() if key != "workers"}
+    return {key: value for key, value in document.items() if key not in ("run", "environment")} | {"trials": trials, "config": config}
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run of two allocators and two seeds by two workers."""
+    run_dir = tmp_path_factory.mktemp("runs") / "two-workers"
+    done = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", "--workers", "2", "--out", str(run_dir))
+    assert done.returncode == 0, done.stderr
+    return run_dir
+
+
+def test_one_worker_or_two_give_the_same_results(finished: Path, tmp_path: Path) -> None:
+    alone = readbench(
+        "run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", "--workers", "1", "--out", str(tmp_path / "one"), "--json"
+    )
+    assert alone.returncode == 0, alone.stderr
+    assert comparable(json.loads(alone.stdout)) == comparable(json.loads((finished / "results.json").read_text()))
+
+
+def test_the_same_command_on_a_finished_run_directory_says_that_all_is_done(finished: Path) -> None:
+    before = (finished / "results.json").read_bytes()
+    again = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", "--out", str(finished))
+    assert again.returncode == 0
+    assert "nothing to run" in again.stderr
+    assert (finished / "results.json").read_bytes() == before
+
+
+def test_results_are_rebuilt_from_the_trials_alone(finished: Path, tmp_path: Path) -> None:
+    copy = tmp_path / finished.name
+    shutil.copytree(finished, copy)
+    written = (copy / "results.json").read_bytes()
+    (copy / "results.json").unlink()
+    assert readbench("results", str(copy)).returncode == 0
+    assert (copy / "results.json").read_bytes() == written
+
+
+def test_another_config_on_the_directory_is_refused_and_names_what_differs(finished: Path) -> None:
+    other = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "3", "--out", str(finished))
+    assert other.returncode == 2
+    assert "seeds" in other.stderr
+    assert "another config" in other.stderr
+
+
+def test_the_final_student_loads_with_transformers(finished: Path) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    folder = next((finished / "trials").iterdir()) / "student"
+    model = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True)
+    tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    assert model(**tokenizer("1", return_tensors="pt")).logits.shape[-1] == model.config.vocab_size
+
+
+def test_a_killed_run_is_resumed_to_the_same_results(finished: Path, tmp_path: Path) -> None:
+    run_dir = tmp_path / "killed"
+    command = [sys.executable, "-m", "readbench", "run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", "--out", str(run_dir)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
+    try:
+        deadline = time.monotonic() + 120
+        while not list(run_dir.glob("trials/*/checkpoints/*")) and time.monotonic() < deadline:
+            time.sleep(0.02)
+    finally:
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    assert not (run_dir / "results.json").exists()
+    resumed = readbench("resume", str(run_dir))
+    assert resumed.returncode == 0, resumed.stderr
+    assert comparable(json.loads((run_dir / "results.json").read_text())) == comparable(json.loads((finished / "results.json").read_text()))
+
+
+def test_ctrl_c_leaves_a_run_that_can_be_resumed_and_prints_the_command(tmp_path: Path) -> None:
+    run_dir = tmp_path / "interrupted"
+    command = [sys.executable, "-m", "readbench", "run", *SHORT, "--allocators", "uniform", "--seeds", "2", "--out", str(run_dir)]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while not list(run_dir.glob("trials/*/checkpoints/*")) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to every process of the group
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert f"readbench resume {run_dir}" in errors
+    assert "Traceback" not in errors
+    assert readbench("resume", str(run_dir)).returncode == 0
+
+
+def test_a_failed_trial_is_recorded_the_others_go_on_and_the_exit_code_is_4(tmp_path: Path) -> None:
+    (tmp_path / "faulty.py").write_text(
+        "import numpy as np\n"
+        "from readbench.api import allocator\n"
+        "class Faulty:\n"
+        "    def propose(self, observation): return np.full(8, np.nan)\n"
+        "    def update(self, feedback): pass\n"
+        "    def state(self): return b''\n"
+        "    def restore(self, state): pass\n"
+        "@allocator('faulty')\n"
+        "def faulty(problem, seed):\n"
+        "    '''Proposes NaN.'''\n"
+        "    return Faulty()\n"
+    )
+    info = tmp_path / "faulty-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[readbench.plugins]\nfaulty = faulty\n")
+    run_dir = tmp_path / "run"
+    done = readbench("run", *SHORT, "--allocators", "faulty,uniform", "--seeds", "1", "--out", str(run_dir), PYTHONPATH=str(tmp_path))
+    assert done.returncode == 4
+    assert "not on the simplex" in done.stderr
+    assert "Traceback" not in done.stderr
+    trials = {trial["allocator"]: trial for trial in json.loads((run_dir / "results.json").read_text())["trials"]}
+    assert trials["faulty"]["status"] == "failed"
+    assert "not on the simplex" in trials["faulty"]["failure"]
+    assert trials["uniform"]["status"] == "complete"
+    assert rebuild(run_dir)["trials"][0]["metrics"] is None
