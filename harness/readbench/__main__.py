@@ -1,0 +1,7 @@
+"""``python -m readbench``: the command line without its script on the PATH."""
+
+import sys
+
+from readbench.cli.main import main
+
+sys.exit(main())

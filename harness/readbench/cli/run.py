@@ -1,0 +1,55 @@
+"""``readbench run``: a grid of allocators × seeds on one suite, under one token budget."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    *,
+    suite: Annotated[str, typer.Option(metavar="NAME", help="A suite's name (readbench list suites) or the path of a suite.yaml.")],
+    allocators: Annotated[str | None, typer.Option(metavar="A,B", help="Which allocators compete (readbench list allocators).")] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="N", help="How many seeds (5 is 0 to 4), or which ones (3,7).")] = None,
+    budget: Annotated[int | None, typer.Option(metavar="TOKENS", help="What each trial may charge: generated + trained tokens.")] = None,
+    intervals: Annotated[int | None, typer.Option(metavar="T", help="In how many intervals the budget is allocated.")] = None,
+    teacher: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/teacher, a model folder, a hub id, or PLUGIN:MODEL.")] = None,
+    student: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/student, a model folder or a hub id.")] = None,
+    objective: Annotated[str | None, typer.Option(metavar="NAME", help="The training loss (readbench list objectives).")] = None,
+    device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory; a finished or interrupted one goes on.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in YAML, below flags and READBENCH_... variables.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, by its dotted key; repeatable.")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; 0 is one per core.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the settings, their origins and the cost; write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
+) -> None:
+    """Distil a student under a token budget with each allocator."""
+    from readbench.config import resolve
+
+    given = {
+        "allocators": allocators,
+        "seeds": seeds,
+        "budget_tokens": budget,
+        "num_intervals": intervals,
+        "teacher": teacher,
+        "student": student,
+        "objective": objective,
+        "device": device,
+        "workers": workers,
+    }
+    flags = {key: value for key, value in given.items() if value is not None}
+    resolved = resolve(suite, file=config, environment=os.environ, flags=flags, sets=set_ or [])
+
+    from readbench import runs
+
+    if dry_run:
+        from readbench.report.plan import show_plan
+
+        show_plan(resolved, runs.plan(resolved), as_json=as_json)
+        return
+    from readbench.cli.session import follow
+
+    run_dir = out if out is not None else runs.default_run_dir(resolved)
+    follow(run_dir, lambda observe: runs.execute(resolved, run_dir, observe=observe), as_json=as_json)

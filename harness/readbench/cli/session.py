@@ -1,0 +1,55 @@
+"""What `run` and `resume` share: the display while trials run, then the results, however far they got."""
+
+import shlex
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from readbench.errors import IncompleteRunError, ReadbenchError
+
+if TYPE_CHECKING:
+    from readbench.spec import Event
+
+Observe = Callable[["Event"], None]
+
+
+class InterruptedRunError(ReadbenchError):
+    """Stopped from the keyboard; what was committed is kept."""
+
+    exit_code = 130
+
+
+def follow(run_dir: Path, work: Callable[[Observe], dict[str, Any]], *, as_json: bool) -> None:
+    """Does the work under a display and shows its results, those of an incomplete run too."""
+    from readbench.cli.display import choose_display
+    from readbench.results import load
+
+    try:
+        with choose_display(sys.stderr) as display:
+            document = work(display.observe)
+    except IncompleteRunError:
+        if (run_dir / "results.json").is_file():
+            show(load(run_dir), run_dir, as_json=as_json)
+        raise
+    except KeyboardInterrupt as error:
+        raise InterruptedRunError("interrupted", hint=f"go on with: readbench resume {shlex.quote(str(run_dir))}") from error
+    show(document, run_dir, as_json=as_json)
+
+
+def show(document: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
+    """A results document on standard output: as JSON, or as tables with the closing lines."""
+    from readbench.report.closing import closing_lines
+    from readbench.report.summary import summarise
+    from readbench.report.tables import print_tables
+    from readbench.report.text import cell, console_for, write_json
+
+    if as_json:
+        write_json(document)
+        return
+
+    console = console_for(sys.stdout)
+    summary = summarise(document)
+    print_tables(console, summary)
+    for line in closing_lines(summary, run_dir):
+        console.print(cell(line), soft_wrap=True)

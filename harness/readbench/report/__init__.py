@@ -1,0 +1,1 @@
+"""What people read: tables and the closing lines of a run, from its results document."""
