@@ -1,0 +1,52 @@
+"""What the harness itself costs: python benchmarks/run.py [--budget TOKENS]
+
+Runs the reasoning suite on grids of growing size and prints, from the seconds that the trials record:
+the share of trial time that is none of teacher, training, probes and evaluation (the allocator's share stands alone);
+charged tokens per second of wall clock over all workers; and how wall clock grows with the number of trials.
+"""
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from machine import matmul_gflops
+
+from readbench.config import resolve
+from readbench.pool import num_cores
+from readbench.runs import execute
+
+GRIDS = (("read", "1"), ("read,uniform", "2"), ("read,uniform,random,task-static", "4"))
+WORK = ("teacher", "train", "probe", "eval")
+
+
+def measured(allocators: str, seeds: str, budget: int, folder: Path) -> tuple[dict[str, Any], float]:
+    """The results of a run and its wall clock in seconds."""
+    flags = {"allocators": allocators, "seeds": seeds, "budget_tokens": budget}
+    began = time.perf_counter()
+    results = execute(resolve("reasoning", environment={}, flags=flags), folder, observe=lambda _: None)
+    return results, time.perf_counter() - began
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--budget", type=int, default=60_000, help="tokens a trial")
+    budget = parser.parse_args().budget
+    print(f"{num_cores()} cores, matmul limit of one: {matmul_gflops():.0f} GFLOP/s, {budget} tokens a trial")
+    print(f"{'trials':>6} {'wall s':>7} {'s a trial':>9} {'tokens/s':>9} {'harness':>8} {'allocator':>9} {'largest harness share':>22}")
+    with tempfile.TemporaryDirectory() as folder:
+        for number, (allocators, seeds) in enumerate(GRIDS):
+            results, wall = measured(allocators, seeds, budget, Path(folder) / str(number))
+            seconds = [trial["seconds"] for trial in results["trials"]]
+            shares = [1 - sum(each[phase] for phase in (*WORK, "allocator")) / each["total"] for each in seconds]
+            total = sum(each["total"] for each in seconds)
+            allocator = sum(each["allocator"] for each in seconds) / total
+            charged = sum(trial["tokens"]["generated"] + trial["tokens"]["trained"] for trial in results["trials"])
+            harness = sum(share * each["total"] for share, each in zip(shares, seconds, strict=True)) / total
+            each_second = f"{len(seconds):>6} {wall:>7.1f} {total / len(seconds):>9.2f} {charged / wall:>9.0f}"
+            print(f"{each_second} {harness:>8.2%} {allocator:>9.2%} {max(shares):>22.2%}")
+
+
+if __name__ == "__main__":
+    main()
