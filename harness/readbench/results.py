@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from readbench import metrics
+from readbench.config import NOT_IDENTITY
 from readbench.errors import ConfigError, IncompleteRunError
 from readbench.files import read_json, write_json
 from readbench.store import TrialRecord, read_trial
@@ -60,8 +61,10 @@ def rebuild(run_dir: Path) -> dict[str, Any]:
             "capabilities": capabilities,
             "requirement": _named(capabilities, run["suite"]["requirement"]),
         },
-        "config": run["config"],
-        "environment": run["environment"] | {"fingerprint": None if start is None else start["fingerprint"]},
+        "config": {key: value for key, value in run["config"].items() if key not in NOT_IDENTITY},
+        "environment": run["environment"]
+        | {key: run["config"][key] for key in NOT_IDENTITY}
+        | {"fingerprint": None if start is None else start["fingerprint"]},
         "start": None if start is None else _start(capabilities, start),
         "trials": [_trial(run_dir, run, start, entry) for entry in run["trials"]],
     }

@@ -108,8 +108,6 @@ def document() -> dict[str, Any]:
             "objective": "sft",
             "teacher": "lab/teacher",
             "student": "lab/student",
-            "device": "cpu",
-            "workers": 1,
             "max_new_tokens": 16,
             "num_probes": 4,
             "num_dev": 4,

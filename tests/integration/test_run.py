@@ -24,8 +24,7 @@ def readbench(*arguments: str, **environment: str) -> subprocess.CompletedProces
 def comparable(document: dict[str, Any]) -> dict[str, Any]:
     """What two runs of one config must share."""
     trials = [{key: value for key, value in trial.items() if key != "seconds"} for trial in document["trials"]]
-    config = {key: value for key, value in document["config"].items() if key != "workers"}
-    return {key: value for key, value in document.items() if key not in ("run", "environment")} | {"trials": trials, "config": config}
+    return {key: value for key, value in document.items() if key not in ("run", "environment")} | {"trials": trials}
 
 
 @pytest.fixture(scope="module")
