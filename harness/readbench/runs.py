@@ -66,6 +66,7 @@ def plan(resolved: Resolved) -> Plan:
             budget_tokens=config.budget_tokens,
             num_intervals=config.num_intervals,
             teacher=config.teacher,
+            teacher_params=resolve_parameters(registry().get("teacher", teacher_plugin), config.params.get(teacher_plugin, {})),
             teacher_fingerprint=teacher_fingerprint,
             student=config.student,
             student_fingerprint=fingerprint(student_path),
@@ -196,8 +197,7 @@ def _run_trials(run_dir: Path, config: RunConfig, planned: Plan, observe: Observ
         counted(Event(kind="complete"))
         return
     counted(Event(kind="plan", budget_tokens=planned.budget_tokens))
-    teacher_params = config.params.get(teacher_reference(config.teacher)[0], {})
-    workers = WorkerConfig(run_dir=run_dir, device=config.device, shared=planned.trials[0], teacher_params=teacher_params)
+    workers = WorkerConfig(run_dir=run_dir, device=config.device, shared=planned.trials[0])
     with open_pool(workers, num_workers(config, max(len(todo), 1))) as pool:
         try:
             start = files.read_json(run_dir / START) if measured else None

@@ -24,6 +24,7 @@ class TrialSpec:
     budget_tokens: int
     num_intervals: int
     teacher: str
+    teacher_params: Mapping[str, bool | int | float | str]
     teacher_fingerprint: str
     student: str
     student_fingerprint: str
@@ -69,4 +70,3 @@ class WorkerConfig:
     run_dir: Path
     device: str  # as the user gave it
     shared: TrialSpec  # any trial's: its allocator and seed are not looked at
-    teacher_params: Mapping[str, bool | int | float | str]

@@ -37,7 +37,7 @@ class Worker:
             load_suite(spec.suite),
             student_path=resolve_model(spec.student),
             teacher=CachedTeacher(
-                make("teacher", name, model, self._device, **config.teacher_params), ResponseCache(config.run_dir / "responses.sqlite")
+                make("teacher", name, model, self._device, **spec.teacher_params), ResponseCache(config.run_dir / "responses.sqlite")
             ),
             device=self._device,
             num_probes=spec.num_probes,

@@ -31,7 +31,7 @@ class Bench:
         run_dir.mkdir(exist_ok=True)
         self.run_dir = run_dir
         self.base = base
-        self._worker = Worker(WorkerConfig(run_dir=run_dir, device="cpu", shared=base, teacher_params={}))
+        self._worker = Worker(WorkerConfig(run_dir=run_dir, device="cpu", shared=base))
 
     def run(self, allocator: str = "uniform", *, seed: int = 0, stop_after: int | None = None, profile: list[float] | None = None) -> Path:
         """The trial's folder; `stop_after` intervals of this call it is asked to stop."""
