@@ -4,12 +4,9 @@ import io
 from pathlib import Path
 from typing import Any
 
-import pytest
 from rich.console import Console
 
-from readbench.errors import ConfigError
 from readbench.report.closing import closing_lines, verdict
-from readbench.report.comparison import compare, print_comparison
 from readbench.report.summary import summarise
 from readbench.report.tables import print_tables, profile_tables
 
@@ -111,6 +108,7 @@ def test_closing_lines_of_a_complete_run_say_where_and_what_next(document: dict[
     assert lines[2:] == [
         "59,400 tokens charged by 6 trials",
         "results: runs/a run/results.json",
+        "look:    readbench report 'runs/a run'",
         "next:    readbench compare 'runs/a run' --reference uniform",
     ]
 
@@ -128,21 +126,3 @@ def test_one_allocator_needs_no_opponent(document: dict[str, Any]) -> None:
     lines = closing_lines(summarise(document), Path("r"))
     assert lines[0] == "uniform: utility 0.500 (untrained student: 0.250)"
     assert lines[-1] == "next:    readbench results r --json"
-
-
-def test_comparison_pairs_by_seed(document: dict[str, Any]) -> None:
-    document["trials"] = [t for t in document["trials"] if (t["allocator"], t["seed"]) != ("uniform", 0)]
-    rows = compare(summarise(document), reference="uniform")
-    utility = next(row for row in rows if (row["allocator"], row["metric"]) == ("read", "utility"))
-    assert utility["pairs"] == 2
-    assert utility["interval"] is None
-    assert utility["difference"] == pytest.approx(0.11)  # (0.62 + 0.60 − 0.52 − 0.48) / 2
-    stream = io.StringIO()
-    print_comparison(Console(file=stream, width=160), rows, title="t")
-    assert "+0.1100" in stream.getvalue()
-    assert "No interval is given below 3 shared seeds" in stream.getvalue()
-
-
-def test_comparison_with_an_unknown_reference_names_the_near_one(document: dict[str, Any]) -> None:
-    with pytest.raises(ConfigError, match="did you mean 'uniform'"):
-        compare(summarise(document), reference="unyform")

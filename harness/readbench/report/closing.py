@@ -3,6 +3,7 @@
 import shlex
 from pathlib import Path
 
+from readbench.remote.spend import read_spent
 from readbench.report.summary import AllocatorSummary, Summary, mean_or
 from readbench.report.text import tokens_text
 from readbench.stats import MIN_PAIRS, paired_difference
@@ -15,10 +16,15 @@ def closing_lines(summary: Summary, run_dir: Path) -> list[str]:
     lines = verdict(summary)
     spent = f"{tokens_text(summary.charged_tokens)} tokens charged by {summary.num_trials - missing} trials"
     lines.append(f"{spent}; {missing} of {summary.num_trials} without a result" if missing else spent)
+    teacher = read_spent(run_dir)
+    if teacher is not None:
+        doubt = f", {teacher.in_doubt} in doubt at their cap" if teacher.in_doubt else ""
+        lines.append(f"teacher: {tokens_text(teacher.requests)} requests{doubt}, {tokens_text(teacher.tokens)} tokens paid for")
     lines.append(f"results: {run_dir / 'results.json'}")
     if missing:
         lines.append(f"next:    readbench resume {folder}")
     elif len(summary.allocators) > 1:
+        lines.append(f"look:    readbench report {folder}")
         lines.append(f"next:    readbench compare {folder} --reference {reference_for(summary)}")
     else:
         lines.append(f"next:    readbench results {folder} --json")

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from readbench.scores import metric_values
 from readbench.stats import Estimate, estimate
 
-METRICS = ("utility", "utility_gain", "profile_gain", "spillover", "collateral", "waste", "auc")
 TOKEN_KINDS = ("generated", "trained", "probe", "dev", "eval")
 
 
@@ -62,8 +62,8 @@ def summarise(document: Mapping[str, Any]) -> Summary:
     capabilities: list[str] = suite["capabilities"]
     trials: list[dict[str, Any]] = document["trials"]
     complete = [trial for trial in trials if trial["status"] == "complete"]
-    names = dict.fromkeys(trial["allocator"] for trial in complete)
-    allocators = [_allocator(name, [t for t in complete if t["allocator"] == name], capabilities) for name in names]
+    values = metric_values(document)
+    allocators = [_allocator(name, [t for t in complete if t["allocator"] == name], capabilities, values[name]) for name in values]
     return Summary(
         suite=f"{suite['name']} v{suite['version']}",
         requirement={capability: suite["requirement"].get(capability, 0.0) for capability in capabilities},
@@ -90,11 +90,13 @@ def _charged(trial: Mapping[str, Any]) -> int:
     return int(trial["tokens"]["generated"]) + int(trial["tokens"]["trained"])
 
 
-def _allocator(name: str, trials: list[dict[str, Any]], capabilities: list[str]) -> AllocatorSummary:
+def _allocator(
+    name: str, trials: list[dict[str, Any]], capabilities: list[str], by_seed: Mapping[str, Mapping[int, float]]
+) -> AllocatorSummary:
     return AllocatorSummary(
         name=name,
         seeds=tuple(sorted(trial["seed"] for trial in trials)),
-        by_seed={metric: {t["seed"]: t["metrics"][metric] for t in trials if t["metrics"].get(metric) is not None} for metric in METRICS},
+        by_seed=by_seed,
         charged_tokens=estimate([_charged(trial) for trial in trials]),
         tokens={kind: estimate([trial["tokens"][kind] for trial in trials]) for kind in TOKEN_KINDS},
         seconds=estimate([trial["seconds"]["total"] for trial in trials]),

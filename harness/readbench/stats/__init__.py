@@ -1,0 +1,40 @@
+"""Statistics of few seeds: paired differences, exact tests, power, adjustment for many tests, aggregates with honest bands."""
+
+from readbench.stats.aggregates import iqm, performance_profile, probability_of_improvement
+from readbench.stats.multiple import holm
+from readbench.stats.paired import (
+    CONFIDENCE,
+    MIN_PAIRS,
+    Difference,
+    Estimate,
+    difference_of,
+    differences_by_seed,
+    estimate,
+    is_constant,
+    one_sided_bounds,
+    paired_difference,
+)
+from readbench.stats.power import minimum_detectable, seeds_needed
+from readbench.stats.resampling import max_t, sign_flip, whole_seed_band
+
+__all__ = [
+    "CONFIDENCE",
+    "MIN_PAIRS",
+    "Difference",
+    "Estimate",
+    "difference_of",
+    "differences_by_seed",
+    "estimate",
+    "holm",
+    "iqm",
+    "is_constant",
+    "max_t",
+    "minimum_detectable",
+    "one_sided_bounds",
+    "paired_difference",
+    "performance_profile",
+    "probability_of_improvement",
+    "seeds_needed",
+    "sign_flip",
+    "whole_seed_band",
+]
