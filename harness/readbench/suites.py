@@ -5,6 +5,7 @@ name, any other by the path of its ``suite.yaml``. The requirement r (K,) is the
 """
 
 import hashlib
+import json
 import random
 from dataclasses import field
 from pathlib import Path
@@ -16,9 +17,11 @@ from pydantic import ConfigDict, StringConstraints
 from pydantic.dataclasses import dataclass
 
 from readbench.api import DIFFICULTIES, NAME_PATTERN, Difficulty, Question, Source, Vector
-from readbench.documents import read_json_lines, read_yaml, typed
+from readbench.documents import check_values, read_json_lines, read_yaml, typed
 from readbench.errors import ConfigError, near_match
 from readbench.plugins import make, registry
+from readbench.scores import metrics_of
+from readbench.tasks import read_task
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
@@ -53,6 +56,13 @@ class TestConfig:
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
+class CheckConfig:
+    """How strict `readbench check` is with a run of the suite."""
+
+    margins: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)  # by metric, in its unit: the least loss that matters
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class SuiteConfig:
     """The contents of ``suite.yaml``."""
 
@@ -65,14 +75,16 @@ class SuiteConfig:
     test: TestConfig
     defaults: dict[str, Any] = field(default_factory=dict)  # settings of the run, see readbench.config.RunConfig
     reward: RewardConfig = field(default_factory=RewardConfig)
+    check: CheckConfig = field(default_factory=CheckConfig)
 
 
 class Suite:
     """A suite that was read and found sound."""
 
-    def __init__(self, config: SuiteConfig, folder: Path) -> None:
+    def __init__(self, config: SuiteConfig, file: Path) -> None:
         self.config = config
-        self.folder = folder
+        self.file = file
+        self.folder = folder = file.parent
         self.name = config.name
         self.capabilities = tuple(config.capabilities)
         weights = np.array([c.weight or 0.0 for c in config.capabilities.values()])
@@ -88,21 +100,25 @@ class Suite:
 
     def test_prompts(self) -> list[str]:
         """The prompts of the test set, which must never be taught."""
-        where = str(self.task_path)
-        data = read_yaml(self.task_path).get("dataset_kwargs", {}).get("data_files", {})
-        name = data.get("test") if isinstance(data, dict) else None
-        if not isinstance(name, str):
-            raise ConfigError(f"{where}: dataset_kwargs.data_files.test must name a file of questions", hint="see docs/extending.md")
-        records = read_json_lines(_inside(self.folder, name, f"{where}: dataset_kwargs.data_files.test"))
+        task, _ = read_task(self.task_path)
+        name = task.data_file
+        records = read_json_lines(_inside(self.folder, name, f"{self.task_path}: dataset_kwargs.data_files.{task.test_split}"))
         return [_question({k: r[k] for k in ("prompt", "answer") if k in r}, f"{name}, line {n}").prompt for n, r in enumerate(records, 1)]
 
     def content_hash(self) -> str:
-        """Of every file in the suite's folder: part of a trial's identity."""
+        """Of every file in the suite's folder, of ``suite.yaml`` what a result depends on: part of a trial's identity.
+
+        `defaults` are left out, since the settings that come of them stand in the trial's config, and so is how strict a gate is.
+        """
         digest = hashlib.blake2b(digest_size=16)
         for path in sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".jsonl", ".json")):
-            content = path.read_bytes()
+            content = self._settings() if path == self.file else path.read_bytes()
             digest.update(f"{path.relative_to(self.folder)}\0{len(content)}\0".encode() + content)
         return digest.hexdigest()
+
+    def _settings(self) -> bytes:
+        settings = read_yaml(self.file)
+        return json.dumps({key: value for key, value in settings.items() if key not in ("check", "defaults")}, default=str).encode()
 
 
 class JsonLines:
@@ -139,13 +155,15 @@ def _question(record: dict[str, Any], where: str) -> Question:
     for key in ("prompt", "answer"):
         if not isinstance(record.get(key), str) or not record[key]:
             raise ConfigError(f"{where}: {key!r} must be a text that is not empty")
+        check_values(record[key], f"{where}: {key}")
     return Question(prompt=record["prompt"], answer=record["answer"])
 
 
 def _factors(record: dict[str, Any], where: str) -> dict[str, float]:
     factors = record.get("factors", {"prompt": len(record["prompt"]), "answer": len(record["answer"])})
-    if not isinstance(factors, dict) or not factors or not all(type(v) in (int, float) and np.isfinite(v) for v in factors.values()):
+    if not isinstance(factors, dict) or not factors or not all(type(value) in (int, float) for value in factors.values()):
         raise ConfigError(f"{where}: factors must be a mapping of names to finite numbers")
+    check_values(factors, f"{where}: factors")
     return factors
 
 
@@ -179,15 +197,23 @@ def load_suite(reference: str) -> Suite:
         if capability.jsonl is not None:
             _inside(folder, capability.jsonl, f"{where}: capabilities.{name}.jsonl")
     _inside(folder, config.test.task, f"{where}: test.task")
-    suite = Suite(config, folder)
+    metrics = [metric.name for metric in metrics_of(tuple(config.capabilities))]
+    for name in config.check.margins:
+        if name not in metrics:
+            raise ConfigError(f"{where}: check.margins: unknown metric {name!r}", hint=near_match(name, metrics))
+    suite = Suite(config, file)
     suite.test_prompts()  # a test set that cannot be read is found now, not after the first trial
     return suite
 
 
 def _inside(folder: Path, name: str, where: str) -> Path:
     path = folder / name
-    if not path.resolve().is_relative_to(folder.resolve()):
+    try:
+        inside, found = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, with a NUL in it, or a circle of links
+        raise ConfigError(f"{where}: {name!r:.80} is no file's name") from error
+    if not inside:
         raise ConfigError(f"{where}: {name!r} is outside the suite's folder")
-    if not path.is_file():
+    if not found:
         raise ConfigError(f"{where}: there is no file {name!r} beside suite.yaml")
     return path

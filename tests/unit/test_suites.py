@@ -23,7 +23,16 @@ capabilities:
   facts: {jsonl: facts.jsonl}
 test: {task: task.yaml}
 """
-TASK = "task: mine\ndataset_path: json\ndataset_kwargs: {data_files: {test: test.jsonl}}\n"
+TASK = """
+task: mine
+dataset_path: json
+dataset_kwargs: {data_files: {test: test.jsonl}}
+test_split: test
+output_type: loglikelihood
+doc_to_text: "{{prompt}}"
+doc_to_target: "{{answer}}"
+metric_list: [{metric: acc}]
+"""
 
 
 @pytest.fixture
@@ -59,6 +68,36 @@ def test_the_content_hash_follows_every_file(folder: Path) -> None:
     assert load_suite(str(folder)).content_hash() != before
 
 
+@pytest.mark.parametrize("added", ["check: {margins: {utility: 0.5}}\n", "defaults: {budget_tokens: 7}\n", "# a remark\n"])
+def test_margins_and_defaults_are_no_part_of_the_content_hash(folder: Path, added: str) -> None:
+    """A change of a default is seen in the settings that come of it, and must not look like another suite."""
+    before = load_suite(str(folder)).content_hash()
+    with (folder / "suite.yaml").open("a") as file:
+        file.write(added)
+    assert load_suite(str(folder)).content_hash() == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("weight: 3", "weight: 2"), ("version: 1", "version: 2"), ("test:", "reward: {beta: 0.1}\ntest:")]
+)
+def test_what_a_result_depends_on_is_part_of_the_content_hash(folder: Path, old: str, new: str) -> None:
+    before = load_suite(str(folder)).content_hash()
+    replaced(old, new)(folder)
+    assert load_suite(str(folder)).content_hash() != before
+
+
+def test_the_order_of_the_capabilities_is_part_of_the_content_hash(folder: Path) -> None:
+    before = load_suite(str(folder)).content_hash()
+    math, code = "  math: {source: lab.math, weight: 3}\n", "  code: {source: lab.code, weight: 1}\n"
+    replaced(math + code, code + math)(folder)
+    assert load_suite(str(folder)).content_hash() != before
+
+
+def test_margins_are_read(folder: Path) -> None:
+    replaced("test:", "check: {margins: {utility: 0.5, profile.math: 0.1}}\ntest:")(folder)
+    assert load_suite(str(folder)).config.check.margins == {"utility": 0.5, "profile.math": 0.1}
+
+
 def replaced(old: str, new: str) -> Callable[[Path], None]:
     def change(folder: Path) -> None:
         text = (folder / "suite.yaml").read_text()
@@ -87,6 +126,9 @@ def replaced(old: str, new: str) -> Callable[[Path], None]:
         (replaced("name: mine", "name: My Suite"), "name"),
         (replaced("  math: {source: lab.math, weight: 3}\n  code: {source: lab.code, weight: 1}\n", ""), "no capability has a weight"),
         (replaced("test: {task: task.yaml}", ""), "test"),
+        (replaced("test:", "check: {margins: {profile.maths: 0.1}}\ntest:"), "unknown metric 'profile.maths'; did you mean 'profile.math'"),
+        (replaced("test:", "check: {margins: {utility: 0}}\ntest:"), "check.margins.utility"),
+        (replaced("test:", "check: {margin: {}}\ntest:"), "unknown setting 'check.margin'; did you mean 'margins'"),
         (lambda folder: (folder / "task.yaml").unlink(), "no file 'task.yaml'"),
         (lambda folder: (folder / "suite.yaml").unlink(), "suite"),
     ],

@@ -1,0 +1,76 @@
+"""What makes two runs the same measurement, and what else about a run may change: the change that a gate is there to judge.
+
+The measurement is the suite, its questions, the models, the budget and how often and on how much is measured: where one of these
+differs, the values are no answer to the same question, and there is nothing to compare. All else (learning rate, an allocator's
+parameters, objective, code, versions) is the change under test: it is named beside the verdict, never refused, since a gate that
+refused a cut learning rate could not catch it.
+"""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from typing import Any
+
+Value = str | int | float | bool | None
+ABSENT = "absent"
+
+_MEASURED_CONFIG = ("budget_tokens", "num_intervals", "num_probes", "num_dev")
+_MEASURED_PROVENANCE = ("suite", "data", "teacher", "student")
+_COVERAGE = ("allocators", "seeds")  # what was run, not how: a verdict names the seeds that it lacks
+_BY_CONTENT = ("suite", "teacher", "student")  # references: one model may lie in two places; its hash is what counts
+
+
+def measurement_of(document: Mapping[str, Any]) -> dict[str, Value]:
+    """By dotted key."""
+    suite, config, provenance = document["suite"], document["config"], document["provenance"]
+    return (
+        {"suite.name": suite["name"], "suite.version": suite["version"]}
+        | {key: config[key] for key in _MEASURED_CONFIG}
+        | {f"hash.{key}": provenance[key] for key in _MEASURED_PROVENANCE}
+    )
+
+
+def settings_of(document: Mapping[str, Any], *, allocators: Collection[str]) -> dict[str, Value]:
+    """Every recorded thing that may change between two runs of one measurement, by dotted key; of these allocators all parameters."""
+    config, environment = document["config"], document["environment"]
+    resolved = {trial["allocator"]: trial["params"] for trial in document["trials"]}  # defaults included
+    params = {name: given for name, given in config["params"].items() if name not in resolved}
+    params |= {name: resolved[name] for name in allocators}
+    left_out = {*_MEASURED_CONFIG, *_COVERAGE, *_BY_CONTENT, "params"}
+    return dict(
+        _flat(
+            {key: value for key, value in config.items() if key not in left_out}
+            | {
+                "params": params,
+                "hash": {"code": document["provenance"]["code"]},
+                "python": environment.get("python"),
+                "packages": environment.get("packages"),
+                "fingerprint": environment.get("fingerprint"),
+            }
+        )
+    )
+
+
+def config_hash(document: Mapping[str, Any]) -> str:
+    """32 hex digits of the whole resolved config."""
+    return hashlib.blake2b(json.dumps(document["config"], sort_keys=True).encode(), digest_size=16).hexdigest()
+
+
+def differences(then: Mapping[str, Value], now: Mapping[str, Value]) -> tuple[str, ...]:
+    """``key old → new`` of every key that differs, sorted by key."""
+    return tuple(
+        f"{key} {_shown(then, key)} → {_shown(now, key)}" for key in sorted({*then, *now}) if then.get(key, ABSENT) != now.get(key, ABSENT)
+    )
+
+
+def _shown(values: Mapping[str, Value], key: str) -> str:
+    value = values.get(key, ABSENT)
+    return str(value)[:12] if key.startswith("hash.") else str(value)
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
