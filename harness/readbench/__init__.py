@@ -3,11 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from readbench.notebook import load
     from readbench.plugins import make_allocator
 
     __version__: str
 
-__all__ = ["__version__", "make_allocator"]
+__all__ = ["__version__", "load", "make_allocator"]
 
 
 def __getattr__(name: str) -> Any:
@@ -16,6 +17,10 @@ def __getattr__(name: str) -> Any:
         from readbench.plugins import make_allocator
 
         return make_allocator
+    if name == "load":
+        from readbench.notebook import load
+
+        return load
     if name == "__version__":
         from importlib.metadata import version
 
