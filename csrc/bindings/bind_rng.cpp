@@ -1,3 +1,8 @@
+#include <cstdint>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
 #include "bindings.hpp"
 #include "readbench/rng.hpp"
 
@@ -5,9 +10,19 @@ namespace readbench::bindings {
 
 namespace {
 
+constexpr std::uint64_t kMostValues = std::uint64_t{1} << 27; // of a call: 1 GiB
+
+void check_count(std::uint64_t count, const std::string& name) {
+    if (count > kMostValues) {
+        throw std::invalid_argument(name + " must be at most " + std::to_string(kMostValues) + ", got " +
+                                    std::to_string(count));
+    }
+}
+
 // (count,) values of `draw` at the indices that follow `start`.
 template <typename T, typename Draw>
 Array<T> sequence(const CounterRng& rng, std::uint64_t start, std::uint64_t count, Draw draw) {
+    check_count(count, "count");
     Array<T> values(static_cast<py::ssize_t>(count));
     T* const to = values.mutable_data();
     const py::gil_scoped_release release; // pure arithmetic on memory that nobody else has seen
@@ -49,6 +64,7 @@ void register_rng(py::module_& module) {
         .def(
             "permutation",
             [](const CounterRng& rng, std::uint32_t n, std::uint64_t start) {
+                check_count(n, "n");
                 const std::vector<std::size_t> order = rng.permutation(n, start);
                 return to_array(std::vector<std::int64_t>(order.begin(), order.end()));
             },

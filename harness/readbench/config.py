@@ -13,17 +13,27 @@ from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
-from annotated_types import Ge, MinLen
+from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.dataclasses import dataclass
 
-from readbench.documents import parse_yaml, read_yaml, typed
-from readbench.errors import ConfigError
+from readbench.documents import MAX_INTEGER, parse_yaml, read_yaml, typed
+from readbench.errors import ConfigError, near_match
 from readbench.plugins import registry, resolve_parameters
+from readbench.remote.settings import EndpointConfig
 from readbench.suites import STRICT, Suite, load_suite
+from readbench.trackers import TRACKERS
 from readbench.training import TrainingConfig
 
 ENVIRONMENT_PREFIX = "READBENCH_"
-FLAGS = {"budget_tokens": "budget", "num_intervals": "intervals"}  # settings whose flag has another name
+FLAGS = {  # settings whose flag has another name
+    "budget_tokens": "budget",
+    "num_intervals": "intervals",
+    "trackers": "track",
+    "params.openai.url": "teacher-url",
+    "endpoint.spend_limit": "spend-limit",
+    "endpoint.prices": "prices",
+}
+MAX_SEEDS = 1000
 DEFAULT_ALLOCATORS = ("read", "uniform", "random", "per-capability", "task-static")
 
 
@@ -33,22 +43,24 @@ class RunConfig:
 
     suite: str
     allocators: Annotated[tuple[str, ...], MinLen(1)] = DEFAULT_ALLOCATORS
-    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1)] = (0, 1, 2, 3, 4)
-    budget_tokens: Annotated[int, Ge(1)] = 1_000_000  # a trial may charge: generated + trained
+    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1), MaxLen(MAX_SEEDS)] = (0, 1, 2, 3, 4)
+    budget_tokens: Annotated[int, Ge(1), Le(1 << 36)] = 1_000_000  # a trial may charge: generated + trained
     num_intervals: Annotated[int, Ge(1)] = 10
     objective: str = "sft"
     teacher: str = "lab/teacher"
     student: str = "lab/student"
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     workers: Annotated[int, Ge(0)] = 0  # trials at once; 0: one a core
+    trackers: tuple[str, ...] = ()  # sinks that are told what is measured
     max_new_tokens: Annotated[int, Ge(1)] = 256  # of a teacher's response
     num_probes: Annotated[int, Ge(2)] = 40  # a capability; the reward and the profile are measured on them
     num_dev: Annotated[int, Ge(2)] = 40  # a required capability; the learning curve is measured on them
     params: dict[str, dict[str, bool | int | float | str]] = field(default_factory=dict)  # of plug-ins, by their name
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher that is asked over HTTP
 
 
-NOT_IDENTITY = ("workers", "device")  # settings that change how a run is computed, not what it is
+NOT_IDENTITY = ("workers", "device", "trackers", "endpoint")  # settings that change how a run is computed or shown, not what it is
 
 
 @plain_dataclass(frozen=True, kw_only=True)
@@ -60,13 +72,13 @@ class Resolved:
     suite: Suite
 
     def hash(self) -> str:
-        """32 hex digits of the identity."""
-        return hashlib.blake2b(json.dumps(self.identity(), sort_keys=True).encode(), digest_size=16).hexdigest()
+        """32 hex digits of the identity and the suite's content."""
+        text = json.dumps([self.identity(), self.suite.content_hash()], sort_keys=True)
+        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
     def identity(self) -> dict[str, Any]:
-        """What two runs must share to be the same run."""
-        settings = config_document(self.config)
-        return {key: value for key, value in settings.items() if key not in NOT_IDENTITY} | {"suite_content": self.suite.content_hash()}
+        """The settings that two runs must share to be the same run."""
+        return {key: value for key, value in config_document(self.config).items() if key not in NOT_IDENTITY}
 
 
 def config_document(config: RunConfig) -> dict[str, Any]:
@@ -81,7 +93,11 @@ def parse_seeds(text: str) -> list[int]:
         numbers = [int(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(f"seeds {text!r} are not whole numbers", hint="give a count (5) or a list (3,7)") from error
-    return list(range(numbers[0])) if "," not in text else numbers
+    if "," in text:
+        return numbers
+    if numbers[0] > MAX_SEEDS:
+        raise ConfigError(f"{numbers[0]} seeds are more than {MAX_SEEDS}", hint="give a count (5) or a list (3,7)")
+    return list(range(numbers[0]))
 
 
 def resolve(
@@ -151,10 +167,10 @@ def _flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[st
 
 
 def _settled(key: str, value: Any) -> tuple[str, Any]:
-    """Lists that people write as text: ``seeds: "3,7"``, ``allocators: read,uniform``."""
-    if key == "seeds" and isinstance(value, (str, int)) and not isinstance(value, bool):
+    """Lists that people write as text: ``seeds: "3,7"``, ``allocators: read,uniform``, ``trackers: mlflow``."""
+    if key == "seeds" and (isinstance(value, str) or (type(value) is int and value <= MAX_INTEGER)):
         return key, parse_seeds(str(value))
-    if key == "allocators" and isinstance(value, str):
+    if key in ("allocators", "trackers") and isinstance(value, str):
         return key, [name.strip() for name in value.split(",") if name.strip()]
     return key, value
 
@@ -201,10 +217,13 @@ def _scalar(text: str, where: str) -> Any:
 
 def _check_names(config: RunConfig) -> None:
     plugins = registry()
-    for what, given in (("seed", config.seeds), ("allocator", config.allocators)):
+    for what, given in (("seed", config.seeds), ("allocator", config.allocators), ("tracker", config.trackers)):
         twice = [str(item) for item in given if given.count(item) > 1]
         if twice:
             raise ConfigError(f"{what} {twice[0]} is given twice", hint=f"give every {what} once")
+    for name in config.trackers:
+        if name not in TRACKERS:
+            raise ConfigError(f"there is no tracker {name!r}", hint=near_match(name, TRACKERS))
     for name in config.allocators:
         resolve_parameters(plugins.get("allocator", name), config.params.get(name, {}))
     resolve_parameters(plugins.get("objective", config.objective), config.params.get(config.objective, {}))

@@ -1,6 +1,6 @@
 """Greedy decoding of a batch of prompts, one token a step: by the library for any model, leanly for Llamas on the CPU.
 
-Both give the logits of the next token of every row; what is chosen, and when a row is done, is `readbench.teachers`'s.
+Both give the logits of the next token of every row; what is chosen, and when a row is done, is `readbench.greedy`'s.
 The lean one takes a third of the library's time on the lab's teacher (128 rows): the key-value cache is laid out once and
 not copied at every step, no mask is built, prompts of different lengths are padded on the right, where a causal model
 cannot see it, and every row goes on at its own position.

@@ -29,6 +29,10 @@ class ConfigError(ReadbenchError):
     """A setting, a suite, a model or a plug-in that cannot be used as given (exit code 2)."""
 
 
+class DamagedError(ConfigError):
+    """A file of a run is not what was written: an error of the run, never the failure of the trial that reads it."""
+
+
 class IncompleteRunError(ReadbenchError):
     """A run of which trials are missing or failed (exit code 4)."""
 

@@ -1,6 +1,8 @@
 """What a run will need, said before it starts: tokens an example, seconds a run. Torch-free, a second's work."""
 
+import hashlib
 import json
+import math
 import random
 import struct
 import time
@@ -25,6 +27,12 @@ def sample_questions(suite: Suite) -> list[Question]:
     levels: tuple[Difficulty, ...] = (0, 1, 2)
     rng = random.Random(0)
     return [source.sample(rng, levels[n % 3]) for source in suite.sources() for n in range(_SAMPLES)]
+
+
+def questions_hash(suite: Suite) -> str:
+    """Of sampled questions: tells whether a suite's sources, which may be code, still ask the same."""
+    text = json.dumps([[question.prompt, question.answer] for question in sample_questions(suite)])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def mean_example_tokens(suite: Suite, student: Path) -> float:
@@ -65,9 +73,12 @@ def _num_parameters(model: Path) -> int:
     total = 0
     for file in model.glob("*.safetensors"):
         with file.open("rb") as stream:
-            (length,) = struct.unpack("<Q", stream.read(8))
-            header = json.loads(stream.read(min(length, 1 << 26)))
-        total += sum(int(np.prod(tensor["shape"])) for name, tensor in header.items() if name != "__metadata__")
+            try:
+                (length,) = struct.unpack("<Q", stream.read(8))
+                header = json.loads(stream.read(min(length, 1 << 26)))
+                total += sum(math.prod(map(int, tensor["shape"])) for name, tensor in header.items() if name != "__metadata__")
+            except (struct.error, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+                raise ConfigError(f"{file} is damaged: its header cannot be read", hint="save or download the model again") from error
     return total
 
 

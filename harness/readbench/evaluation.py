@@ -7,7 +7,6 @@ lm-eval's own task index, its caches, and the network are not touched.
 """
 
 import functools
-import json
 import logging
 from contextlib import redirect_stderr
 from dataclasses import dataclass
@@ -15,16 +14,15 @@ from io import StringIO
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lm_eval.api.instance import Instance
 from lm_eval.api.model import LM
 from lm_eval.evaluator import evaluate as lm_eval_evaluate
 from lm_eval.tasks import TaskManager
 
+from readbench.documents import read_json_lines
 from readbench.errors import ConfigError
 from readbench.students import Student
-
-_OUTPUT_TYPES = ("loglikelihood", "multiple_choice")
+from readbench.tasks import read_task
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,39 +58,25 @@ def evaluate(student: Student, suite_folder: Path, task_file: str) -> Evaluation
 def _load(file: Path, _changed_ns: int) -> tuple[str, str, Any]:
     """(task name, version, lm-eval's task dict); kept, since every trial of a process evaluates the same task."""
     logging.getLogger("lm_eval").setLevel(logging.ERROR)  # it warns of every custom dataset
-    try:
-        config = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise ConfigError(f"task file {file} cannot be read ({str(error).splitlines()[0]})") from None
-    if not isinstance(config, dict) or not isinstance(config.get("task"), str):
-        raise ConfigError(f"task file {file} names no task", hint="give it a line such as task: my_task")
-    if config.get("output_type") not in _OUTPUT_TYPES:
-        allowed = " or ".join(_OUTPUT_TYPES)
-        raise ConfigError(f"task file {file}: output_type is {config.get('output_type')!r}", hint=f"it must be {allowed}")
-    questions = _questions(file, config)
+    task, config = read_task(file)
+    questions = _questions(file.parent / task.data_file)
     # from memory: lm-eval would copy a JSON file into the datasets library's cache in the user's home
     config = {key: value for key, value in config.items() if key not in ("dataset_path", "dataset_name", "dataset_kwargs")}
-    config["custom_dataset"] = lambda **_: {config["test_split"]: questions}
+    config["custom_dataset"] = lambda **_: {task.test_split: questions}
     loaded = TaskManager(include_defaults=False).load([config])
-    return config["task"], str((config.get("metadata") or {}).get("version", "")), loaded
+    return task.task, str(task.metadata.get("version", "")), loaded
 
 
-def _questions(file: Path, config: dict[str, Any]) -> Any:
+def _questions(path: Path) -> Any:
     from datasets import Dataset
 
-    split = config.get("test_split")
-    data_files = (config.get("dataset_kwargs") or {}).get("data_files")
-    data = data_files.get(split) if isinstance(data_files, dict) else data_files
-    if config.get("dataset_path") != "json" or not isinstance(split, str) or not isinstance(data, str):
-        raise ConfigError(f"task file {file} does not read JSON lines", hint="set dataset_path: json, test_split, data_files")
-    path = file.parent / data
-    try:
-        lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"the test set {path} cannot be read ({str(error).splitlines()[0]})") from None
-    if not lines or not all(isinstance(line, dict) for line in lines):
+    lines = read_json_lines(path)
+    if not lines:
         raise ConfigError(f"the test set {path} holds no questions", hint="one JSON object a line")
-    return Dataset.from_list(lines)
+    try:
+        return Dataset.from_list(lines)
+    except (ValueError, TypeError, OverflowError) as error:  # Arrow: a column is of one type, and its integers have 64 bits
+        raise ConfigError(f"the test set {path} makes no table ({str(error).splitlines()[0]})", hint="give a field one type") from None
 
 
 class _Adapter(LM):  # type: ignore[misc]

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import json
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +18,14 @@ from readbench.errors import ConfigError, SurroundingError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+DECODING = "greedy-1"  # of local models; changes when the same model would answer differently
 _EMBEDDED = {"lab/teacher": "teacher", "lab/student": "student"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 _HUB_DUPLICATES = ("original/*", "consolidated*")  # second copies of the weights that some hub folders hold
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json", "spiece.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
+_SHARD = re.compile(r"[\w.-]{1,200}[.]safetensors")
 _NO_LIMIT = 2**31 - 1  # models without a stated context (state-space models)
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
@@ -39,12 +42,19 @@ def resolve_model(ref: str) -> Path:
     return _download(ref)
 
 
-def _download(hub_id: str) -> Path:
+def resolve_tokenizer(ref: str) -> Path:
+    """Like `resolve_model`, but of a hub id only the tokenizer is downloaded."""
+    if ref in _EMBEDDED or Path(ref).expanduser().is_dir() or not _HUB_ID.fullmatch(ref):
+        return resolve_model(ref)
+    return _download(ref, _TOKENIZER_FILES)
+
+
+def _download(hub_id: str, patterns: Sequence[str] = _HUB_FILES) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
     try:
-        return Path(snapshot_download(hub_id, allow_patterns=list(_HUB_FILES), ignore_patterns=list(_HUB_DUPLICATES)))
+        return Path(snapshot_download(hub_id, allow_patterns=list(patterns), ignore_patterns=list(_HUB_DUPLICATES)))
     except GatedRepoError:
         raise ConfigError(f"model {hub_id} is gated", hint="accept its licence on the hub and set HF_TOKEN") from None
     except (RepositoryNotFoundError, HFValidationError):
@@ -64,6 +74,8 @@ def check_model(path: Path) -> None:
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
         raise ConfigError(f"model folder {path} has no tokenizer", hint="save the tokenizer beside the weights (save_pretrained)")
     _check_weights(path)
+    if (path / "adapter_config.json").exists():  # transformers would load whatever model the adapter names, and unpickle an adapter
+        raise ConfigError(f"model folder {path} is an adapter", hint="merge it into its base model and save that (merge_and_unload)")
     if "auto_map" in config and not _is_native(str(config.get("model_type", ""))):
         raise ConfigError(
             f"model {path} needs code from its own folder (auto_map), which is never run", hint="use a model that transformers knows"
@@ -77,7 +89,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise ConfigError(f"model folder {path} has no config.json", hint="give a folder written by save_pretrained")
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{file} is no valid JSON ({error})", hint="save or download the model again") from None
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise ConfigError(f"{file} names no model_type", hint="give a folder written by save_pretrained")
@@ -89,8 +101,10 @@ def _check_weights(path: Path) -> None:
     if index.is_file():
         try:
             shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (ValueError, KeyError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ConfigError(f"{index} is damaged", hint="save or download the model again") from None
+        if not all(isinstance(shard, str) and _SHARD.fullmatch(shard) for shard in shards):
+            raise ConfigError(f"{index} names weights that are not beside it", hint="save or download the model again")
         missing = sorted(shard for shard in shards if not (path / shard).is_file())
         if missing:
             raise ConfigError(f"model folder {path} lacks {len(missing)} weight file(s): {missing[0]}", hint="download the model again")
@@ -177,7 +191,7 @@ def context_length(path: Path) -> int:
     config = read_config(path)
     for part in (config, config.get("text_config") or {}):
         for key in _CONTEXT_KEYS:
-            if isinstance(part.get(key), int):
+            if isinstance(part, dict) and type(part.get(key)) is int:
                 return int(part[key])
     return _NO_LIMIT
 

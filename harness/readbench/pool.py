@@ -6,6 +6,8 @@ Torch-free. The functions at the end run in a worker; they import `readbench.wor
 import multiprocessing
 import os
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 _POLL_SECONDS = 0.1
+GRACE_SECONDS = 8.0  # to commit an interval once asked to stop; Docker kills after 10, Slurm after 30
 
 
 def num_cores() -> int:
@@ -49,15 +52,28 @@ class Pool:
         pending = set(futures)
         while pending:
             done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            while not self.events.empty():
-                observe(self.events.get())
+            self._pass_on(observe)
             for future in done:
                 future.result()
 
-    def finish_interval(self) -> None:
-        """Lets every running trial commit its interval, then ends."""
+    def finish_interval(self, observe: Callable[[Event], None]) -> None:
+        """Lets every running trial commit its interval, passing on what the workers tell, then ends.
+
+        An interval that takes longer than GRACE_SECONDS is given up: a resume does it again.
+        """
         self.stop.set()
-        self.executor.shutdown(wait=True, cancel_futures=True)
+        deadline = time.monotonic() + GRACE_SECONDS
+        ending = threading.Thread(target=self.executor.shutdown, kwargs={"wait": True, "cancel_futures": True}, daemon=True)
+        ending.start()
+        while ending.is_alive():  # someone must read the events: a worker that finds their pipe full waits for ever
+            if time.monotonic() > deadline:
+                self.kill()
+            ending.join(_POLL_SECONDS)
+            self._pass_on(observe)
+
+    def _pass_on(self, observe: Callable[[Event], None]) -> None:
+        while not self.events.empty():
+            observe(self.events.get())
 
     def kill(self) -> None:
         """Ends the workers at once: what they had not committed is lost, what they had is on disk."""
@@ -71,7 +87,7 @@ def open_pool(config: WorkerConfig, num_workers: int) -> Iterator[Pool]:
     for name, value in _THREADS.items():
         os.environ.setdefault(name, value)  # read by torch when the fork server imports it
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["readbench.workers"])
+    context.set_forkserver_preload(["readbench.forkserver"])
     events: SimpleQueue[Event] = context.SimpleQueue()
     stop = context.Event()
     executor = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_initialise, initargs=(config, events, stop))
@@ -92,7 +108,23 @@ class _Process:
 
 def _initialise(config: WorkerConfig, events: "SimpleQueue[Event]", stop: StopEvent) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and sets the event
+    signal.signal(signal.SIGTERM, _finish_alone)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     _Process.config, _Process.events, _Process.stop = config, events, stop
+
+
+def _finish_alone(*_: object) -> None:
+    """SIGTERM comes to the whole group, and the parent then waits for the interval; or to this worker alone, and no one does."""
+    _Process.stop.set()
+    signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)  # SIGALRM ends the process
+
+
+def _end_with_parent() -> None:
+    """No orphans: what is not committed when the parent is killed is done again by a resume."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _worker() -> "Worker":

@@ -1,7 +1,7 @@
 """A trial at work: its allocator, student, accounts and questions, as made or as they were after the last commit."""
 
 import functools
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
@@ -111,19 +111,21 @@ class RunningTrial:
             profile = measure(self.student, self.setting.encoded("dev", self.student))
         return float(self.setting.suite.requirement @ profile.score), profile.tokens
 
-    def state(self, interval: int) -> TrialState:
-        """Everything needed to go on after the interval."""
+    def state(self, interval: int) -> Callable[[], TrialState]:
+        """Everything needed to go on after the interval: copied now, serialised by the call, beside the next interval."""
         with foreign(self.spec.allocator):
             allocator_state = bytes(self.allocator.state())
-        return TrialState(
+        tensors = self.student.state()
+        copied = functools.partial(
+            TrialState,
             interval=interval,
             allocator=allocator_state,
             scheduler=self.scheduler.to_bytes(),
             ledger=self.ledger.to_bytes(),
             prompts=self.queue.state(),
             probe_scores=[scores.tolist() for scores in self.profile.scores],
-            checkpoint=safetensors.torch.save(self.student.state()),
         )
+        return lambda: copied(checkpoint=safetensors.torch.save(tensors))
 
 
 @contextmanager

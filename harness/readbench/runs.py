@@ -5,27 +5,33 @@ fails is recorded and the others go on.
 """
 
 import datetime
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from readbench import environment, files, results
-from readbench.api import Problem
-from readbench.config import Resolved, RunConfig, config_document, restored, teacher_reference
+from readbench import environment, results
+from readbench.api import Problem, Teacher
+from readbench.config import Resolved, RunConfig, restored, teacher_reference
 from readbench.errors import ConfigError, IncompleteRunError, ReadbenchError
-from readbench.estimate import estimate_seconds, mean_example_tokens
+from readbench.estimate import estimate_seconds, mean_example_tokens, questions_hash, sample_questions
 from readbench.models import check_model, fingerprint, resolve_device, resolve_model
-from readbench.plugins import make_allocator, registry, resolve_parameters
+from readbench.plugins import make, make_allocator, registry, resolve_parameters
 from readbench.pool import Pool, num_cores, open_pool
+from readbench.remote.account import PaidTeacher
+from readbench.remote.forecast import Forecast, forecast
+from readbench.remote.spend import prepare_ledger
+from readbench.rundir import check_fingerprint, opened
 from readbench.spec import Event, TrialSpec, WorkerConfig
+from readbench.store import remove_checkpoints
 from readbench.suites import load_suite
+from readbench.trackers import check_installed
+from readbench.trackers.recorder import RunInfo, TrialInfo
+from readbench.trackers.tracking import Tracking
 
 Observer = Callable[[Event], None]
-START = "start.json"  # what was measured before any trial
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,8 +39,10 @@ class Plan:
     """What a run will do."""
 
     trials: tuple[TrialSpec, ...]
+    provenance: dict[str, str]  # hashes of the suite, its questions, the code and the models: with the settings, the run's identity
     budget_tokens: int  # of all trials
     seconds: float  # about, on this machine
+    spend: Forecast | None  # at a paid teacher
 
 
 def plan(resolved: Resolved) -> Plan:
@@ -44,7 +52,13 @@ def plan(resolved: Resolved) -> Plan:
         resolve_device(config.device)
     student_path = _checked_model(config.student)
     teacher_plugin, teacher_model = teacher_reference(config.teacher)
-    teacher_fingerprint = fingerprint(_checked_model(teacher_model)) if teacher_plugin == "hf" else config.teacher
+    teacher_params = resolve_parameters(registry().get("teacher", teacher_plugin), config.params.get(teacher_plugin, {}))
+    teacher: Teacher | None = None  # a local model's is not made here: it would cost the import of torch
+    if teacher_plugin == "hf":
+        teacher_fingerprint = fingerprint(_checked_model(teacher_model))
+    else:
+        teacher = make("teacher", teacher_plugin, teacher_model, "cpu", **teacher_params)
+        teacher_fingerprint = teacher.fingerprint()
     example_tokens = mean_example_tokens(resolved.suite, student_path)
     least = round(example_tokens * len(resolved.suite.capabilities)) * config.num_intervals
     if config.budget_tokens < least:
@@ -66,7 +80,7 @@ def plan(resolved: Resolved) -> Plan:
             budget_tokens=config.budget_tokens,
             num_intervals=config.num_intervals,
             teacher=config.teacher,
-            teacher_params=resolve_parameters(registry().get("teacher", teacher_plugin), config.params.get(teacher_plugin, {})),
+            teacher_params=teacher_params,
             teacher_fingerprint=teacher_fingerprint,
             student=config.student,
             student_fingerprint=fingerprint(student_path),
@@ -80,7 +94,30 @@ def plan(resolved: Resolved) -> Plan:
         for seed in config.seeds
     )
     tokens = len(trials) * config.budget_tokens
-    return Plan(trials=trials, budget_tokens=tokens, seconds=estimate_seconds(tokens, student_path, num_workers(config, len(trials))))
+    return Plan(
+        trials=trials,
+        provenance={
+            "suite": resolved.suite.content_hash(),
+            "data": questions_hash(resolved.suite),
+            "code": environment.code_hash(),
+            "teacher": teacher_fingerprint,
+            "student": fingerprint(student_path),
+        },
+        budget_tokens=tokens,
+        seconds=estimate_seconds(tokens, student_path, num_workers(config, len(trials))),
+        spend=forecast(
+            sample_questions(resolved.suite),
+            teacher=teacher,
+            settings=config.endpoint,
+            student_path=student_path,
+            num_seeds=len(config.seeds),
+            num_allocators=len(config.allocators),
+            budget_tokens=config.budget_tokens,
+            max_new_tokens=config.max_new_tokens,
+        )
+        if isinstance(teacher, PaidTeacher)
+        else None,
+    )
 
 
 def _build_allocators(resolved: Resolved) -> None:
@@ -121,140 +158,135 @@ def default_run_dir(resolved: Resolved) -> Path:
     return Path("runs") / f"{now}-{resolved.suite.name}-{resolved.hash()[:8]}"
 
 
-def execute(resolved: Resolved, run_dir: Path, *, observe: Observer) -> dict[str, Any]:
+def execute(resolved: Resolved, run_dir: Path, *, allow_drift: bool = False, observe: Observer) -> dict[str, Any]:
     """Runs what is not done yet; returns the results document, which is also written to ``results.json``.
 
     IncompleteRunError after all trials have ended, where some failed; KeyboardInterrupt where the user stopped it: both
-    leave a run directory that `resume` takes up.
+    leave a run directory that `resume` takes up. `allow_drift`: also where the bits would differ; the run is then marked.
     """
     planned = plan(resolved)
-    existed = run_dir.is_dir()
-    fresh = _open_run_dir(run_dir, resolved, planned)
-    try:
-        _run_trials(run_dir, resolved.config, planned, observe)
-    except ReadbenchError:
-        if fresh and not (run_dir / "trials").exists():  # nothing was run: leave no half-made run directory behind
-            shutil.rmtree(run_dir)
-            if existed:
-                run_dir.mkdir()
-        raise
-    return _conclude(run_dir)
+    check_installed(resolved.config.trackers)
+    with (
+        opened(run_dir, resolved, trials=planned.trials, provenance=planned.provenance) as run,
+        Tracking(resolved.config.trackers, _run_info(run_dir, resolved, planned), observe=observe) as tracking,
+    ):
+        _Grid(run_dir, run, resolved, planned, allow_drift=allow_drift, observe=tracking.observe).run()
+        document = results.rebuild(run_dir)
+        tracking.conclude(run_dir / "results.json")
+    return _checked(document, run_dir)
 
 
-def resume(run_dir: Path, *, workers: int | None = None, observe: Observer) -> dict[str, Any]:
+def _run_info(run_dir: Path, resolved: Resolved, planned: Plan) -> RunInfo:
+    return RunInfo(
+        folder=run_dir.absolute(),
+        suite=resolved.suite.name,
+        config=resolved.identity(),
+        trials={s.id: TrialInfo(id=s.id, allocator=s.allocator, seed=s.seed, params=s.params) for s in planned.trials},
+    )
+
+
+def resume(
+    run_dir: Path, *, workers: int | None = None, spend_limit: int | str | None = None, allow_drift: bool = False, observe: Observer
+) -> dict[str, Any]:
     """Goes on with an interrupted run, with the config that stands in its ``run.json``."""
     document = results.read_run(run_dir)
     config = restored(document["config"])
     if workers is not None:
         config = replace(config, workers=workers)
+    if spend_limit is not None:
+        config = replace(config, endpoint=replace(config.endpoint, spend_limit=spend_limit))
     resolved = Resolved(config=config, origins=document["origins"], suite=load_suite(config.suite))
-    return execute(resolved, run_dir, observe=observe)
+    return execute(resolved, run_dir, allow_drift=allow_drift, observe=observe)
 
 
-def _open_run_dir(run_dir: Path, resolved: Resolved, planned: Plan) -> bool:
-    """Makes the run directory, or finds that it holds this very config; whether it is new."""
-    identity = resolved.identity()
-    if (run_dir / "run.json").is_file():
-        known = results.read_run(run_dir)["identity"]
-        differing = sorted(key for key in {*known, *identity} if known.get(key) != identity.get(key))
-        if differing:
-            raise ConfigError(f"{run_dir} holds a run with another config (differs in {', '.join(differing)})", hint="choose another --out")
-        return False
-    if run_dir.exists() and (not run_dir.is_dir() or any(run_dir.iterdir())):
-        what = "is not empty and no run directory" if run_dir.is_dir() else "is a file"
-        raise ConfigError(f"{run_dir} {what}", hint="choose another --out")
-    try:
-        run_dir.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigError(f"cannot make {run_dir}: {error.strerror}", hint="choose another --out") from error
-    files.write_json(
-        run_dir / "run.json",
-        {
-            "schema": results.RUN_SCHEMA,
-            "run": run_dir.name,
-            "config": config_document(resolved.config),
-            "origins": resolved.origins,
-            "identity": identity,
-            "suite": {
-                "name": resolved.suite.name,
-                "version": resolved.suite.config.version,
-                "capabilities": list(resolved.suite.capabilities),
-                "requirement": resolved.suite.requirement.tolist(),
-                "top_k": resolved.suite.config.reward.top_k,
-            },
-            "trials": [{"id": spec.id, "allocator": spec.allocator, "seed": spec.seed} for spec in planned.trials],
-            "environment": environment.describe(),
-        },
-    )
-    return True
+class _Grid:
+    """The trials of a run that are not done yet, at work in a pool of processes."""
 
+    def __init__(
+        self, run_dir: Path, run: Mapping[str, Any], resolved: Resolved, planned: Plan, *, allow_drift: bool, observe: Observer
+    ) -> None:
+        self._run_dir = run_dir
+        self._run = run
+        self._allow_drift = allow_drift
+        self._config = resolved.config
+        self._planned = planned
+        self._todo = [spec for spec in planned.trials if not results.is_complete(run_dir, spec.id)]
+        for spec in planned.trials:
+            if spec not in self._todo:
+                remove_checkpoints(run_dir / "trials" / spec.id)
+        self._start = results.read_part(run_dir, results.START, run)
+        self._observe = _Counter(
+            observe,
+            capabilities=resolved.suite.capabilities,
+            num_trials=len(planned.trials),
+            done_trials=len(planned.trials) - len(self._todo),
+        )
 
-def _run_trials(run_dir: Path, config: RunConfig, planned: Plan, observe: Observer) -> None:
-    todo = [spec for spec in planned.trials if not results.is_complete(run_dir, spec.id)]
-    counted = _Counter(observe, num_trials=len(planned.trials), done_trials=len(planned.trials) - len(todo))
-    measured = (run_dir / START).is_file()
-    if not todo and measured:
-        counted(Event(kind="complete"))
-        return
-    counted(Event(kind="plan", budget_tokens=planned.budget_tokens))
-    workers = WorkerConfig(run_dir=run_dir, device=config.device, shared=planned.trials[0])
-    with open_pool(workers, num_workers(config, max(len(todo), 1))) as pool:
-        try:
-            start = files.read_json(run_dir / START) if measured else None
-            _drive(pool, run_dir, todo, start, counted)
-        except KeyboardInterrupt:
+    def run(self) -> None:
+        """All of them to their end; what stops one worker stops the others after their interval."""
+        if not self._todo and self._start is not None:
+            self._observe(Event(kind="complete"))
+            return
+        self._observe(Event(kind="plan", budget_tokens=self._planned.budget_tokens))
+        if self._planned.spend is not None:
+            prepare_ledger(self._run_dir)
+        workers = num_workers(self._config, max(len(self._todo), 1))
+        endpoint = replace(self._config.endpoint, concurrency=max(1, self._config.endpoint.concurrency // workers))
+        config = WorkerConfig(run_dir=self._run_dir, device=self._config.device, shared=self._planned.trials[0], endpoint=endpoint)
+        with open_pool(config, workers) as pool:
             try:
-                pool.finish_interval()
-            except KeyboardInterrupt:
-                pool.kill()
-            raise
-        except BrokenProcessPool as error:
-            raise IncompleteRunError(
-                "a worker process died", hint=f"if memory was short use fewer --workers; go on with: readbench resume {run_dir}"
-            ) from error
+                self._drive(pool)
+            except BrokenProcessPool as error:
+                raise IncompleteRunError(
+                    "a worker process died",
+                    hint=f"if memory was short use fewer --workers; go on with: readbench resume {self._run_dir}",
+                ) from error
+            except BaseException:
+                try:
+                    pool.finish_interval(self._observe)
+                except KeyboardInterrupt:
+                    pool.kill()
+                raise
 
+    def _drive(self, pool: Pool) -> None:
+        """Measures the models where that is not done yet, then runs the trials; the start is evaluated beside the first ones."""
+        fingerprint_future = pool.measure("measure_fingerprint")
+        first: list[Future[Any]] = [fingerprint_future]
+        if self._start is None:
+            start_future, teacher_future = pool.measure("measure_start"), pool.measure("measure_teacher")
+            first.append(teacher_future)
+        pool.wait(set(first), self._observe)
+        check_fingerprint(self._run_dir, self._run, fingerprint_future.result(), allow_drift=self._allow_drift, warn=self._warn)
+        profile = (teacher_future.result() if self._start is None else self._start["teacher"])["profile"]
+        self._observe(Event(kind="measured"))
+        trials: set[Future[Any]] = {pool.run(spec, profile) for spec in self._todo}
+        if self._start is None:
+            pool.wait({start_future}, self._observe)
+            measured = {"student": start_future.result(), "teacher": teacher_future.result()}
+            results.write_part(self._run_dir, results.START, self._run, measured)
+        pool.wait(trials, self._observe)
 
-def _drive(pool: Pool, run_dir: Path, todo: list[TrialSpec], start: dict[str, Any] | None, observe: Observer) -> None:
-    """Measures the models where that is not done yet, then runs the trials; the start is evaluated beside the first ones."""
-    fingerprint_future = pool.measure("measure_fingerprint")
-    if start is None:
-        start_future, teacher_future = pool.measure("measure_start"), pool.measure("measure_teacher")
-        pool.wait({fingerprint_future, teacher_future}, observe)
-        profile = teacher_future.result()["profile"]
-    else:
-        pool.wait({fingerprint_future}, observe)
-        _same_surroundings(start["fingerprint"], fingerprint_future.result())
-        profile = start["teacher"]["profile"]
-    observe(Event(kind="measured"))
-    trials: set[Future[Any]] = {pool.run(spec, profile) for spec in todo}
-    if start is None:
-        pool.wait({start_future}, observe)
-        measured = {"fingerprint": fingerprint_future.result(), "student": start_future.result(), "teacher": teacher_future.result()}
-        files.write_json(run_dir / START, measured)
-    pool.wait(trials, observe)
-
-
-def _same_surroundings(then: dict[str, Any], now: dict[str, Any]) -> None:
-    differing = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
-    if differing:
-        raise ConfigError(f"the run was begun under {'; '.join(differing)}", hint="its bits would differ: resume it where it was begun")
+    def _warn(self, message: str) -> None:
+        self._observe(Event(kind="warning", message=message))
 
 
 class _Counter:
-    """Passes events on with the number of trials done."""
+    """Passes events on with the number of trials done, and with the capabilities' names in what an interval left behind."""
 
-    def __init__(self, observe: Observer, *, num_trials: int, done_trials: int) -> None:
+    def __init__(self, observe: Observer, *, capabilities: Sequence[str], num_trials: int, done_trials: int) -> None:
         self._observe = observe
+        self._capabilities = capabilities
         self._num_trials = num_trials
         self._done_trials = done_trials
 
     def __call__(self, event: Event) -> None:
         self._done_trials += event.kind in ("finished", "failed")
-        self._observe(replace(event, num_trials=self._num_trials, done_trials=self._done_trials))
+        record = None if event.record is None else results.interval_document(self._capabilities, event.record)
+        self._observe(replace(event, record=record, num_trials=self._num_trials, done_trials=self._done_trials))
 
 
-def _conclude(run_dir: Path) -> dict[str, Any]:
-    document = results.rebuild(run_dir)
+def _checked(document: dict[str, Any], run_dir: Path) -> dict[str, Any]:
+    """The document, if all its trials are complete."""
     failed = [trial for trial in document["trials"] if trial["status"] != "complete"]
     if failed:
         first = failed[0]

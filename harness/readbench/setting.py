@@ -37,6 +37,10 @@ class Setting:
         self._encoded: dict[Split, list[list[Encoded]]] = {}
         self._examples: dict[tuple[str, str, bool], Encoded] = {}
 
+    def samples(self) -> list[Question]:
+        """One probe of each capability, to show what a model answers to it."""
+        return [each[0] for each in self.questions["probe"]]
+
     def streams(self, seed: int) -> PromptStreams:
         """The prompt streams of a seed."""
         if seed not in self._streams:

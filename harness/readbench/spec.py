@@ -3,10 +3,11 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from readbench.remote.settings import EndpointConfig
 from readbench.training import TrainingConfig
 
 
@@ -41,15 +42,20 @@ class TrialSpec:
     @property
     def id(self) -> str:
         """16 hex digits of the spec's hash: two trials of one id are the same trial."""
-        text = json.dumps(self.document(), sort_keys=True, allow_nan=False)
-        return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+        return trial_id(self.document())
+
+
+def trial_id(document: Mapping[str, Any]) -> str:
+    """The id of the trial whose spec that is."""
+    text = json.dumps(document, sort_keys=True, allow_nan=False)
+    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
     """Something that happened in a run; what does not apply keeps its default."""
 
-    kind: Literal["plan", "measured", "started", "interval", "evaluating", "finished", "failed", "complete"]
+    kind: Literal["plan", "measured", "started", "interval", "evaluating", "finished", "failed", "complete", "warning"]
     trial: str = ""
     allocator: str = ""
     seed: int = -1
@@ -58,6 +64,7 @@ class Event:
     charged_tokens: int = 0
     budget_tokens: int = 0
     utility_estimate: float | None = None  # r·s on the dev questions
+    record: Mapping[str, Any] | None = None  # of a committed interval, as in results.json
     message: str = ""
     num_trials: int = 0
     done_trials: int = 0
@@ -70,3 +77,4 @@ class WorkerConfig:
     run_dir: Path
     device: str  # as the user gave it
     shared: TrialSpec  # any trial's: its allocator and seed are not looked at
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # its concurrency is this worker's part

@@ -24,8 +24,9 @@ import numpy.typing as npt
 import torch
 
 from readbench import models
-from readbench.api import Objective
+from readbench.api import Objective, Question, Response
 from readbench.errors import ConfigError, TrialFailure
+from readbench.greedy import Greedy
 from readbench.llama import LONGEST, lean_llama
 from readbench.memory import keep_freed_memory
 from readbench.training import TrainingConfig, chunks_by_length, shuffled
@@ -112,6 +113,14 @@ class Student:
         if not prompt_ids or not label_ids:
             raise ConfigError("an example has an empty prompt or an empty, unfinished response", hint="check the teacher and the prompts")
         return Encoded((*prompt_ids, *label_ids), len(prompt_ids))
+
+    def answer(self, questions: Sequence[Question], *, max_new_tokens: int) -> list[Response]:
+        """Greedy answers as the student is now, cut where its context ends; ConfigError where a prompt alone fills it."""
+        rendered = [tuple(models.render(self.tokenizer, question.prompt)) for question in questions]
+        room = self._context - max(map(len, rendered))
+        if room < 1:
+            raise ConfigError(f"a prompt fills the student's context of {self._context} tokens", hint="use shorter prompts")
+        return Greedy(self.model, self.tokenizer).respond(rendered, max_new_tokens=min(max_new_tokens, room))
 
     def train(self, examples: Sequence[Encoded], *, progress: tuple[float, float], seed: int) -> npt.NDArray[np.float64]:
         """One pass over the examples; `progress` = share of the budget spent before and after it.

@@ -5,6 +5,7 @@ Everything that differs between two trials of a seed stands in `TrialSpec`; ever
 wrote but the teacher's cached responses, which do not depend on who asked first.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +14,14 @@ import numpy as np
 
 from readbench.api import Observation, Vector
 from readbench.commits import Commits
-from readbench.errors import ConfigError, TrialFailure
+from readbench.errors import ConfigError, DamagedError, TrialFailure
 from readbench.evaluation import evaluate
-from readbench.files import publish_folder
 from readbench.records import frozen, make_feedback, standard_error, to_record
 from readbench.running import RunningTrial, foreign
 from readbench.seeds import derive_seed
 from readbench.setting import Setting
 from readbench.spec import Event, TrialSpec
-from readbench.store import TrialStore
+from readbench.store import TrialStore, remove_checkpoints
 
 
 class Interrupted(Exception):
@@ -44,6 +44,7 @@ def run_trial(
     """
     with TrialStore.open(folder, spec.id, spec.document()) as store:
         if store.status() == "complete":
+            remove_checkpoints(folder)
             return
         if store.status() == "failed":
             store.retry()
@@ -58,6 +59,8 @@ def run_trial(
         try:
             _run(RunningTrial(spec, setting, store, teacher_profile), lambda **happened: observe(replace(event, **happened)), stopped)
             observe(replace(event, kind="finished", interval=spec.num_intervals))
+        except DamagedError:
+            raise
         except (TrialFailure, ConfigError) as failure:  # ConfigError: an example that does not fit the student
             store.fail(str(failure))
             observe(replace(event, kind="failed", message=str(failure)))
@@ -97,18 +100,20 @@ def _interval(trial: RunningTrial, interval: int, requested: Vector, observe: Ca
     dev = trial.measure_dev()
 
     learned = make_feedback(interval, examples, losses, before=before, after=trial.profile, suite=suite, budget_tokens=spec.budget_tokens)
+    epsilon = standard_error(before, trial.profile, suite.requirement)
+    if not np.isfinite([learned.reward, epsilon, dev[0]]).all():
+        raise TrialFailure(f"interval {interval}: the reward is not finite")
     with trial.watch.phase("allocator"), foreign(spec.allocator):
         trial.allocator.update(learned)
     trial.remember(learned)
 
-    epsilon = standard_error(before, trial.profile, suite.requirement)
     record = to_record(learned, requested=requested, examples=examples, after=trial.profile, dev=dev, epsilon=epsilon)
     rows = [(e.slot.capability, e.slot.difficulty, e.slot.index, e.generated_tokens, e.trained_tokens) for e in examples]
     state, charged_tokens, seconds = trial.state(interval), ledger.spent_tokens, trial.watch.lap()
 
     def commit() -> None:
-        trial.store.commit_interval(record, seconds, rows, state)
-        observe(kind="interval", interval=interval + 1, charged_tokens=charged_tokens, utility_estimate=dev[0])
+        trial.store.commit_interval(record, seconds, rows, state())
+        observe(kind="interval", interval=interval + 1, charged_tokens=charged_tokens, utility_estimate=dev[0], record=record)
 
     return commit
 
@@ -138,7 +143,16 @@ def _propose(trial: RunningTrial, interval: int) -> Vector:
 def _finish(trial: RunningTrial) -> None:
     with trial.watch.phase("eval"):
         evaluation = evaluate(trial.student, trial.setting.suite.folder, trial.setting.suite.config.test.task)
-    publish_folder(trial.store.folder / "student", trial.student.save_pretrained)
+        if not math.isfinite(evaluation.utility):
+            raise TrialFailure("the utility is not finite")
+        answers = trial.student.answer(trial.setting.samples(), max_new_tokens=trial.spec.max_new_tokens)
     trial.store.finish(
-        {"utility": evaluation.utility, "questions": evaluation.n, "tokens": {"eval": evaluation.tokens}, "seconds": trial.watch.lap()}
+        {
+            "utility": evaluation.utility,
+            "questions": evaluation.n,
+            "answers": [answer.text for answer in answers],
+            "tokens": {"eval": evaluation.tokens + sum(answer.tokens for answer in answers)},
+            "seconds": trial.watch.lap(),
+        },
+        trial.student.save_pretrained,
     )

@@ -3,7 +3,7 @@
 Imported where the models are: the parent process never imports torch.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,17 @@ import numpy as np
 import torch
 
 from readbench._core import instruction_set
+from readbench.api import Response, Teacher
 from readbench.config import teacher_reference
+from readbench.errors import ConfigError
 from readbench.evaluation import evaluate
 from readbench.models import resolve_device, resolve_model
 from readbench.plugins import make
 from readbench.probes import measure
+from readbench.recorded import RecordedTeacher
+from readbench.remote.account import Account, PaidTeacher
+from readbench.remote.prices import spend_limit
+from readbench.remote.spend import FILE, SpendLedger
 from readbench.setting import Setting
 from readbench.spec import Event, TrialSpec, WorkerConfig
 from readbench.students import Student
@@ -32,13 +38,13 @@ class Worker:
         self._config = config
         spec = config.shared
         self._device = resolve_device(config.device)
-        name, model = teacher_reference(spec.teacher)
+        student_path = resolve_model(spec.student)
+        responses = ResponseCache(config.run_dir / "responses.sqlite")
+        self._teacher = make_teacher(config, responses, device=self._device, student_path=student_path)
         self._setting = Setting(
             load_suite(spec.suite),
-            student_path=resolve_model(spec.student),
-            teacher=CachedTeacher(
-                make("teacher", name, model, self._device, **spec.teacher_params), ResponseCache(config.run_dir / "responses.sqlite")
-            ),
+            student_path=student_path,
+            teacher=CachedTeacher(self._teacher, responses),
             device=self._device,
             num_probes=spec.num_probes,
             num_dev=spec.num_dev,
@@ -50,19 +56,39 @@ class Worker:
         return Student.load(path, training=spec.training, objective=objective, device=self._device)
 
     def measure_teacher(self) -> dict[str, Any]:
-        """The teacher's profile on the probes, where it is a local model: {"profile": (K,) or None, "tokens"}."""
+        """A local teacher's profile on the probes and its answers to the samples: {"profile": (K,), "answers": (K,), "tokens"}.
+
+        A recorded teacher's are those of its run. Another kind is not asked (it may cost money): profile and answers are None.
+        """
+        if isinstance(self._teacher, RecordedTeacher):
+            return self._teacher.measured()
         name, model = teacher_reference(self._config.shared.teacher)
         if name != "hf":
-            return {"profile": None, "tokens": 0}
+            return {"profile": None, "answers": None, "tokens": 0}
         teacher = self._load(resolve_model(model))
         encoded = [[teacher.encode(q.prompt, q.answer) for q in each] for each in self._setting.questions["probe"]]
         profile = measure(teacher, encoded)
-        return {"profile": profile.score.tolist(), "tokens": profile.tokens}
+        if not np.isfinite(profile.score).all():
+            raise ConfigError(f"teacher {model!r} has a score that is not finite", hint="its weights are damaged: give another --teacher")
+        answers = teacher.answer(self._setting.samples(), max_new_tokens=self._config.shared.max_new_tokens)
+        return {
+            "profile": profile.score.tolist(),
+            "answers": [answer.text for answer in answers],
+            "tokens": profile.tokens + sum(answer.tokens for answer in answers),
+        }
 
     def measure_start(self) -> dict[str, Any]:
-        """The untrained student on the test set: {"utility", "questions", "tokens"}."""
-        evaluation = evaluate(self._load(self._setting.student_path), self._setting.suite.folder, self._setting.suite.config.test.task)
-        return {"utility": evaluation.utility, "questions": evaluation.n, "tokens": evaluation.tokens}
+        """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
+        student = self._load(self._setting.student_path)
+        evaluation = evaluate(student, self._setting.suite.folder, self._setting.suite.config.test.task)
+        answers = student.answer(self._setting.samples(), max_new_tokens=self._config.shared.max_new_tokens)
+        return {
+            "utility": evaluation.utility,
+            "questions": evaluation.n,
+            "samples": [{"prompt": question.prompt, "answer": question.answer} for question in self._setting.samples()],
+            "answers": [answer.text for answer in answers],
+            "tokens": evaluation.tokens + sum(answer.tokens for answer in answers),
+        }
 
     def measure_fingerprint(self) -> dict[str, Any]:
         """What the bits of a result depend on besides the trial's spec."""
@@ -93,3 +119,19 @@ class Worker:
         except Interrupted:
             return False
         return True
+
+
+def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str, student_path: Path) -> Teacher:
+    """The run's teacher, with an account of the run where it costs money."""
+    spec = config.shared
+    name, model = teacher_reference(spec.teacher)
+    teacher: Teacher = make("teacher", name, model, device, **spec.teacher_params)
+    if isinstance(teacher, PaidTeacher):
+        fingerprint = teacher.fingerprint()
+
+        def keep(answers: Mapping[str, Response], max_new_tokens: int) -> None:
+            responses.put(fingerprint, answers, max_new_tokens=max_new_tokens)
+
+        ledger = SpendLedger(config.run_dir / FILE, limit=spend_limit(config.endpoint, teacher.model))
+        teacher.open_account(Account(run_dir=config.run_dir, settings=config.endpoint, ledger=ledger, student_path=student_path, keep=keep))
+    return teacher

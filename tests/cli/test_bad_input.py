@@ -11,6 +11,8 @@ import pytest
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
+from readbench.files import sealed
+
 Refused = Callable[..., str]
 
 
@@ -122,7 +124,8 @@ def test_allocator_given_twice(refused: Refused) -> None:
 def test_out_that_holds_another_config_is_left_alone(refused: Refused, tmp_path: Path) -> None:
     out = tmp_path / "other"
     out.mkdir()
-    content = json.dumps({"schema": 1, "run": "other", "identity": {"budget_tokens": 1}, "config": {}})
+    keys = ("config", "environment", "origins", "provenance", "run", "suite", "trials")
+    content = json.dumps(sealed({"schema": 1, **{key: {} for key in keys}, "trials": [], "identity": {"budget_tokens": 1}}))
     (out / "run.json").write_text(content)
     assert "holds a run with another config" in refused(out=out)
     assert [path.name for path in out.iterdir()] == ["run.json"]

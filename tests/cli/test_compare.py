@@ -81,7 +81,9 @@ def test_runs_that_differ_are_refused_in_one_line_unless_allowed(
 def test_missing_seeds_are_compared_without_named_and_end_with_4(
     readbench: Command, saved: Callable[..., Path], document: dict[str, Any]
 ) -> None:
-    document["trials"] += [copy.deepcopy(trial) | {"seed": 3, "id": "3" * 16} for trial in document["trials"] if trial["allocator"] == "read"][:1]
+    document["trials"] += [
+        copy.deepcopy(trial) | {"seed": 3, "id": "3" * 16} for trial in document["trials"] if trial["allocator"] == "read"
+    ][:1]
     outcome = readbench("compare", saved())
     assert outcome.code == 4
     assert "no pair for seed 3; 3 pairs are left" in outcome.out

@@ -13,6 +13,8 @@ from typing import Any
 import jsonschema
 import pytest
 
+from readbench.results import load
+
 COMMAND = [sys.executable, "-m", "readbench"]
 SMALL = ["--suite", "reasoning", "--intervals", "2", "--set", "num_probes=4", "--set", "num_dev=4", "--workers", "2"]
 Done = subprocess.CompletedProcess[str]
@@ -39,7 +41,7 @@ def test_json_alone_is_on_standard_output_and_matches_the_schema(finished: Finis
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)
     jsonschema.validate(document, json.loads((files("readbench") / "schemas" / "results-1.json").read_text(encoding="utf-8")))
-    assert document == json.loads((out / "results.json").read_text(encoding="utf-8"))
+    assert document == load(out)
     assert [(t["allocator"], t["seed"]) for t in document["trials"]] == [("uniform", 1), ("uniform", 4), ("one-hot", 1), ("one-hot", 4)]
 
 
@@ -59,15 +61,15 @@ def test_same_command_again_says_that_all_is_done(finished: Finished, readbench:
     assert again.code == 0
     assert again.err == "all 4 trials are complete: nothing to run\n"
     assert "utility" in again.out
-    assert again.out.splitlines()[-1].startswith(f"next:    readbench compare {out} --reference ")
+    assert again.out.splitlines()[-1] == f"next:    readbench report {out}"
     assert sorted((path, path.stat().st_mtime_ns) for path in out.rglob("trial.sqlite")) == before
 
 
-def test_compare_pairs_the_seeds_of_the_run(finished: Finished, readbench: Callable[..., Any]) -> None:
+def test_two_seeds_are_too_few_to_compare(finished: Finished, readbench: Callable[..., Any]) -> None:
     out, _ = finished
-    compared = readbench("compare", out, "--json")
-    assert compared.code == 0
-    assert {row["pairs"] for row in compared.json()["runs"][0]["rows"]} == {2}
+    compared = readbench("compare", out)
+    assert (compared.code, compared.out) == (4, "")
+    assert "2 seeds in common with uniform do not show a spread" in compared.err
 
 
 def test_dry_run_writes_nothing(readbench: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -125,4 +125,4 @@ def test_one_allocator_needs_no_opponent(document: dict[str, Any]) -> None:
     document["trials"] = document["trials"][:3]
     lines = closing_lines(summarise(document), Path("r"))
     assert lines[0] == "uniform: utility 0.500 (untrained student: 0.250)"
-    assert lines[-1] == "next:    readbench results r --json"
+    assert lines[-1] == "next:    readbench report r"

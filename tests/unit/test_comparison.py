@@ -77,7 +77,7 @@ def test_the_order_of_the_trials_does_not_matter(document: Document) -> None:
 
 def test_below_three_shared_seeds_there_is_no_comparison(document: Document) -> None:
     document["trials"] = [trial for trial in document["trials"] if trial["seed"] < 2]
-    with pytest.raises(IncompleteRunError, match="2 seeds in common with uniform do not show a spread; .* 3"):
+    with pytest.raises(IncompleteRunError, match=r"2 seeds in common with uniform do not show a spread; .* 3"):
         compare(document, reference="uniform")
 
 

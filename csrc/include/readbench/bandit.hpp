@@ -51,8 +51,8 @@ class EnsembleBandit {
             throw std::invalid_argument("inputs must have " + std::to_string(shape_.inputs) + " entries, got " +
                                         std::to_string(input.size()));
         }
-        check_finite(input.data(), input.size(), "inputs");
-        check_finite(&reward, 1, "reward");
+        check_finite(input.data(), input.size(), "inputs", kMaxInput);
+        check_finite(&reward, 1, "reward", kMaxReward);
         inputs_.insert(inputs_.end(), input.begin(), input.end());
         rewards_.push_back(reward);
         stale_ = true;
@@ -83,7 +83,7 @@ class EnsembleBandit {
 
     // `inputs` holds N rows of num_inputs values. Fits first where pairs were logged since the last fit.
     Prediction predict(const double* inputs, std::size_t num_rows) {
-        check_finite(inputs, num_rows * shape_.inputs, "inputs");
+        check_finite(inputs, num_rows * shape_.inputs, "inputs", kMaxInput);
         if (stale_) {
             fit();
         }
@@ -105,7 +105,7 @@ class EnsembleBandit {
         if (num_candidates == 0) {
             throw std::invalid_argument("there must be at least one candidate");
         }
-        check_finite(&kappa, 1, "kappa");
+        check_finite(&kappa, 1, "kappa", kMaxReward);
         const Prediction prediction = predict(candidates, num_candidates);
         std::size_t best = 0;
         const auto bound = [&](std::size_t i) { return prediction.mean[i] + kappa * prediction.std[i]; };
@@ -163,6 +163,9 @@ class EnsembleBandit {
     static constexpr std::string_view kMagic = "readbench.bandit";
     static constexpr std::uint64_t kVersion = 1;
 
+    static constexpr double kMaxInput = 1e30;
+    static constexpr double kMaxReward = 1e100;
+
     enum class Purpose : std::uint8_t { initial_weights, bootstrap, batches };
 
     static std::uint64_t stream(std::size_t member, Purpose purpose) {
@@ -174,11 +177,12 @@ class EnsembleBandit {
         return config;
     }
 
-    // Bounded, so that no square on the way overflows.
-    static void check_finite(const double* values, std::size_t size, const std::string& what) {
-        constexpr double kLimit = 1e100;
-        if (!std::all_of(values, values + size, [](double value) { return std::abs(value) <= kLimit; })) {
-            throw std::invalid_argument(what + " must be finite");
+    // Bounded, so that nothing on the way overflows: a reward is squared, an input enters the square of a gradient
+    // three times over (through the hidden unit, the error, and as the factor of W1's own gradient).
+    static void check_finite(const double* values, std::size_t size, const std::string& what, double limit) {
+        if (!std::all_of(values, values + size, [limit](double value) { return std::abs(value) <= limit; })) {
+            throw std::invalid_argument(what + " must be finite, and not beyond 1e" +
+                                        std::to_string(std::lround(std::log10(limit))));
         }
     }
 

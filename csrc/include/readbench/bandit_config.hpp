@@ -28,6 +28,10 @@ struct BanditConfig {
         check("hidden", hidden, 1, 1024);
         check("steps", steps, 1, 100'000);
         check("batch_size", batch_size, 1, 4096);
+        // A state of a hundred bytes must not take gigabytes: 2^25 weights are 256 MiB.
+        if (num_members * (num_inputs + 2) * hidden > (std::int64_t{1} << 25)) {
+            throw std::invalid_argument("num_members * (num_inputs + 2) * hidden must be at most 2^25");
+        }
         if (!(learning_rate > 0.0 && learning_rate <= 1.0)) {
             throw std::invalid_argument("learning_rate must be in (0, 1], got " + std::to_string(learning_rate));
         }

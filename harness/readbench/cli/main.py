@@ -1,8 +1,9 @@
 """The command line's entry: the commands, and what every one of them does about errors.
 
-stdout carries a command's output, stderr is for people. Exit codes: 0 done, 2 usage or configuration, 4 incomplete run,
-5 surroundings (extension, dependency, device, disk), 130 interrupted and resumable. A user's mistake costs one line;
-``--debug``, anywhere on the command line, shows the traceback as well. Nothing heavy is imported before a command runs.
+stdout carries a command's output, stderr is for people. Exit codes: 0 done, 1 regression, 2 usage or configuration, 3 inconclusive
+(where that is to fail), 4 incomplete run, 5 surroundings (extension, dependency, device, disk), 130 interrupted and resumable. A
+user's mistake costs one line; ``--debug``, anywhere on the command line, shows the traceback as well. Nothing heavy is imported
+before a command runs.
 """
 
 import io
@@ -13,7 +14,7 @@ from typing import cast
 
 import typer
 
-from readbench.cli import compare, doctor, lab, results, resume, run
+from readbench.cli import check, compare, doctor, lab, report, results, resume, run
 from readbench.cli import list as listing
 from readbench.errors import ReadbenchError
 
@@ -35,6 +36,8 @@ app.command("run")(run.run)
 app.command("resume")(resume.resume)
 app.command("results")(results.results)
 app.command("compare")(compare.compare)
+app.command("check")(check.check)
+app.command("report")(report.report)
 app.command("list")(listing.list_plugins)
 app.add_typer(lab.app, name="lab")
 app.command("doctor")(doctor.doctor)
@@ -77,18 +80,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _fail(error: BaseException) -> int:
     """One line on standard error, and the exit code."""
-    from readbench.report.text import write_line
+    from readbench.report.text import shortened, write_line
 
     if isinstance(error, ReadbenchError):
-        write_line(f"error: {error}")
+        write_line(f"error: {shortened(str(error))}")
         return error.exit_code
     if isinstance(error, UsageError):
         message = str(getattr(error, "format_message")())  # noqa: B009 - the class is known at run time only
         command = getattr(getattr(error, "ctx", None), "command_path", "readbench")
-        write_line(f"error: {message.rstrip('.')}; see {command} --help")
+        write_line(f"error: {shortened(message.rstrip('.'))}; see {command} --help")
         return EXIT_USAGE
     place = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
-    write_line(f"error: {getattr(error, 'strerror', None) or error}{place}; --debug shows where")
+    reason = str(getattr(error, "strerror", None) or error)
+    write_line(f"error: {shortened(reason + place)}; --debug shows where")
     return EXIT_SURROUNDINGS
 
 

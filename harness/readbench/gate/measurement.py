@@ -72,5 +72,5 @@ def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Va
     for key, value in values.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
+        else:  # the environment is free: what is no plain value there is compared as text
+            yield f"{prefix}{key}", value if isinstance(value, (str, int, float, type(None))) else json.dumps(value, sort_keys=True)

@@ -23,11 +23,11 @@ def closing_lines(summary: Summary, run_dir: Path) -> list[str]:
     lines.append(f"results: {run_dir / 'results.json'}")
     if missing:
         lines.append(f"next:    readbench resume {folder}")
-    elif len(summary.allocators) > 1:
+    elif len(summary.allocators) > 1 and len(summary.allocators[0].seeds) >= MIN_PAIRS:
         lines.append(f"look:    readbench report {folder}")
-        lines.append(f"next:    readbench compare {folder} --reference {reference_for(summary)}")
+        lines.append(f"next:    readbench compare {folder} --reference {shlex.quote(reference_for(summary))}")
     else:
-        lines.append(f"next:    readbench results {folder} --json")
+        lines.append(f"next:    readbench report {folder}")
     return lines
 
 

@@ -11,6 +11,7 @@ from readbench.report.text import cell, console_for, duration_text, tokens_text,
 
 if TYPE_CHECKING:
     from readbench.config import Resolved
+    from readbench.remote.forecast import Forecast
     from readbench.runs import Plan
 
 
@@ -24,6 +25,7 @@ def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
             "num_trials": len(plan.trials),
             "budget_tokens": plan.budget_tokens,
             "seconds": plan.seconds,
+            "spend": None if plan.spend is None else plan.spend.document(),
         }
         write_json(document)
         return
@@ -37,6 +39,22 @@ def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
     console.print(table)
     cost = f"at most {tokens_text(plan.budget_tokens)} tokens charged, about {duration_text(plan.seconds)}"
     console.print(f"{len(plan.trials)} trials, {cost}; nothing was written")
+    if plan.spend is not None:
+        for line in _spend_lines(plan.spend):
+            console.print(cell(line), soft_wrap=True)
+
+
+def _spend_lines(spend: "Forecast") -> list[str]:
+    lines = []
+    for name, cost in (("expected", spend.expected), ("at worst", spend.worst)):
+        money = spend.money(cost)
+        priced = f", {money}" if money is not None else ""
+        lines.append(
+            f"teacher, {name}: about {tokens_text(cost.requests)} requests with {tokens_text(cost.prompt_tokens)} prompt and "
+            f"{tokens_text(cost.completion_tokens)} completion tokens{priced}"
+        )
+    bound = f"the spend limit of {spend.limit} stops the run before" if spend.limit.is_set else "no --spend-limit is set"
+    return [*lines, f"teacher: {bound}"]
 
 
 def flatten(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -20,6 +20,11 @@ def printable(text: object) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in str(text))
 
 
+def shortened(text: str, length: int = 2000) -> str:
+    """The text, or its two ends where it is longer: a message may quote what somebody else wrote, and end with the hint."""
+    return text if len(text) <= length else f"{text[: length - 400]} … {text[-390:]}"
+
+
 def cell(text: object, style: str = "") -> Text:
     """A table's cell that rich does not parse."""
     return Text(printable(text), style=style)

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from readbench.files import sealed
+
 Check = Make = Callable[..., Any]
 
 
@@ -107,7 +109,7 @@ def test_a_run_that_is_not_there_or_has_no_results(check: Check, readbench: Call
     (tmp_path / "folder").mkdir()
     refused(readbench("check", "folder", "--baseline", "baseline.json"), 2, "not a run directory")
     keys = ("config", "environment", "identity", "origins", "provenance", "run", "suite", "trials")
-    (tmp_path / "folder" / "run.json").write_text(json.dumps({"schema": 1} | dict.fromkeys(keys)))
+    (tmp_path / "folder" / "run.json").write_text(json.dumps(sealed({"schema": 1, **dict.fromkeys(keys), "trials": []})))
     refused(readbench("check", "folder", "--baseline", "baseline.json"), 4, "has no results yet")
 
 

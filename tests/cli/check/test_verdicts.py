@@ -113,8 +113,8 @@ def test_a_baseline_of_too_few_seeds_is_made_with_a_warning(check: Check, docume
 
 def test_a_new_allocator_is_named_and_not_gated(check: Check, document: dict[str, Any]) -> None:
     run = copy.deepcopy(document)
-    for trial in document["trials"][:3]:
-        run["trials"].append(trial | {"allocator": "greedy", "params": {"x": 1}})
+    for number, trial in enumerate(document["trials"][:3]):
+        run["trials"].append(trial | {"id": f"{number:016x}", "allocator": "greedy", "params": {"x": 1}})
     outcome = check(run)
     assert outcome.code == 0
     assert "not in the baseline, so not gated: greedy" in outcome.out

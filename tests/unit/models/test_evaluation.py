@@ -110,11 +110,11 @@ def replaced(old: str, new: str) -> str:
 @pytest.mark.parametrize(
     ("task", "message"),
     [
-        ("a: [", "cannot be read"),
-        ("- a", "names no task"),
-        (replaced("output_type: loglikelihood", "output_type: generate_until"), "output_type is 'generate_until'"),
-        (replaced("dataset_path: json", "dataset_path: some/dataset"), "does not read JSON lines"),
-        (replaced("test.jsonl", "absent.jsonl"), "the test set .*absent.jsonl cannot be read"),
+        ("a: [", "is not valid YAML"),
+        ("- a", "must be a mapping"),
+        (replaced("output_type: loglikelihood", "output_type: generate_until"), "output_type: input should be 'loglikelihood'"),
+        (replaced("dataset_path: json", "dataset_path: some/dataset"), "dataset_path: input should be 'json'"),
+        (replaced("test.jsonl", "absent.jsonl"), "cannot read .*absent.jsonl"),
         (replaced("test.jsonl", "empty.jsonl"), "holds no questions"),
     ],
 )

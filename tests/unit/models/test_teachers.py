@@ -1,6 +1,5 @@
 """Teachers: the answer to a prompt does not depend on what else is asked, and is asked for once."""
 
-import dataclasses
 import sqlite3
 import string
 from collections.abc import Callable, Sequence
@@ -12,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import MambaConfig, MambaForCausalLM
 
-import readbench.teachers
+import readbench.greedy
 from readbench.api import Response
 from readbench.decoding import LeanDecoder, LibraryDecoder
 from readbench.errors import ConfigError
@@ -55,7 +54,7 @@ def test_responses_are_those_of_the_library_s_greedy_generation(family: str, fol
 
 
 def test_which_decoder_is_taken(folder_of: Callable[[str], Path]) -> None:
-    decoders = {family: LocalTeacher(folder_of(family), device="cpu")._loaded.decoder for family in ("llama", "qwen2", "gpt2", "gemma2")}
+    decoders = {family: LocalTeacher(folder_of(family), device="cpu")._greedy.decoder for family in ("llama", "qwen2", "gpt2", "gemma2")}
     assert {type(decoders[family]) for family in ("llama", "qwen2")} == {LeanDecoder}
     assert {type(decoders[family]) for family in ("gpt2", "gemma2")} == {LibraryDecoder}
     assert all(decoder.mixes for decoder in decoders.values())
@@ -81,12 +80,13 @@ def test_the_lean_decoder_gives_the_library_s_logits(
 
 
 def test_rows_that_end_early_leave_the_others_as_they_are(teacher: LocalTeacher, monkeypatch: pytest.MonkeyPatch) -> None:
-    prompts = [tuple(render(teacher._loaded.tokenizer, prompt)) for prompt in PROMPTS]
+    greedy = teacher._greedy
+    prompts = [tuple(render(greedy.tokenizer, prompt)) for prompt in PROMPTS]
     with torch.inference_mode():
-        whole = teacher._decode(prompts, 8)
+        whole = greedy._decode(prompts, 8)
         ends = frozenset({1, *range(0, 258, 5)})
-        monkeypatch.setitem(teacher.__dict__, "_loaded", dataclasses.replace(teacher._loaded, ends=ends))
-        cut = teacher._decode(prompts, 8)
+        monkeypatch.setattr(greedy, "_ends", ends)
+        cut = greedy._decode(prompts, 8)
     lengths = [next((place for place, token in enumerate(row.tokens, 1) if token in ends), 8) for row in whole]
     assert len(set(lengths)) > 2
     assert [row.tokens for row in cut] == [row.tokens[:length] for row, length in zip(whole, lengths, strict=True)]
@@ -97,14 +97,14 @@ def test_near_ties_are_answered_again_alone(folder_of: Callable[[str], Path], mo
     teacher = LocalTeacher(folder_of("qwen2"), device="cpu")
     expected = teacher.respond(PROMPTS, max_new_tokens=4)
     sizes: list[int] = []
-    decode = teacher._decode
+    decode = teacher._greedy._decode
 
     def spy(prompts: Sequence[tuple[int, ...]], max_new_tokens: int) -> list[object]:
         sizes.append(len(prompts))
         return list(decode(prompts, max_new_tokens))
 
-    monkeypatch.setattr(teacher, "_decode", spy)
-    monkeypatch.setattr(readbench.teachers, "_TIE", 1e9)
+    monkeypatch.setattr(teacher._greedy, "_decode", spy)
+    monkeypatch.setattr(readbench.greedy, "_TIE", 1e9)
     assert teacher.respond(PROMPTS, max_new_tokens=4) == expected
     assert sizes == [len(PROMPTS)] + [1] * len(PROMPTS)
 
@@ -116,7 +116,7 @@ def test_a_recurrent_model_is_batched_by_length(tmp_path: Path, folder_of: Calla
     load_tokenizer(folder_of("llama")).save_pretrained(tmp_path)
     teacher = LocalTeacher(tmp_path, device="cpu")
     together = teacher.respond(PROMPTS[:10], max_new_tokens=3)
-    assert not teacher._loaded.decoder.mixes
+    assert not teacher._greedy.decoder.mixes
     assert together == [teacher.respond([prompt], max_new_tokens=3)[0] for prompt in PROMPTS[:10]]
 
 

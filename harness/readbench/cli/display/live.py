@@ -29,11 +29,11 @@ class LiveDisplay:
         self._live = Live(get_renderable=self.view, console=self._console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def observe(self, event: "Event") -> None:
-        """Takes note; a failure stays on the screen above the view, and so does that there is nothing to do."""
+        """Takes note; a failure stays on the screen above the view, and so do a warning and that there is nothing to do."""
         self._progress.observe(event)
         if event.kind == "failed":
             self._console.print(cell(f"{event.allocator} seed {event.seed} failed: {event.message}", "red"))
-        elif event.kind == "complete":
+        elif event.kind in ("complete", "warning"):
             self._console.print(cell(headline(event)))
 
     def view(self) -> Group:

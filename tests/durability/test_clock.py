@@ -1,0 +1,57 @@
+"""P7: no wall-clock in ids, seeds, order or digests: a clock that jumps changes nothing but the timings."""
+
+import ast
+from pathlib import Path
+
+import readbench
+
+from .conftest import Stand, outcome
+from .test_writes import files
+
+JUMPING = """
+import datetime, itertools, random, time
+jumps = random.Random(5)
+for name in ("time", "monotonic", "perf_counter", "process_time"):
+    setattr(time, name, lambda: jumps.uniform(-1e9, 4e9))
+    setattr(time, name + "_ns", lambda: jumps.randrange(4 * 10**18))
+"""
+# Modules that look at a clock, and for what.
+CLOCKS = {
+    "cli/display/live.py": "the display",
+    "cli/display/plain.py": "the display",
+    "cli/display/progress.py": "the display",
+    "estimate.py": "the estimate of a run's seconds",
+    "pool.py": "how long a stopped worker is waited for",
+    "remote/client.py": "when to ask again",
+    "remote/retry.py": "when to ask again",
+    "runs.py": "the name of a run directory",
+    "stopwatch.py": "the timings",
+    "teachers.py": "the timings",
+    "testing.py": "an allocator that looks at the clock",
+    "trackers/mlflow.py": "a tracker",
+    "trackers/tensorboard.py": "a tracker",
+    "trackers/tracking.py": "how long a tracker is waited for",
+}
+
+
+def test_a_trial_under_a_clock_that_jumps_is_the_same_trial(stand: Stand, tmp_path: Path) -> None:
+    whole = stand.trial(tmp_path / "steady")
+    jumping = stand.trial(tmp_path / "jumping", patches=[JUMPING])
+    assert jumping.status == 0, jumping.error
+    assert outcome(jumping.folder) == outcome(whole.folder)
+    assert jumping.folder.name == whole.folder.name
+
+
+def test_only_timings_and_names_look_at_a_clock() -> None:
+    clocks = {"time", "datetime"}
+    root = Path(readbench.__file__).parent
+    using = set()
+    for name, source in files():
+        if (root / name).is_file():
+            for node in ast.walk(ast.parse(source)):
+                imported = {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+                if isinstance(node, ast.ImportFrom) and node.module is not None:
+                    imported.add(node.module)
+                if imported & clocks:
+                    using.add(name)
+    assert using - CLOCKS.keys() == set()

@@ -1,0 +1,81 @@
+"""P8: what is not finite stops the trial as failed, never enters the bandit, and is never written down."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from readbench.store import read_trial
+
+from .conftest import Stand, outcome
+
+SPY = """
+import math, readbench.read as r
+sound = r.ReAD.update
+def update(self, feedback):
+    seen = [feedback.reward, *feedback.profile_before, *feedback.profile_after]
+    if not all(map(math.isfinite, seen)):
+        raise SystemExit("the bandit was told something that is not finite")
+    sound(self, feedback)
+r.ReAD.update = update
+"""
+SOURCES = {
+    "a loss": """
+import readbench.objectives as o
+sound, calls = o.CrossEntropy.token_losses, []
+def token_losses(self, logits, labels):
+    calls.append(1)
+    return sound(self, logits, labels) * (float("{value}") if len(calls) > {step} else 1.0)
+o.CrossEntropy.token_losses = token_losses
+""",
+    "a gradient": """
+import readbench.objectives as o
+sound, calls = o.CrossEntropy.token_losses, []
+def token_losses(self, logits, labels):
+    calls.append(1)
+    if len(calls) > {step}:
+        logits.register_hook(lambda gradient: gradient * float("{value}"))
+    return sound(self, logits, labels)
+o.CrossEntropy.token_losses = token_losses
+""",
+    "a score": """
+import dataclasses, readbench.running as r
+sound, calls = r.measure, []
+def measure(student, questions):
+    calls.append(1)
+    profile = sound(student, questions)
+    return dataclasses.replace(profile, score=profile.score * float("{value}")) if len(calls) > {step} else profile
+r.measure = measure
+""",
+    "a reward": """
+import readbench.records as r
+sound, calls = r.reward, []
+def reward(*values, **options):
+    calls.append(1)
+    return float("{value}") if len(calls) > {step} - 1 else sound(*values, **options)
+r.reward = reward
+""",
+    "a utility": """
+import dataclasses, readbench.trial as t
+sound = t.evaluate
+t.evaluate = lambda *values: dataclasses.replace(sound(*values), utility=float("{value}"))
+""",
+}
+
+
+@pytest.mark.parametrize("value", ["nan", "inf"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_what_is_not_finite_fails_the_trial_and_a_mended_one_ends_as_if_nothing_had_been(
+    stand: Stand, tmp_path: Path, source: str, value: str
+) -> None:
+    patches = [SPY, SOURCES[source].format(value=value, step=3 if source == "a score" else 2)]
+    failed = stand.trial(tmp_path / "run", patches=patches)
+    assert failed.status == 0, failed.error  # the worker goes on with the next trial
+    record = read_trial(failed.folder)
+    assert record.status == "failed"
+    assert record.failure is not None
+    assert "not finite" in record.failure
+    json.dumps(record.intervals, allow_nan=False)
+    mended = stand.trial(tmp_path / "run")
+    assert mended.status == 0, mended.error
+    assert outcome(mended.folder) == outcome(stand.trial(tmp_path / "whole").folder)

@@ -1,0 +1,107 @@
+"""Everything that reads a results document, one after another: what compare, check, results and run do with it."""
+
+import contextlib
+import io
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from sound import RESULTS
+
+
+@contextlib.contextmanager
+def folder() -> Iterator[Path]:
+    """A folder that is gone afterwards, in memory where there is such a place."""
+    memory = Path("/dev/shm")  # noqa: S108 - a folder of one's own is made in it
+    with tempfile.TemporaryDirectory(dir=memory if os.access(memory, os.W_OK) else None, prefix="readbench-fuzz-") as path:
+        yield Path(path)
+
+
+def read_all(found: dict[str, Any]) -> None:
+    """Each reader on its own: a refusal by one says nothing about the next."""
+    from readbench.errors import ReadbenchError
+
+    for read in READERS:
+        with contextlib.suppress(ReadbenchError):
+            read(found)
+
+
+def _tables(found: dict[str, Any]) -> None:
+    from readbench.report.closing import closing_lines
+    from readbench.report.summary import summarise
+    from readbench.report.tables import print_tables
+    from readbench.report.text import console_for
+
+    summary = summarise(found)
+    print_tables(console_for(io.StringIO()), summary)
+    if summary.allocators:
+        closing_lines(summary, Path("run"))
+    json.dumps(found, allow_nan=False)
+
+
+def _comparison(found: dict[str, Any]) -> None:
+    from readbench.comparison import compare
+    from readbench.report import exports
+    from readbench.report.comparison import print_comparison
+    from readbench.report.text import console_for
+
+    comparison = compare(found, reference="uniform")
+    print_comparison(console_for(io.StringIO()), comparison, title=found["suite"]["name"])
+    exports.to_markdown(comparison, title=found["suite"]["name"])
+    exports.to_latex(comparison, title=found["suite"]["name"])
+    exports.to_csv(comparison)
+    json.dumps(comparison.document(), allow_nan=False)
+
+
+def _merged(found: dict[str, Any]) -> None:
+    from readbench.merging import merge
+
+    merge([found, RESULTS])
+    merge([RESULTS, found], allow_mismatch=True)
+
+
+def _exports(found: dict[str, Any]) -> None:
+    from readbench import tidy
+
+    with folder() as path:
+        tidy.write_csv(found, path)
+        tidy.write_parquet(found, path)
+
+
+def _gate(found: dict[str, Any]) -> None:
+    from readbench.gate.baseline import baseline_of, read_baseline, write_baseline
+
+    judged(found, baseline_of(RESULTS))
+    with folder() as path:
+        write_baseline(path / "baseline.json", baseline_of(found))
+        judged(RESULTS, read_baseline(path / "baseline.json"))
+
+
+def judged(found: dict[str, Any], held: Any) -> None:
+    from readbench.gate.junit import junit_xml
+    from readbench.gate.margins import CheckSettings, resolve_margins
+    from readbench.gate.markdown import markdown
+    from readbench.gate.outcome import examine, require_same_measurement
+    from readbench.gate.table import print_outcome
+    from readbench.report.text import console_for
+    from readbench.scores import metrics_of
+
+    margins = resolve_margins(
+        metrics_of(found["suite"]["capabilities"]),
+        suite=found["suite"]["margins"],
+        settings=(CheckSettings(), "default"),
+        flags=("auc=0.02",),
+        metrics=None,
+    )
+    require_same_measurement(found, held, Path("baseline.json"))
+    outcome = examine(found, held, margins)
+    print_outcome(console_for(io.StringIO()), outcome)
+    markdown(outcome).encode()
+    junit_xml(outcome)
+    json.dumps(outcome.document(), allow_nan=False)
+
+
+READERS = (_tables, _comparison, _merged, _exports, _gate)

@@ -1,0 +1,242 @@
+"""What is fuzzed: every parser of readbench, as a function of bytes that may raise a ReadbenchError and nothing else.
+
+The finds of earlier runs lie in corpus/<target>/ and are replayed by test_corpus.py; run.py looks for more.
+"""
+
+import contextlib
+import json
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+from edits import Bytes, edited
+from readers import folder, judged, read_all
+from sound import QUESTIONS, RESULTS, SUITE, TASK
+
+
+def _suite(files: dict[str, bytes]) -> None:
+    from readbench.suites import load_suite
+
+    with folder() as path:
+        sound = {"suite.yaml": SUITE, "task.yaml": TASK, "manual.jsonl": QUESTIONS, "test.jsonl": QUESTIONS}
+        for name, content in (sound | files).items():
+            (path / name).write_bytes(content)
+        suite = load_suite(str(path))
+        suite.sources()
+        suite.content_hash()
+
+
+def suite(data: bytes) -> None:
+    """``suite.yaml``."""
+    _suite({"suite.yaml": data})
+
+
+def task(data: bytes) -> None:
+    """The suite's lm-eval task."""
+    _suite({"task.yaml": data})
+
+
+def questions(data: bytes) -> None:
+    """A capability's questions and the test set, as JSON lines."""
+    _suite({"manual.jsonl": data})
+    _suite({"test.jsonl": data})
+
+
+def config(data: bytes) -> None:
+    """The file of ``--config``."""
+    from readbench.config import config_document, resolve
+
+    with folder() as path:
+        (path / "run.yaml").write_bytes(data)
+        config_document(resolve("reasoning", file=path / "run.yaml", environment={}).config)
+
+
+def settings(data: bytes) -> None:
+    """``--set``, ``READBENCH_...`` and ``--seeds``: one a line."""
+    from readbench.config import parse_seeds, resolve
+
+    lines = data.decode("utf-8", "surrogateescape").splitlines()
+    if lines:
+        parse_seeds(lines[0])
+    environment = {f"READBENCH_{key}": value for key, _, value in (line.partition("=") for line in lines[1::2]) if key}
+    resolve("reasoning", environment=environment, sets=lines[2::2]).hash()
+
+
+def results(data: bytes) -> None:
+    """``results.json`` as it comes."""
+    from readbench.results import load
+
+    with folder() as path:
+        (path / "results.json").write_bytes(data)
+        read_all(load(path / "results.json"))
+
+
+def document(data: bytes) -> None:
+    """A nearly sound results document, and everything that reads one but the page."""
+    read_all(loaded(edited(RESULTS, data)))
+
+
+def page(data: bytes) -> None:
+    """A nearly sound results document as a report."""
+    from readbench.report.page.page import build
+
+    found = loaded(edited(RESULTS, data))
+    if any(trial["status"] == "complete" for trial in found["trials"]):
+        build(found).encode()
+
+
+def loaded(found: Any) -> dict[str, Any]:
+    from readbench.results import load
+
+    with folder() as path:
+        (path / "results.json").write_text(_json(found))
+        return load(path / "results.json")
+
+
+def _json(value: Any) -> str:
+    try:
+        return json.dumps(value)
+    except ValueError:  # a number of more digits than Python prints
+        return json.dumps(value, default=str)
+
+
+def trial_file(data: bytes) -> None:
+    """``trial.sqlite`` as it comes."""
+    from readbench.store import read_trial
+
+    with folder() as path:
+        trial = path / "trial"
+        trial.mkdir()
+        (trial / "trial.sqlite").write_bytes(data)
+        read_trial(trial)
+
+
+def baseline(data: bytes) -> None:
+    """The gate's baseline, nearly sound where the first byte is even, else as it comes."""
+    from readbench.gate.baseline import baseline_of, read_baseline, write_baseline
+
+    with folder() as path:
+        file = path / "baseline.json"
+        if data[:1] and data[0] % 2:
+            file.write_bytes(data[1:])
+        else:
+            write_baseline(file, baseline_of(RESULTS))
+            file.write_text(_json(edited(json.loads(file.read_text()), data[1:])))
+        judged(RESULTS, read_baseline(file))
+
+
+def prices(data: bytes) -> None:
+    """The file of ``--prices``, and the spend limit beside it."""
+    from readbench.remote.prices import read_price, spend_limit
+    from readbench.remote.settings import EndpointConfig
+
+    with folder() as path:
+        (path / "prices.yaml").write_bytes(data)
+        price = read_price(path / "prices.yaml", "m")
+        price.of(10**6, 10**6)
+        limit = spend_limit(EndpointConfig(spend_limit=f"5 {price.currency}"[:5], prices=str(path / "prices.yaml")), "m")
+        limit.holds(2**31, 2**31)
+        str(limit)
+
+
+def answer(data: bytes) -> None:
+    """The body of an endpoint's response, of either API."""
+    from readbench.remote.faults import Fault
+    from readbench.remote.schema import parse_completion
+
+    for api in ("chat", "completions"):
+        for kind in ("application/json", "\x1b[31mtext\r\n"):
+            try:
+                completion = parse_completion(api, data, kind)
+            except Fault as fault:
+                if len(str(fault).splitlines()) != 1:
+                    raise AssertionError("a fault is one line") from fault
+            else:
+                completion.text.encode()
+
+
+def pyproject(data: bytes) -> None:
+    """``[tool.readbench.check]``."""
+    from readbench.gate.margins import read_settings, resolve_margins
+    from readbench.scores import metrics_of
+
+    with folder() as path:
+        (path / "pyproject.toml").write_bytes(data)
+        resolve_margins(metrics_of(["math"]), suite={}, settings=read_settings(path), flags=(), metrics=None)
+
+
+def model(data: bytes) -> None:
+    """A model folder: the first byte says which of its files the rest is."""
+    from readbench.estimate import _num_parameters, _token_counter
+    from readbench.models import check_model, context_length
+
+    names = ("config.json", "tokenizer.json", "model.safetensors", "model.safetensors.index.json")
+    choices = Bytes(data)
+    name = names[choices.below(len(names))]
+    with folder() as path:
+        (path / "config.json").write_text('{"model_type": "llama", "max_position_embeddings": 256}')
+        (path / "tokenizer.json").write_text("{}")
+        (path / "model.safetensors").write_bytes(b"\x02\0\0\0\0\0\0\0{}")
+        (path / name).write_bytes(choices.rest())
+        check_model(path)
+        context_length(path)
+        _num_parameters(path)
+        if name == "tokenizer.json":
+            _token_counter(path)("What is 2+2?")
+
+
+def states(data: bytes) -> None:
+    """The bytes that the C++ core keeps of itself, with a right checksum: ValueError, and memory only for what is there."""
+    from readbench import _core
+    from readbench.errors import ReadbenchError
+
+    kinds = (("readbench.ledger", _core.Ledger), ("readbench.scheduler", _core.Scheduler), ("readbench.bandit", _core.EnsembleBandit))
+    choices = Bytes(data)
+    magic, kind = kinds[choices.below(len(kinds))]
+    body = magic.encode() + choices.rest()
+    checksum = 0xCBF29CE484222325
+    for byte in body:
+        checksum = ((checksum ^ byte) * 0x100000001B3) % 2**64
+    for state in (body + checksum.to_bytes(8, "little"), data):
+        try:
+            read = kind.from_bytes(state)
+        except ValueError as error:
+            refused: Exception = error
+        else:
+            if read.to_bytes() != state:
+                raise AssertionError("a state that was taken reads back as another")
+            continue
+        if not str(refused):
+            raise AssertionError("a refusal says why")
+    raise ReadbenchError("done")
+
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    target.__name__: target
+    for target in (
+        suite,
+        task,
+        questions,
+        config,
+        settings,
+        results,
+        document,
+        page,
+        trial_file,
+        baseline,
+        pyproject,
+        prices,
+        answer,
+        model,
+        states,
+    )
+}
+
+
+def refuses_or_reads(target: str, data: bytes) -> None:
+    """Runs a target; a ReadbenchError is an answer, all else is a find, a warning of NumPy too."""
+    from readbench.errors import ReadbenchError
+
+    with warnings.catch_warnings(), contextlib.suppress(ReadbenchError):
+        warnings.simplefilter("error", RuntimeWarning)
+        TARGETS[target](data)
