@@ -1,6 +1,7 @@
 """What every test shares: no network, one thread, no clock; and a small results document."""
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -11,6 +12,9 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in [name for name in os.environ if name.startswith("READBENCH_")]:
     del os.environ[name]
+
+# A script's background job starts with SIGINT ignored and hands that down: the programs under test must hear theirs.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # The same examples in every run, and no verdict that depends on how busy the machine is.
 settings.register_profile("readbench", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
