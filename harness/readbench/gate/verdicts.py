@@ -7,7 +7,8 @@ is worse for every metric. `lo` and `hi` are its one-sided 95 % paired-t bounds,
     lo > −δ                 pass: a loss that matters is ruled out
     otherwise               inconclusive
 
-A point estimate alone would not do: failing wherever the mean fell by half a standard deviation fails 13 % of unchanged projects.
+A point estimate alone would not do: failing wherever the mean of five seeds fell by half a standard deviation fails Φ(−0.5·√5) = 13 %
+of unchanged projects.
 """
 
 import math

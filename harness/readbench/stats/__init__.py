@@ -1,6 +1,6 @@
 """Statistics of few seeds: paired differences, exact tests, power, adjustment for many tests, aggregates with honest bands."""
 
-from readbench.stats.aggregates import iqm, performance_profile, probability_of_improvement
+from readbench.stats.aggregates import iqm, probability_of_improvement
 from readbench.stats.multiple import holm
 from readbench.stats.paired import (
     CONFIDENCE,
@@ -32,7 +32,6 @@ __all__ = [
     "minimum_detectable",
     "one_sided_bounds",
     "paired_difference",
-    "performance_profile",
     "probability_of_improvement",
     "seeds_needed",
     "sign_flip",

@@ -1,4 +1,4 @@
-"""Many scores in one number: interquartile mean, probability of improvement, performance profile (arXiv 2108.13264).
+"""Many scores in one number: interquartile mean, probability of improvement (arXiv 2108.13264).
 
 Arrays are (..., n seeds, K scores); leading axes are a batch, such as the resamples of a bootstrap. Points are those of the
 paper; the bands around them resample whole seeds (`readbench.stats.resampling`), since the K scores of one student are
@@ -27,9 +27,3 @@ def probability_of_improvement(candidate: Array, reference: Array) -> Any:
     """
     ours, theirs = candidate[..., :, None, :], reference[..., None, :, :]
     return ((ours > theirs) + 0.5 * (ours == theirs)).mean(axis=(-3, -2, -1))
-
-
-def performance_profile(scores: Array, levels: Array) -> Array:
-    """(..., L) share of the scores above each of the levels (L,)."""
-    flat = scores.reshape(*scores.shape[:-2], -1)
-    return np.asarray((flat[..., :, None] > levels).mean(axis=-2), dtype=np.float64)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.stats import mannwhitneyu, trim_mean
 
-from readbench.stats import iqm, performance_profile, probability_of_improvement
+from readbench.stats import iqm, probability_of_improvement
 
 rng = np.random.default_rng(0)
 OURS, THEIRS = rng.uniform(size=(5, 3)).round(1), rng.uniform(size=(5, 3)).round(1)
@@ -20,10 +20,6 @@ def test_probability_of_improvement_is_mann_whitney_s_statistic() -> None:
     assert probability_of_improvement(OURS, THEIRS) == pytest.approx(np.mean(each))
     assert probability_of_improvement(OURS, OURS) == pytest.approx(0.5)
     assert probability_of_improvement(OURS + 2, THEIRS) == 1.0
-
-
-def test_performance_profile_is_the_share_above() -> None:
-    assert performance_profile(np.array([[0.1, 0.5], [0.5, 0.9]]), np.array([0.0, 0.1, 0.5, 0.9])).tolist() == [1.0, 0.75, 0.25, 0.0]
 
 
 def test_a_batch_gives_what_its_members_give() -> None:
