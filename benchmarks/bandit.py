@@ -20,8 +20,8 @@ from machine import matmul_gflops
 
 from readbench._core import EnsembleBandit, instruction_set
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "unit" / "core"))
-from numpy_twins import BanditTwin
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+from support.numpy_twins import BanditTwin
 
 MEMBERS, INPUTS, HIDDEN, STEPS, PAIRS, CANDIDATES, RATE, KAPPA = 5, 25, 64, 200, 24, 50, 1e-2, 1.0
 REPEATS = 15

@@ -22,15 +22,17 @@ from typing import Any
 
 from machine import matmul_gflops
 
-from readbench.commits import Commits
-from readbench.config import resolve
-from readbench.pool import num_cores
-from readbench.responses import ResponseCache
-from readbench.running import RunningTrial
-from readbench.runs import plan
-from readbench.spec import Event, WorkerConfig
-from readbench.store import TrialStore, find_trial
-from readbench.workers import Worker
+from readbench.runs.config import resolve
+from readbench.runs.execute import plan
+from readbench.runs.executors.base import WorkerConfig
+from readbench.runs.executors.pool import num_cores
+from readbench.runs.executors.worker import Worker
+from readbench.teachers.responses import ResponseCache
+from readbench.trials.environments.distillation import RunningTrial
+from readbench.trials.events import Event
+from readbench.trials.record.commits import Commits
+from readbench.trials.record.store import TrialStore
+from readbench.trials.record.trial_file import find_trial
 
 WAITED = ((Commits, "_wait"), (RunningTrial, "state"), (TrialStore, "begin"), (TrialStore, "finish"), (ResponseCache, "put"))
 BESIDE = ((TrialStore, "commit_interval"),)

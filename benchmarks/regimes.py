@@ -18,14 +18,14 @@ import numpy as np
 import torch
 
 from readbench.api import Difficulty, Vector
-from readbench.config import RunConfig, resolve
-from readbench.models import resolve_model
-from readbench.plugins import make
-from readbench.prompts import difficulty_mix
-from readbench.seeds import derive_seed
-from readbench.splits import normalise, sample_from
-from readbench.students import Encoded, Student
-from readbench.suites import Suite
+from readbench.base.plugins import make
+from readbench.base.seeds import derive_seed
+from readbench.models.folder import resolve_model
+from readbench.runs.config import RunConfig, resolve
+from readbench.students.student import Encoded, Student
+from readbench.suites.prompts import difficulty_mix
+from readbench.suites.splits import normalise, sample_from
+from readbench.suites.suite import Suite
 
 LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
 

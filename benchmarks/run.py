@@ -13,9 +13,9 @@ from typing import Any
 
 from machine import matmul_gflops
 
-from readbench.config import resolve
-from readbench.pool import num_cores
-from readbench.runs import execute
+from readbench.runs.config import resolve
+from readbench.runs.execute import execute
+from readbench.runs.executors.pool import num_cores
 
 GRIDS = (("read", "1"), ("read,uniform", "2"), ("read,uniform,random,task-static", "4"))
 WORK = ("teacher", "train", "probe", "eval")

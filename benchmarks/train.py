@@ -24,10 +24,10 @@ from transformers import AutoModelForCausalLM, PrinterCallback, TrainerCallback
 from transformers.utils import logging
 from trl import SFTConfig, SFTTrainer
 
-from readbench.builtin import sft
-from readbench.lab import STUDENT, lessons, write_blank
-from readbench.students import Encoded, Student
-from readbench.training import TrainingConfig, chunks_by_length
+from readbench.runs.studies.lab import STUDENT, lessons, write_blank
+from readbench.students.schedule import TrainingConfig, chunks_by_length
+from readbench.students.student import Encoded, Student
+from readbench.teachers.builtin import sft
 
 INTERVAL_TOKENS = 10_000  # 120k tokens over 12 intervals
 ROUNDS = 4

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from rich.console import Console
 
-from readbench.report.closing import closing_lines
-from readbench.report.summary import summarise
-from readbench.report.tables import allocator_tables, print_tables
-from readbench.report.text import cell
-from readbench.results import load
+from readbench.results.document import load
+from readbench.results.summary import summarise
+from readbench.views.console.closing import closing_lines
+from readbench.views.console.tables import allocator_tables, print_tables
+from readbench.views.console.text import cell
 
 PICTURE = Path(__file__).parent / "run.svg"
 README = Path(__file__).parents[2] / "README.md"

@@ -12,8 +12,8 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from readbench.report.page.page import build
-from readbench.results import load
+from readbench.results.document import load
+from readbench.views.report.page import build
 
 HERE = Path(__file__).parent
 SIZES = {1280: 1780, 390: 1688}  # width: height, in pixels

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from readbench.notebook import load
-    from readbench.plugins import make_allocator
+    from readbench.base.plugins import make_allocator
+    from readbench.views.notebook import load
 
     __version__: str
 
@@ -14,11 +14,11 @@ __all__ = ["__version__", "load", "make_allocator"]
 def __getattr__(name: str) -> Any:
     """The public names, when they are first asked for: `readbench --help` does not wait for numpy."""
     if name == "make_allocator":
-        from readbench.plugins import make_allocator
+        from readbench.base.plugins import make_allocator
 
         return make_allocator
     if name == "load":
-        from readbench.notebook import load
+        from readbench.views.notebook import load
 
         return load
     if name == "__version__":

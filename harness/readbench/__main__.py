@@ -2,6 +2,6 @@
 
 import sys
 
-from readbench.cli.main import main
+from readbench.views.cli.main import main
 
 sys.exit(main())

@@ -1,6 +1,6 @@
 """The plug-ins of readbench itself."""
 
-from readbench.builtin import hf, openai, recorded, sft
-from readbench.read import greedy, read
+from readbench.allocators.read import greedy, read
+from readbench.teachers.builtin import hf, openai, recorded, sft
 
 __all__ = ["greedy", "hf", "openai", "read", "recorded", "sft"]

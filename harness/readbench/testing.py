@@ -21,7 +21,7 @@ from unittest import mock
 import numpy as np
 
 from readbench.api import Allocator, Feedback, Observation, Problem, Vector
-from readbench.worlds import Step, World, bits, drifting_world, extreme_worlds
+from readbench.trials.environments.scripted import Step, World, bits, drifting_world, extreme_worlds
 
 RULES: Mapping[str, str] = {
     "factory": "makes an object with propose, update, state and restore for any K, requirement and teacher profile",
@@ -80,7 +80,7 @@ def _maker(factory: Callable[..., Allocator] | str, params: Mapping[str, bool | 
     def make(problem: Problem, seed: int) -> Allocator:
         try:
             if isinstance(factory, str):
-                from readbench.plugins import make_allocator  # only a name needs the registry
+                from readbench.base.plugins import make_allocator  # only a name needs the registry
 
                 made = make_allocator(factory, problem, seed, **params)
             else:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from readbench.cli.main import main
+from readbench.views.cli.main import main
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pytest
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from readbench.files import sealed
+from readbench.base.files import sealed
 
 Refused = Callable[..., str]
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from readbench.plugins import registry
+from readbench.base.plugins import registry
 
 SUITE = """\
 schema: 1

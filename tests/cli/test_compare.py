@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from readbench.comparison import compare
-from readbench.report.comparison import print_comparison
+from readbench.results.comparison import compare
+from readbench.views.console.comparison import print_comparison
 
 Command = Callable[..., Any]
 HOSTILE = "=1+1|<script>\x1b[31m`x`$\\input{y}&_\u202e"
@@ -94,7 +94,7 @@ def test_missing_seeds_are_compared_without_named_and_end_with_4(
 def test_files_hold_hostile_names_as_text(
     readbench: Command, tmp_path: Path, saved: Callable[..., Path], document: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readbench.results._validate", lambda *_: None)  # a name that the schema would refuse
+    monkeypatch.setattr("readbench.results.document._validate", lambda *_: None)  # a name that the schema would refuse
     files = {kind: tmp_path / f"table.{kind}" for kind in ("markdown", "latex", "csv")}
     outcome = readbench(
         "compare", saved("h.json", named(document, HOSTILE)), *(x for kind, path in files.items() for x in (f"--{kind}", path))
@@ -170,6 +170,8 @@ def test_an_empty_folder_is_no_run(readbench: Command, tmp_path: Path) -> None:
 
 
 def test_comparing_needs_neither_torch_nor_the_models(saved: Callable[..., Path]) -> None:
-    code = "import sys; from readbench.cli.main import main; code = main(sys.argv[1:]); sys.exit(code or 10 * ('torch' in sys.modules))"
+    code = (
+        "import sys; from readbench.views.cli.main import main; code = main(sys.argv[1:]); sys.exit(code or 10 * ('torch' in sys.modules))"
+    )
     done = subprocess.run([sys.executable, "-c", code, "compare", str(saved())], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")

@@ -5,10 +5,10 @@ import io
 import pytest
 from rich.console import Console
 
-from readbench.cli.display import NoDisplay, PlainDisplay, choose_display
-from readbench.cli.display.live import LiveDisplay
-from readbench.cli.display.progress import Progress
-from readbench.spec import Event
+from readbench.trials.events import Event
+from readbench.views.cli.display import NoDisplay, PlainDisplay, choose_display
+from readbench.views.cli.display.live import LiveDisplay
+from readbench.views.cli.display.progress import Progress
 
 
 class Clock:

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from readbench import doctor
-from readbench.errors import ConfigError
-from readbench.report.checkup import show_lab
+from readbench.base.errors import ConfigError
+from readbench.views import doctor
+from readbench.views.console.checkup import show_lab
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_folder_that_cannot_be_written_is_broken(monkeypatch: pytest.MonkeyPatch
     def full(**_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("readbench.doctor.tempfile.TemporaryDirectory", full)
+    monkeypatch.setattr("readbench.views.doctor.tempfile.TemporaryDirectory", full)
     (check,) = [check for check in doctor.examine() if check.name == "writable"]
     assert check.status == "broken"
     assert "No space left on device" in check.detail

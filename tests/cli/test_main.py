@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import typer
 
-from readbench.cli import run, session
-from readbench.cli.main import app, main
-from readbench.errors import IncompleteRunError, ReadbenchError, SurroundingError
+from readbench.base.errors import IncompleteRunError, ReadbenchError, SurroundingError
+from readbench.views.cli import run, session
+from readbench.views.cli.main import app, main
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli.txt"
 
@@ -34,7 +34,7 @@ def test_surface_is_the_golden_one() -> None:
 
 def test_help_imports_nothing_heavy() -> None:
     code = (
-        "import sys; from readbench.cli.main import main; main(['--help'])\n"
+        "import sys; from readbench.views.cli.main import main; main(['--help'])\n"
         "heavy = {'torch', 'transformers', 'lm_eval', 'matplotlib', 'numpy', 'pydantic', 'scipy', 'datasets', 'rich'} & set(sys.modules)\n"
         "sys.exit(f'imported: {sorted(heavy)}' if heavy else 0)"
     )
@@ -88,7 +88,7 @@ def test_errors_become_a_line_and_an_exit_code(
     def fail(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("readbench.report.listing.show_plugins", fail)
+    monkeypatch.setattr("readbench.views.console.listing.show_plugins", fail)
     outcome = readbench("list", "suites")
     assert (outcome.code, outcome.err) == (code, line)
     debugged = readbench("list", "suites", "--debug")
@@ -101,7 +101,7 @@ def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("readbench.report.listing.show_plugins", fail)
+    monkeypatch.setattr("readbench.views.console.listing.show_plugins", fail)
     with pytest.raises(ZeroDivisionError):
         main(["list", "suites"])
 
@@ -110,7 +110,7 @@ def test_interrupt_ends_with_130(readbench: Callable[..., Any], monkeypatch: pyt
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("readbench.report.listing.show_plugins", stop)
+    monkeypatch.setattr("readbench.views.console.listing.show_plugins", stop)
     assert readbench("list", "suites").code == 130
 
 
@@ -131,7 +131,7 @@ def test_incomplete_run_shows_what_there_is(
         raise IncompleteRunError("1 of 6 trials failed")
 
     (tmp_path / "results.json").write_text("{}")
-    monkeypatch.setattr("readbench.results.load", lambda _: document)
+    monkeypatch.setattr("readbench.results.document.load", lambda _: document)
     with pytest.raises(IncompleteRunError):
         session.follow(tmp_path, half, as_json=False)
     assert "read wins" in capsys.readouterr().out

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from readbench.cli.main import app
 from readbench.testing import check_allocator
+from readbench.views.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

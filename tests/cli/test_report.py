@@ -110,7 +110,7 @@ def test_what_is_no_run_is_refused_in_one_line(refused: Callable[..., str], tmp_
 def test_a_place_that_cannot_be_written_is_found_before_the_work(
     refused: Callable[..., str], results: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readbench.report.page.page.build", lambda _: pytest.fail("worked first"))
+    monkeypatch.setattr("readbench.views.report.page.build", lambda _: pytest.fail("worked first"))
     assert "is a folder" in refused(results, "-o", tmp_path)
     assert "there is no folder" in refused(results, "-o", tmp_path / "none" / "page.html")
     monkeypatch.setattr("os.access", lambda _, mode, **__: mode != os.W_OK)

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from readbench import results
+from readbench.results import document as results
 
 Readbench = Callable[..., Any]
 

@@ -14,7 +14,7 @@ Validator = jsonschema.Draft202012Validator
 
 @pytest.fixture(scope="module")
 def validator() -> Validator:
-    schema = json.loads((files("readbench") / "schemas" / "results-1.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("readbench.results") / "schemas" / "results-1.json").read_text(encoding="utf-8"))
     Validator.check_schema(schema)
     return Validator(schema)
 

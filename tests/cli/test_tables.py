@@ -6,9 +6,9 @@ from typing import Any
 
 from rich.console import Console
 
-from readbench.report.closing import closing_lines, verdict
-from readbench.report.summary import summarise
-from readbench.report.tables import print_tables, profile_tables
+from readbench.results.summary import summarise
+from readbench.views.console.closing import closing_lines, verdict
+from readbench.views.console.tables import print_tables, profile_tables
 
 HOSTILE = "\x1b[31mred\x1b[0m [bold]x[/bold] \u202egnp"
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from readbench.store import read_trial
+from readbench.trials.record.trial_file import read_trial
 
 HERE = Path(__file__).parent
 

@@ -22,14 +22,16 @@ import numpy as np
 import torch
 
 from readbench.api import Response
-from readbench.errors import ReadbenchError
-from readbench.lab import Recipe, write_blank
-from readbench.responses import ResponseCache
-from readbench.spec import Event, TrialSpec, WorkerConfig
-from readbench.suites import load_suite
-from readbench.teachers import CachedTeacher
-from readbench.training import TrainingConfig
-from readbench.workers import Worker
+from readbench.base.errors import ReadbenchError
+from readbench.runs.executors.base import WorkerConfig
+from readbench.runs.executors.worker import Worker
+from readbench.runs.studies.lab import Recipe, write_blank
+from readbench.students.schedule import TrainingConfig
+from readbench.suites.suite import load_suite
+from readbench.teachers.cached import CachedTeacher
+from readbench.teachers.responses import ResponseCache
+from readbench.trials.events import Event
+from readbench.trials.spec import TrialSpec
 
 TINY = Recipe(width=16, layers=1, heads=2, inner=24, horizon_tokens=1, tokens=1, training=TrainingConfig(), shares={})
 SUITE = """

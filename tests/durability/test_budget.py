@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from readbench._core import BudgetExceeded, Kind, Ledger
-from readbench.errors import DamagedError
-from readbench.remote.faults import SpendLimitError
-from readbench.remote.prices import Limit
-from readbench.remote.spend import FILE, SpendLedger, prepare_ledger
+from readbench.base.errors import DamagedError
+from readbench.teachers.endpoint.faults import SpendLimitError
+from readbench.teachers.spend.ledger import FILE, SpendLedger, prepare_ledger
+from readbench.teachers.spend.prices import Limit
 
 STEPS = 50
 SETTINGS = settings(max_examples=200, stateful_step_count=STEPS, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))

@@ -17,20 +17,20 @@ for name in ("time", "monotonic", "perf_counter", "process_time"):
 """
 # Modules that look at a clock, and for what.
 CLOCKS = {
-    "cli/display/live.py": "the display",
-    "cli/display/plain.py": "the display",
-    "cli/display/progress.py": "the display",
-    "estimate.py": "the estimate of a run's seconds",
-    "pool.py": "how long a stopped worker is waited for",
-    "remote/client.py": "when to ask again",
-    "remote/retry.py": "when to ask again",
-    "runs.py": "the name of a run directory",
-    "stopwatch.py": "the timings",
-    "teachers.py": "the timings",
+    "views/cli/display/live.py": "the display",
+    "views/cli/display/plain.py": "the display",
+    "views/cli/display/progress.py": "the display",
+    "runs/estimate.py": "the estimate of a run's seconds",
+    "runs/executors/pool.py": "how long a stopped worker is waited for",
+    "teachers/endpoint/client.py": "when to ask again",
+    "teachers/endpoint/retry.py": "when to ask again",
+    "runs/execute.py": "the name of a run directory",
+    "trials/stopwatch.py": "the timings",
+    "teachers/cached.py": "the timings",
     "testing.py": "an allocator that looks at the clock",
-    "trackers/mlflow.py": "a tracker",
-    "trackers/tensorboard.py": "a tracker",
-    "trackers/tracking.py": "how long a tracker is waited for",
+    "views/trackers/mlflow.py": "a tracker",
+    "views/trackers/tensorboard.py": "a tracker",
+    "views/trackers/tracking.py": "how long a tracker is waited for",
 }
 
 

@@ -12,10 +12,11 @@ from pathlib import Path
 import pytest
 
 from readbench.api import Response
-from readbench.cli.main import main
-from readbench.errors import ConfigError, DamagedError
-from readbench.responses import ResponseCache
-from readbench.store import TrialState, TrialStore, read_trial
+from readbench.base.errors import ConfigError, DamagedError
+from readbench.teachers.responses import ResponseCache
+from readbench.trials.record.store import TrialState, TrialStore
+from readbench.trials.record.trial_file import read_trial
+from readbench.views.cli.main import main
 
 GRID = ("--allocators", "uniform", "--seeds", "2", "--budget", "6000", "--intervals", "2")
 SHORT = ("run", "--suite", "reasoning", *GRID, "--set", "num_probes=4", "--set", "num_dev=4")
@@ -114,7 +115,7 @@ def test_a_resume_names_the_damaged_file_and_changes_nothing(
     run: Path, name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     code = json.loads((run / "run.json").read_text())["provenance"]["code"]
-    monkeypatch.setattr("readbench.environment.code_hash", lambda: code)  # the code may be edited while its tests run
+    monkeypatch.setattr("readbench.base.machine.code_hash", lambda: code)  # the code may be edited while its tests run
     path = run / name.format(id=sorted((run / "trials").iterdir())[0].name)
     content = path.read_bytes()
     changes = [change for how, change in DAMAGE.items() if (how, path.suffix) != ("flipped", ".sqlite")]  # it may hit an empty page
@@ -127,7 +128,7 @@ def test_a_resume_names_the_damaged_file_and_changes_nothing(
 
 
 def test_another_run_s_results_are_refused(run: Path, document: dict[str, object], capsys: pytest.CaptureFixture[str]) -> None:
-    from readbench.files import sealed, write_json
+    from readbench.base.files import sealed, write_json
 
     write_json(run / "results.json", sealed(document))
     assert said(capsys, run, "report")[0] == 2

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from readbench.store import read_trial
+from readbench.trials.record.trial_file import read_trial
 
 from .conftest import Stand, outcome
 
 SPY = """
-import math, readbench.read as r
+import math, readbench.allocators.read as r
 sound = r.ReAD.update
 def update(self, feedback):
     seen = [feedback.reward, *feedback.profile_before, *feedback.profile_after]
@@ -21,7 +21,7 @@ r.ReAD.update = update
 """
 SOURCES = {
     "a loss": """
-import readbench.objectives as o
+import readbench.students.objectives.sft as o
 sound, calls = o.CrossEntropy.token_losses, []
 def token_losses(self, logits, labels):
     calls.append(1)
@@ -29,7 +29,7 @@ def token_losses(self, logits, labels):
 o.CrossEntropy.token_losses = token_losses
 """,
     "a gradient": """
-import readbench.objectives as o
+import readbench.students.objectives.sft as o
 sound, calls = o.CrossEntropy.token_losses, []
 def token_losses(self, logits, labels):
     calls.append(1)
@@ -39,7 +39,7 @@ def token_losses(self, logits, labels):
 o.CrossEntropy.token_losses = token_losses
 """,
     "a score": """
-import dataclasses, readbench.running as r
+import dataclasses, readbench.trials.environments.distillation as r
 sound, calls = r.measure, []
 def measure(student, questions):
     calls.append(1)
@@ -48,7 +48,7 @@ def measure(student, questions):
 r.measure = measure
 """,
     "a reward": """
-import readbench.records as r
+import readbench.trials.feedback as r
 sound, calls = r.reward, []
 def reward(*values, **options):
     calls.append(1)
@@ -56,7 +56,7 @@ def reward(*values, **options):
 r.reward = reward
 """,
     "a utility": """
-import dataclasses, readbench.trial as t
+import dataclasses, readbench.trials.loop as t
 sound = t.evaluate
 t.evaluate = lambda *values: dataclasses.replace(sound(*values), utility=float("{value}"))
 """,

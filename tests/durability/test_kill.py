@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from readbench.store import find_trial
+from readbench.trials.record.trial_file import find_trial
 
 from .conftest import Ended, Stand, outcome
 

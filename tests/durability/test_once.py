@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 
-from readbench import results
-from readbench.config import resolve
-from readbench.errors import ConfigError
-from readbench.files import sealed, write_json
-from readbench.rundir import check_fingerprint, opened
-from readbench.runs import plan
-from readbench.spec import TrialSpec, trial_id
-from readbench.store import TrialState, TrialStore
-from readbench.training import TrainingConfig
+from readbench.base.errors import ConfigError
+from readbench.base.files import sealed, write_json
+from readbench.results import document as results
+from readbench.runs.config import resolve
+from readbench.runs.directory import check_fingerprint, opened
+from readbench.runs.execute import plan
+from readbench.students.schedule import TrainingConfig
+from readbench.trials.record.store import TrialState, TrialStore
+from readbench.trials.spec import TrialSpec, trial_id
 
 FLAGS = {"allocators": "uniform,random", "seeds": "2", "budget_tokens": 9000, "num_intervals": 2}
 

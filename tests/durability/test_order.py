@@ -64,9 +64,9 @@ def test_nothing_is_renamed_overwritten_or_acknowledged_before_it_is_flushed(sta
     ("fault", "said"),
     [
         ("import os; os.fsync = lambda descriptor: None", "renamed before"),
-        ("import readbench.files as f; f.sync = lambda path: None", "acknowledged before"),
+        ("import readbench.base.files as f; f.sync = lambda path: None", "acknowledged before"),
         (
-            "import readbench.files as f, readbench.store as s\n"
+            "import readbench.base.files as f, readbench.trials.record.store as s\n"
             "def loose(path, **options):\n"
             "    connection = f.open_database(path, **options)\n"
             "    connection.execute('PRAGMA synchronous = OFF')\n"
@@ -75,7 +75,7 @@ def test_nothing_is_renamed_overwritten_or_acknowledged_before_it_is_flushed(sta
             "before its journal",
         ),
         (
-            "import readbench.files as f, readbench.store as s\n"
+            "import readbench.base.files as f, readbench.trials.record.store as s\n"
             "def loose(path, **options):\n"
             "    connection = f.open_database(path, **options)\n"
             "    connection.execute('PRAGMA synchronous = FULL')\n"

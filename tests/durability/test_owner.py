@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from readbench import files
-from readbench.errors import SurroundingError
-from readbench.store import TrialState, TrialStore, find_trial
+from readbench.base import files
+from readbench.base.errors import SurroundingError
+from readbench.trials.record.store import TrialState, TrialStore
+from readbench.trials.record.trial_file import find_trial
 
 OWNER = """
 import sys
 from pathlib import Path
-from readbench.errors import ReadbenchError
-from readbench.store import TrialState, TrialStore
+from readbench.base.errors import ReadbenchError
+from readbench.trials.record.store import TrialState, TrialStore
 try:
     with TrialStore.open(Path(sys.argv[1]), "id", {}) as store:
         print("open", flush=True)

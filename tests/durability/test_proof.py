@@ -10,7 +10,7 @@ STOPS = 2  # the trial is stopped after its first and after its second interval
 STATE = """
 import dataclasses, safetensors.torch, torch
 from readbench._core import Ledger, Scheduler
-from readbench.store import TrialStore
+from readbench.trials.record.store import TrialStore
 sound = TrialStore.state
 def state(self):
     found = sound(self)
@@ -21,7 +21,7 @@ def tensors(found, change):
     return {"checkpoint": safetensors.torch.save({name: change(name, value) for name, value in loaded.items()})}
 """
 DROPPED = {
-    "the bandit with its random numbers": "import readbench.read as r\nr.ReAD.restore = lambda self, state: None",
+    "the bandit with its random numbers": "import readbench.allocators.read as r\nr.ReAD.restore = lambda self, state: None",
     "the deficits": STATE + "changed = lambda found: {'scheduler': Scheduler(2).to_bytes()}",
     "the ledger": STATE + "changed = lambda found: {'ledger': Ledger(1500, 2).to_bytes()}",
     "the places in the streams": STATE + "changed = lambda found: {'prompts': found.prompts | {'positions': [[0] * 3] * 2}}",
@@ -35,7 +35,7 @@ DROPPED = {
     + "changed = lambda found: tensors(found, lambda name, value: value * 0 if name.startswith('exp_avg_sq:') else value)",
     "the step counters": STATE
     + "changed = lambda found: tensors(found, lambda name, value: value * 0 if name.startswith('step:') else value)",
-    "the seed of the interval": "import readbench.trial as t\nimport itertools\ncount = itertools.count()\n"
+    "the seed of the interval": "import readbench.trials.loop as t\nimport itertools\ncount = itertools.count()\n"
     "t.derive_seed = lambda *parts: next(count)",
 }
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from readbench import files, results
-from readbench.cli.main import main
-from readbench.config import resolve
-from readbench.errors import ConfigError
-from readbench.rundir import check_fingerprint, opened
-from readbench.runs import plan
+from readbench.base import files
+from readbench.base.errors import ConfigError
+from readbench.results import document as results
+from readbench.runs.config import resolve
+from readbench.runs.directory import check_fingerprint, opened
+from readbench.runs.execute import plan
+from readbench.views.cli.main import main
 
 FLAGS = {"allocators": "uniform", "seeds": "2", "budget_tokens": 9000, "num_intervals": 2}
 COMMAND = ("run", "--suite", "reasoning", "--allocators", "uniform", "--seeds", "2", "--budget", "9000", "--intervals", "2")
@@ -25,7 +26,7 @@ FINGERPRINT = {"torch": "2.13", "cpu": "AVX2"}
 @pytest.fixture
 def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run that has begun."""
-    monkeypatch.setattr("readbench.environment.code_hash", lambda: "0" * 32)  # the code may be edited while its tests run
+    monkeypatch.setattr("readbench.base.machine.code_hash", lambda: "0" * 32)  # the code may be edited while its tests run
     resolved = resolve("reasoning", environment={}, flags=FLAGS)
     planned = plan(resolved)
     with opened(tmp_path / "run", resolved, trials=planned.trials, provenance=planned.provenance) as run:
@@ -58,7 +59,7 @@ def test_a_changed_config_is_refused_with_what_it_was_and_is(refused: Callable[.
 
 
 def test_other_code_is_refused(refused: Callable[..., str], run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("readbench.environment.code_hash", lambda: "1" * 32)
+    monkeypatch.setattr("readbench.base.machine.code_hash", lambda: "1" * 32)
     assert f"code content was '{'0' * 32}', is now '{'1' * 32}'" in refused(2, "resume", str(run_dir))
 
 
@@ -118,7 +119,8 @@ def test_a_mistake_before_the_first_trial_leaves_no_directory(tmp_path: Path) ->
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become nobody, for whom the directory is read-only")
 def test_a_read_only_run_directory_costs_one_line(run_dir: Path) -> None:
     code = (
-        "import os, sys\nfrom pathlib import Path\nfrom readbench.store import TrialStore\nfrom readbench.errors import SurroundingError\n"
+        "import os, sys\nfrom pathlib import Path\nfrom readbench.trials.record.store import TrialStore\n"
+        "from readbench.base.errors import SurroundingError\n"
         "os.setgroups([])\nos.setgid(65534)\nos.setuid(65534)\n"
         "try:\n    with TrialStore.open(Path('run/trials/id'), 'id', {}): pass\n"
         "except SurroundingError as error:\n    sys.exit(f'{error}')\n"

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from readbench.errors import ConfigError
-from readbench.store import find_trial
+from readbench.base.errors import ConfigError
+from readbench.trials.record.trial_file import find_trial
 
 INTERVALS = 3
 RUN = ("run", "--suite", "reasoning", "--allocators", "uniform,random", "--seeds", "1", "--budget", "9000", "--intervals", f"{INTERVALS}")

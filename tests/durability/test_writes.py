@@ -8,17 +8,17 @@ import readbench
 import readbench_baselines
 import readbench_suites
 
-WRITER = "files.py"
+WRITER = "base/files.py"
 # (file, call): why it may
 EXCEPTIONS = {
-    ("cli/compare.py", "exports.to_csv"): "makes a text",
-    ("report/page/svg.py", "savefig"): "into memory",
-    ("doctor.py", "TemporaryDirectory"): "asks whether the working directory can be written to",
-    ("lab.py", "TemporaryDirectory"): "an untrained model, thrown away",
-    ("lab.py", "save_pretrained"): "builds the models that ship; a model folder outside of any run",
-    ("students.py", "save_pretrained"): "called by files.publish_folder, into its staging folder",
-    ("trackers/sink.py", "os.open"): "/dev/null",
-    ("trackers/tensorboard.py", "FileWriter"): "a tracker's library",
+    ("views/cli/compare.py", "exports.to_csv"): "makes a text",
+    ("views/report/pictures/svg.py", "savefig"): "into memory",
+    ("views/doctor.py", "TemporaryDirectory"): "asks whether the working directory can be written to",
+    ("runs/studies/lab.py", "TemporaryDirectory"): "an untrained model, thrown away",
+    ("runs/studies/lab.py", "save_pretrained"): "builds the models that ship; a model folder outside of any run",
+    ("students/student.py", "save_pretrained"): "called by files.publish_folder, into its staging folder",
+    ("views/trackers/sink.py", "os.open"): "/dev/null",
+    ("views/trackers/tensorboard.py", "FileWriter"): "a tracker's library",
 }
 NAMES = {"mkdir", "rmdir", "touch", "unlink", "rename", "write_text", "write_bytes", "symlink_to", "hardlink_to", "chmod"}
 NAMES |= {"save_pretrained", "save_file", "to_csv", "to_json", "to_parquet", "FileWriter", "savefig"}

@@ -22,7 +22,7 @@ def folder() -> Iterator[Path]:
 
 def read_all(found: dict[str, Any]) -> None:
     """Each reader on its own: a refusal by one says nothing about the next."""
-    from readbench.errors import ReadbenchError
+    from readbench.base.errors import ReadbenchError
 
     for read in READERS:
         with contextlib.suppress(ReadbenchError):
@@ -30,10 +30,10 @@ def read_all(found: dict[str, Any]) -> None:
 
 
 def _tables(found: dict[str, Any]) -> None:
-    from readbench.report.closing import closing_lines
-    from readbench.report.summary import summarise
-    from readbench.report.tables import print_tables
-    from readbench.report.text import console_for
+    from readbench.results.summary import summarise
+    from readbench.views.console.closing import closing_lines
+    from readbench.views.console.tables import print_tables
+    from readbench.views.console.text import console_for
 
     summary = summarise(found)
     print_tables(console_for(io.StringIO()), summary)
@@ -43,10 +43,10 @@ def _tables(found: dict[str, Any]) -> None:
 
 
 def _comparison(found: dict[str, Any]) -> None:
-    from readbench.comparison import compare
-    from readbench.report import exports
-    from readbench.report.comparison import print_comparison
-    from readbench.report.text import console_for
+    from readbench.results.comparison import compare
+    from readbench.views.console import exports
+    from readbench.views.console.comparison import print_comparison
+    from readbench.views.console.text import console_for
 
     comparison = compare(found, reference="uniform")
     print_comparison(console_for(io.StringIO()), comparison, title=found["suite"]["name"])
@@ -57,22 +57,22 @@ def _comparison(found: dict[str, Any]) -> None:
 
 
 def _merged(found: dict[str, Any]) -> None:
-    from readbench.merging import merge
+    from readbench.results.merging import merge
 
     merge([found, RESULTS])
     merge([RESULTS, found], allow_mismatch=True)
 
 
 def _exports(found: dict[str, Any]) -> None:
-    from readbench import tidy
+    from readbench.results import tables
 
     with folder() as path:
-        tidy.write_csv(found, path)
-        tidy.write_parquet(found, path)
+        tables.write_csv(found, path)
+        tables.write_parquet(found, path)
 
 
 def _gate(found: dict[str, Any]) -> None:
-    from readbench.gate.baseline import baseline_of, read_baseline, write_baseline
+    from readbench.views.gate.baseline import baseline_of, read_baseline, write_baseline
 
     judged(found, baseline_of(RESULTS))
     with folder() as path:
@@ -81,13 +81,13 @@ def _gate(found: dict[str, Any]) -> None:
 
 
 def judged(found: dict[str, Any], held: Any) -> None:
-    from readbench.gate.junit import junit_xml
-    from readbench.gate.margins import CheckSettings, resolve_margins
-    from readbench.gate.markdown import markdown
-    from readbench.gate.outcome import examine, require_same_measurement
-    from readbench.gate.table import print_outcome
-    from readbench.report.text import console_for
-    from readbench.scores import metrics_of
+    from readbench.results.scores import metrics_of
+    from readbench.views.console.text import console_for
+    from readbench.views.gate.formats.junit import junit_xml
+    from readbench.views.gate.formats.markdown import markdown
+    from readbench.views.gate.formats.table import print_outcome
+    from readbench.views.gate.margins import CheckSettings, resolve_margins
+    from readbench.views.gate.outcome import examine, require_same_measurement
 
     margins = resolve_margins(
         metrics_of(found["suite"]["capabilities"]),

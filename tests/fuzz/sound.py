@@ -1,9 +1,8 @@
 """What fuzzing begins with: a sound suite, and the sound results document of the tests, which follows the schema."""
 
-import importlib.util
 import json
-from pathlib import Path
-from typing import Any
+
+from support.results import small_document
 
 SUITE = b"""
 schema: 1
@@ -30,16 +29,8 @@ metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
 QUESTIONS = b"".join(b'{"prompt": "%d?", "answer": "%d", "factors": {"n": %d}}\n' % (n, n, n) for n in range(4))
 
 
-def _small_document() -> dict[str, Any]:
-    spec = importlib.util.spec_from_file_location("shared_conftest", Path(__file__).parents[1] / "conftest.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    document = module.small_document()
-    document["environment"] |= {"command": ["readbench", "run"], "packages": {"torch": "2"}, "git": None, "cores": 2}
-    return document
-
-
-RESULTS = _small_document()
+RESULTS = small_document()
+RESULTS["environment"] |= {"command": ["readbench", "run"], "packages": {"torch": "2"}, "git": None, "cores": 2}
 SEEDS = {  # inputs that are made, not kept: they change with the schema
     "suite": [SUITE],
     "task": [TASK],

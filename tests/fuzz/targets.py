@@ -15,7 +15,7 @@ from sound import QUESTIONS, RESULTS, SUITE, TASK
 
 
 def _suite(files: dict[str, bytes]) -> None:
-    from readbench.suites import load_suite
+    from readbench.suites.suite import load_suite
 
     with folder() as path:
         sound = {"suite.yaml": SUITE, "task.yaml": TASK, "manual.jsonl": QUESTIONS, "test.jsonl": QUESTIONS}
@@ -44,7 +44,7 @@ def questions(data: bytes) -> None:
 
 def config(data: bytes) -> None:
     """The file of ``--config``."""
-    from readbench.config import config_document, resolve
+    from readbench.runs.config import config_document, resolve
 
     with folder() as path:
         (path / "run.yaml").write_bytes(data)
@@ -53,7 +53,7 @@ def config(data: bytes) -> None:
 
 def settings(data: bytes) -> None:
     """``--set``, ``READBENCH_...`` and ``--seeds``: one a line."""
-    from readbench.config import parse_seeds, resolve
+    from readbench.runs.config import parse_seeds, resolve
 
     lines = data.decode("utf-8", "surrogateescape").splitlines()
     if lines:
@@ -64,7 +64,7 @@ def settings(data: bytes) -> None:
 
 def results(data: bytes) -> None:
     """``results.json`` as it comes."""
-    from readbench.results import load
+    from readbench.results.document import load
 
     with folder() as path:
         (path / "results.json").write_bytes(data)
@@ -78,7 +78,7 @@ def document(data: bytes) -> None:
 
 def page(data: bytes) -> None:
     """A nearly sound results document as a report."""
-    from readbench.report.page.page import build
+    from readbench.views.report.page import build
 
     found = loaded(edited(RESULTS, data))
     if any(trial["status"] == "complete" for trial in found["trials"]):
@@ -86,7 +86,7 @@ def page(data: bytes) -> None:
 
 
 def loaded(found: Any) -> dict[str, Any]:
-    from readbench.results import load
+    from readbench.results.document import load
 
     with folder() as path:
         (path / "results.json").write_text(_json(found))
@@ -102,7 +102,7 @@ def _json(value: Any) -> str:
 
 def trial_file(data: bytes) -> None:
     """``trial.sqlite`` as it comes."""
-    from readbench.store import read_trial
+    from readbench.trials.record.trial_file import read_trial
 
     with folder() as path:
         trial = path / "trial"
@@ -113,7 +113,7 @@ def trial_file(data: bytes) -> None:
 
 def baseline(data: bytes) -> None:
     """The gate's baseline, nearly sound where the first byte is even, else as it comes."""
-    from readbench.gate.baseline import baseline_of, read_baseline, write_baseline
+    from readbench.views.gate.baseline import baseline_of, read_baseline, write_baseline
 
     with folder() as path:
         file = path / "baseline.json"
@@ -127,8 +127,8 @@ def baseline(data: bytes) -> None:
 
 def prices(data: bytes) -> None:
     """The file of ``--prices``, and the spend limit beside it."""
-    from readbench.remote.prices import read_price, spend_limit
-    from readbench.remote.settings import EndpointConfig
+    from readbench.teachers.endpoint.settings import EndpointConfig
+    from readbench.teachers.spend.prices import read_price, spend_limit
 
     with folder() as path:
         (path / "prices.yaml").write_bytes(data)
@@ -141,8 +141,8 @@ def prices(data: bytes) -> None:
 
 def answer(data: bytes) -> None:
     """The body of an endpoint's response, of either API."""
-    from readbench.remote.faults import Fault
-    from readbench.remote.schema import parse_completion
+    from readbench.teachers.endpoint.faults import Fault
+    from readbench.teachers.endpoint.schema import parse_completion
 
     for api in ("chat", "completions"):
         for kind in ("application/json", "\x1b[31mtext\r\n"):
@@ -157,8 +157,8 @@ def answer(data: bytes) -> None:
 
 def pyproject(data: bytes) -> None:
     """``[tool.readbench.check]``."""
-    from readbench.gate.margins import read_settings, resolve_margins
-    from readbench.scores import metrics_of
+    from readbench.results.scores import metrics_of
+    from readbench.views.gate.margins import read_settings, resolve_margins
 
     with folder() as path:
         (path / "pyproject.toml").write_bytes(data)
@@ -167,8 +167,8 @@ def pyproject(data: bytes) -> None:
 
 def model(data: bytes) -> None:
     """A model folder: the first byte says which of its files the rest is."""
-    from readbench.estimate import _num_parameters, _token_counter
-    from readbench.models import check_model, context_length
+    from readbench.models.folder import check_model, context_length
+    from readbench.runs.estimate import _num_parameters, _token_counter
 
     names = ("config.json", "tokenizer.json", "model.safetensors", "model.safetensors.index.json")
     choices = Bytes(data)
@@ -188,7 +188,7 @@ def model(data: bytes) -> None:
 def states(data: bytes) -> None:
     """The bytes that the C++ core keeps of itself, with a right checksum: ValueError, and memory only for what is there."""
     from readbench import _core
-    from readbench.errors import ReadbenchError
+    from readbench.base.errors import ReadbenchError
 
     kinds = (("readbench.ledger", _core.Ledger), ("readbench.scheduler", _core.Scheduler), ("readbench.bandit", _core.EnsembleBandit))
     choices = Bytes(data)
@@ -235,7 +235,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 
 def refuses_or_reads(target: str, data: bytes) -> None:
     """Runs a target; a ReadbenchError is an answer, all else is a find, a warning of NumPy too."""
-    from readbench.errors import ReadbenchError
+    from readbench.base.errors import ReadbenchError
 
     with warnings.catch_warnings(), contextlib.suppress(ReadbenchError):
         warnings.simplefilter("error", RuntimeWarning)

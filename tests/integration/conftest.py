@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from readbench.config import resolve
-from readbench.runs import plan
-from readbench.spec import Event, TrialSpec, WorkerConfig
-from readbench.workers import Worker
+from readbench.runs.config import resolve
+from readbench.runs.execute import plan
+from readbench.runs.executors.base import WorkerConfig
+from readbench.runs.executors.worker import Worker
+from readbench.trials.events import Event
+from readbench.trials.spec import TrialSpec
 
 BUDGET = 9_000
 INTERVALS = 3

@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from readbench.api import Plugin
-from readbench.errors import ConfigError
-from readbench.suites import load_suite
+from readbench.base.errors import ConfigError
+from readbench.suites.suite import load_suite
 from readbench.testing import check_allocator
 
 DOC = Path(__file__).parents[2] / "docs" / "extending.md"

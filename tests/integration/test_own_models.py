@@ -9,7 +9,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import GPT2Config, GPT2LMHeadModel, PreTrainedModel, PreTrainedTokenizerFast, Qwen2Config, Qwen2ForCausalLM
 
-from readbench.suites import load_suite
+from readbench.suites.suite import load_suite
 
 
 def bpe(vocabulary: int) -> PreTrainedTokenizerFast:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from readbench.results import rebuild
+from readbench.results.document import rebuild
 
 SHORT = ("--suite", "reasoning", "--budget", "9000", "--intervals", "3", "--set", "num_probes=9", "--set", "num_dev=9")
 

@@ -13,7 +13,7 @@ EXAMPLE = Path(__file__).parents[2] / "examples" / "allocator-package"
 
 PROBE = """
 import json
-from readbench.plugins import registry
+from readbench.base.plugins import registry
 registered = registry().plugins("allocator")["weakest"]
 print(json.dumps({
     "distribution": registered.distribution,
@@ -60,6 +60,6 @@ def test_its_own_tests_pass(site: Path) -> None:
 
 
 def test_without_it_the_registry_does_not_know_it(tmp_path: Path) -> None:
-    known = python("-c", "from readbench.plugins import registry; print(list(registry().plugins('allocator')))", site=tmp_path)
+    known = python("-c", "from readbench.base.plugins import registry; print(list(registry().plugins('allocator')))", site=tmp_path)
     assert "uniform" in known
     assert "weakest" not in known

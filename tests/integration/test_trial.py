@@ -10,9 +10,9 @@ import pytest
 import safetensors.torch
 import torch
 
-from readbench import plugins
 from readbench.api import Allocator, Feedback, Observation, Plugin, Problem
-from readbench.store import TrialRecord, read_trial
+from readbench.base import plugins
+from readbench.trials.record.trial_file import TrialRecord, read_trial
 
 from .conftest import BUDGET, INTERVALS, Bench
 
@@ -191,7 +191,7 @@ def test_a_misbehaving_allocator_fails_its_trial_with_the_reason(
 
 
 def test_a_loss_that_explodes_fails_its_trial_and_a_mended_one_goes_on(bench: Benches, monkeypatch: pytest.MonkeyPatch) -> None:
-    from readbench.objectives import CrossEntropy
+    from readbench.students.objectives.sft import CrossEntropy
 
     whole = bench("whole").run()
     here = bench("mended")

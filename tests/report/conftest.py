@@ -199,13 +199,13 @@ def only(document: dict[str, Any]) -> Callable[..., dict[str, Any]]:
 @pytest.fixture(scope="session")
 def page() -> str:
     """The page of the document, made once."""
-    from readbench.report.page.page import build
+    from readbench.views.report.page import build
 
     return build(make_document())
 
 
 @pytest.fixture(scope="session")
 def hostile_page() -> str:
-    from readbench.report.page.page import build
+    from readbench.views.report.page import build
 
     return build(make_hostile(make_document()))

@@ -13,7 +13,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from readbench.report.page.page import build
+from readbench.views.report.page import build
 
 PICTURES = ("differences", "curves", "allocation", "profile", "frontier", "harm", "transfer", "cost")
 Only = Callable[..., dict[str, Any]]
@@ -43,7 +43,7 @@ class Elements(HTMLParser):
 
 
 def test_the_documents_of_these_tests_are_what_readbench_writes(document: dict[str, Any]) -> None:
-    schema = json.loads((files("readbench") / "schemas" / "results-1.json").read_text(encoding="utf-8"))
+    schema = json.loads((files("readbench.results") / "schemas" / "results-1.json").read_text(encoding="utf-8"))
     jsonschema.validate(document, schema)
 
 
@@ -175,7 +175,7 @@ def contrast(first: str, second: str) -> float:
 
 @pytest.mark.parametrize("theme", range(3), ids=["light", "dark", "print"])
 def test_colours_have_the_contrast_that_wcag_asks_for(theme: int) -> None:
-    css = (files("readbench.report.page") / "page.css").read_text(encoding="utf-8")
+    css = (files("readbench.views.report") / "assets" / "page.css").read_text(encoding="utf-8")
     colours = dict(re.findall(r"--([\w-]+): (#\w{6})", re.findall(r":root \{(.*?)\}", css, re.DOTALL)[theme]))
     for name in ("ink", "muted", "accent", "right", "wrong"):
         assert contrast(colours[name], colours["surface"]) >= 4.5, name

@@ -10,7 +10,7 @@ import pytest
 from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
-from readbench.cli.main import main
+from readbench.views.cli.main import main
 
 
 @dataclass(frozen=True)

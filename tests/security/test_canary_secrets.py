@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from readbench.cli.main import main
+from readbench.views.cli.main import main
 
 CANARY = "sk-canary-0fe2c1"
 VARIABLES = (

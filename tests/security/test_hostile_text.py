@@ -124,11 +124,11 @@ def test_check_shows_it(readbench: Command, saved: Path, tmp_path: Path, monkeyp
 
 
 def test_the_exports_hold_it_as_data(saved: Path, hostile: str, tmp_path: Path) -> None:
-    from readbench import tidy
-    from readbench.results import load
+    from readbench.results import tables
+    from readbench.results.document import load
 
     csv.field_size_limit(10**6)
-    tidy.write_csv(load(saved), tmp_path)
+    tables.write_csv(load(saved), tmp_path)
     rows = list(csv.DictReader(io.StringIO((tmp_path / "metrics.csv").read_bytes().decode())))
     assert {row["run"].removeprefix("'") for row in rows} == {hostile}
     assert not any(value.startswith(("=", "+", "@")) for row in rows for value in row.values() if value)

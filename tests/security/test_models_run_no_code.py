@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from readbench.errors import ConfigError
-from readbench.models import check_model, load_causal_lm, load_tokenizer, resolve_model
+from readbench.base.errors import ConfigError
+from readbench.models.folder import check_model, load_causal_lm, load_tokenizer, resolve_model
 
 
 class Trap:
@@ -148,7 +148,7 @@ def test_a_chat_template_cannot_reach_python(lab: Path, canary: Path) -> None:
     (lab / "chat_template.jinja").write_text(code)
     from jinja2.exceptions import TemplateError
 
-    from readbench.models import render
+    from readbench.models.folder import render
 
     with pytest.raises(TemplateError):
         render(load_tokenizer(lab), "2+2")

@@ -75,7 +75,7 @@ def test_the_linter_bans_it_as_well(tmp_path: Path) -> None:
 def test_the_yaml_loader_of_ours_is_a_safe_one() -> None:
     import yaml
 
-    from readbench.documents import _UniqueKeyLoader
+    from readbench.base.documents import _UniqueKeyLoader
 
     assert issubclass(_UniqueKeyLoader, yaml.SafeLoader)
     assert _UniqueKeyLoader.yaml_constructors == yaml.SafeLoader.yaml_constructors

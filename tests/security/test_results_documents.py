@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from readbench.errors import ConfigError
-from readbench.files import sealed
-from readbench.results import load, read_run
+from readbench.base.errors import ConfigError
+from readbench.base.files import sealed
+from readbench.results.document import load, read_run
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from readbench.config import resolve
-from readbench.errors import ConfigError
-from readbench.suites import load_suite
+from readbench.base.errors import ConfigError
+from readbench.runs.config import resolve
+from readbench.suites.suite import load_suite
 
 
 @pytest.fixture

@@ -7,28 +7,20 @@ from pathlib import Path
 import readbench
 import readbench_baselines
 import readbench_suites
-from readbench.environment import READERS
+from readbench.base.machine import READERS
 
-# From the ground up; packages stand for all of their modules.
-LAYERS = (
-    ("api", "errors", "_core"),
-    ("seeds", "metrics", "stopwatch", "commits", "memory", "worlds", "files", "documents", "delimited", "environment", "splits", "stats"),
-    ("scores", "transfer"),
-    ("plugins", "training", "models", "llama", "merging", "comparison", "consistency", "tidy"),
-    ("tasks", "suites", "config", "spec", "trackers", "remote", "trialfile", "store", "responses", "decoding"),
-    ("greedy",),
-    ("objectives", "students", "teachers", "prompts", "probes", "evaluation", "read"),
-    ("setting", "supply", "records"),
-    ("running", "lab", "estimate"),
-    ("trial",),
-    ("workers", "forkserver", "pool", "results", "rundir", "recorded", "runs"),
-    ("builtin", "_registry"),
-    ("testing", "doctor", "report", "gate"),
-    ("notebook",),
-    ("cli",),
-    ("__main__",),
+# From the ground up; rooms of one line do not import each other.
+FLOORS = (
+    ("api", "_core"),
+    ("base",),
+    ("models",),
+    ("suites", "teachers", "students", "allocators"),
+    ("trials",),
+    ("runs", "results"),
+    ("testing", "views"),
 )
-RANK = {module: rank for rank, layer in enumerate(LAYERS) for module in layer} | {"__init__": len(LAYERS)}
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+ENTRIES = {"__init__", "__main__"}  # they show what there is, and call the command line
 
 
 def imports(file: Path) -> set[str]:
@@ -57,27 +49,37 @@ def graph() -> dict[str, set[str]]:
     return edges
 
 
-def test_every_module_has_its_layer() -> None:
-    assert graph().keys() - RANK.keys() == set()
-
-
-def test_imports_point_down() -> None:
-    upward = [f"{module} imports {target}" for module, targets in graph().items() for target in targets if RANK[target] > RANK[module]]
-    assert upward == []
-
-
-def test_there_are_no_circles() -> None:
-    graphlib.TopologicalSorter(graph()).prepare()
-
-
-def test_what_computes_results_imports_nothing_that_only_reads_them() -> None:
-    """Else the hash of the computing code would leave out code that computes."""
-    assert {module: found for module, targets in graph().items() if module not in READERS and (found := targets & READERS)} == {
-        "__init__": {"notebook"},  # the entries: they show what there is
-        "__main__": {"cli"},
-        "config": {"trackers"},  # their names
-        "runs": {"trackers"},  # tells them what happens; nothing flows back
+def modules() -> dict[str, set[str]]:
+    """Every module of readbench → the modules and packages of readbench that it imports."""
+    return {
+        f"readbench.{name.removesuffix('.__init__')}": {imported for imported in imports(file) if imported.startswith("readbench.")}
+        for name, file in sources(readbench).items()
     }
+
+
+def test_every_room_has_its_floor() -> None:
+    assert graph().keys() - FLOOR.keys() - ENTRIES == {"_registry"}
+
+
+def test_imports_point_down_and_never_across() -> None:
+    wrong = [
+        f"{room} imports {target}"
+        for room, targets in graph().items()
+        if room in FLOOR
+        for target in targets
+        if FLOOR[target] >= FLOOR[room]
+    ]
+    assert wrong == []
+
+
+def test_modules_import_each_other_in_no_circle() -> None:
+    graphlib.TopologicalSorter(modules()).prepare()
+
+
+def test_what_computes_results_is_hashed() -> None:
+    """The rooms that READERS leaves out of the code hash are those that no computing room imports."""
+    importers = {room for room, targets in graph().items() if targets & READERS and room not in ENTRIES}
+    assert importers <= READERS
 
 
 def test_the_contracts_import_nothing_of_readbench() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from readbench.files import sealed
+from readbench.base.files import sealed
 
 Check = Make = Callable[..., Any]
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from readbench.plugins import registry
+from readbench.base.plugins import registry
 from readbench.testing import check_allocator
 
 WITHOUT_LEARNING = {"gap", "one-hot", "per-capability", "task-static", "uniform"}

@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy_twins import BanditTwin
 
 from readbench._core import EnsembleBandit, instruction_set
+from support.numpy_twins import BanditTwin
 
 Doubles = npt.NDArray[np.float64]
 

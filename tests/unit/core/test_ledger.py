@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy_twins import LedgerTwin
 
 from readbench._core import BudgetExceeded, Kind, Ledger
+from support.numpy_twins import LedgerTwin
 
 COUNTED = ("generated", "trained", "rollout", "scored")
 

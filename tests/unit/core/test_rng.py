@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy_twins import RngTwin
 
 from readbench._core import CounterRng
+from support.numpy_twins import RngTwin
 
 WORDS = st.integers(0, 2**64 - 1)
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy_twins import SchedulerTwin
 
 from readbench._core import Scheduler
+from support.numpy_twins import SchedulerTwin
 
 DEAREST = 40  # tokens of the largest example below
 COSTS = st.integers(1, DEAREST)

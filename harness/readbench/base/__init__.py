@@ -1,0 +1,1 @@
+"""What knows nothing of distillation: errors, files, documents, seeds, plug-ins, the machine."""

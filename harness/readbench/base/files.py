@@ -1,0 +1,267 @@
+"""The one module that writes: files, folders, locks and SQLite databases. What it has written is on disk when the call returns.
+
+A file: write to a staging name, flush, fsync, rename, fsync the folder. A reader sees the old content or the new one, whole.
+A database: rollback journal, not WAL, whose reset bug SQLite before 3.51.3 has, and ``synchronous=EXTRA``. A JSON document
+that others are computed from carries a digest of its content: a bit that flips on the disk is found, not computed with.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from readbench.base.errors import ConfigError, DamagedError, SurroundingError
+
+ROOM = "free some space or choose another --out"  # what helps against most errors of a disk
+_CHUNK_BYTES = 1 << 20
+
+
+def sync(path: Path) -> None:
+    """Flushes a file's or a folder's content to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """A disk that is full, failing or read-only costs one line."""
+    try:
+        yield
+    except OSError as error:
+        raise SurroundingError(f"cannot write {path}: {error.strerror}", hint=ROOM) from error
+
+
+def make_folder(path: Path) -> None:
+    """Makes a folder and what is missing above it."""
+    with _writing(path):
+        missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            sync(folder.parent)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, where there is one. After a power cut it may be there again."""
+    with _writing(path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def is_staging(path: Path) -> bool:
+    """Whether a path is one that a killed process left half-written."""
+    return path.name.startswith(".") and path.suffix == ".tmp"
+
+
+def remove_staging(folder: Path) -> None:
+    """Removes what killed processes left half-written; for the only writer of a folder."""
+    for path in folder.iterdir():
+        if is_staging(path):
+            remove(path)
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replaces a file's content in one step."""
+    staging = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    with _writing(path):
+        try:
+            with staging.open("wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            staging.replace(path)
+            sync(path.parent)
+        except OSError:
+            with contextlib.suppress(OSError):
+                staging.unlink(missing_ok=True)
+            raise
+
+
+def append_text(path: Path, text: str) -> None:
+    """Adds to the end of a file that another program made and reads (GitHub's job summary); OSError where that fails."""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(text)
+
+
+def open_folder(path: Path) -> None:
+    """Makes the folder of what will be written before the work begins; SurroundingError where nothing can be written to it."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / ".readbench.tmp"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SurroundingError(f"cannot write to {path}: {error.strerror}", hint="give a folder that can be written to") from error
+
+
+def dump_json(document: Any) -> bytes:
+    """Sorted keys, no NaN, a newline at the end: equal documents are equal bytes."""
+    return (json.dumps(document, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
+
+
+def write_json(path: Path, document: Any) -> None:
+    """Replaces a JSON file in one step."""
+    write_bytes(path, dump_json(document))
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file that readbench wrote; ConfigError that names it where it is missing or damaged."""
+    try:
+        return json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+
+
+def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document with a ``digest`` of its content."""
+    return {**document, "digest": _digest(document)}
+
+
+def unsealed(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """What `sealed` was given; DamagedError that names the file where its content is no longer what the digest says."""
+    content = {key: value for key, value in document.items() if key != "digest"}
+    if document.get("digest") != _digest(content):
+        raise DamagedError(f"{path} is damaged: its content does not match its digest")
+    return content
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    text = json.dumps(document, sort_keys=True)
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def publish(folder: Path, content: bytes, suffix: str) -> str:
+    """Stores content under its own hash, once; returns the file's name."""
+    name = hashlib.blake2b(content, digest_size=16).hexdigest() + suffix
+    if not (folder / name).exists():
+        write_bytes(folder / name, content)
+    return name
+
+
+def read_published(folder: Path, name: str) -> bytes:
+    """The content of a published file; DamagedError where it is missing or no longer what its name says."""
+    try:
+        content = (folder / name).read_bytes()
+    except OSError as error:
+        raise DamagedError(f"cannot read {folder / name}: {error.strerror}") from error
+    if hashlib.blake2b(content, digest_size=16).hexdigest() != name.partition(".")[0]:
+        raise DamagedError(f"{folder / name} is damaged: its content does not match its name")
+    return content
+
+
+def publish_folder(path: Path, fill: Callable[[Path], None]) -> None:
+    """Replaces a folder by what `fill` writes into a staging one; for the only writer of the folder."""
+    staging = path.with_name(f".{path.name}.tmp")
+    with _writing(path):
+        try:
+            shutil.rmtree(staging, ignore_errors=True)
+            staging.mkdir()
+            _fill(staging, fill)
+            for file in staging.rglob("*"):
+                sync(file)
+            sync(staging)
+            shutil.rmtree(path, ignore_errors=True)
+            staging.rename(path)
+            sync(path.parent)
+        except OSError:
+            shutil.rmtree(staging, ignore_errors=True)
+            raise
+
+
+def _fill(folder: Path, fill: Callable[[Path], None]) -> None:
+    try:
+        fill(folder)
+    except OSError:
+        raise
+    except Exception as error:  # tokenizers and safetensors have errors of their own for a full disk
+        raise OSError(0, " ".join(str(error).split())) from error
+
+
+def file_hashes(folder: Path) -> dict[str, str]:
+    """The content hash of every file in a folder, by its path in it."""
+    hashes = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            digest = hashlib.blake2b(digest_size=16)
+            with path.open("rb") as file:
+                while chunk := file.read(_CHUNK_BYTES):
+                    digest.update(chunk)
+            hashes[path.relative_to(folder).as_posix()] = digest.hexdigest()
+    return hashes
+
+
+@contextmanager
+def locked(path: Path, what: str) -> Iterator[None]:
+    """Holds a lock file: one process at a time, until it ends in whatever way; SurroundingError that names who holds it."""
+    with _writing(path):
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.pread(descriptor, 200, 0).decode(errors="replace").strip() or "of another user"
+            raise SurroundingError(f"{what} is running in process {holder}", hint="wait for it or stop it") from error
+        except OSError as error:
+            raise SurroundingError(f"cannot lock {path}: {error.strerror}", hint="give a folder on a local disk") from error
+        with _writing(path):
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()} on {os.uname().nodename}\n".encode(), 0)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def open_database(path: Path, *, busy_seconds: float = 30.0, create: bool = True) -> sqlite3.Connection:
+    """A SQLite database in autocommit mode; it may be used from several threads, one at a time."""
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
+        uri=True,
+        isolation_level=None,
+        timeout=busy_seconds,
+        check_same_thread=False,
+    )
+    try:
+        if create:
+            connection.execute("PRAGMA journal_mode = DELETE")
+        connection.execute("PRAGMA synchronous = EXTRA")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the block's statements are on disk at its end, or none of them."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # a full disk has ended it already
+            connection.execute("ROLLBACK")
+        raise
+
+
+@contextmanager
+def database_errors(path: Path) -> Iterator[None]:
+    """SQLite's errors as ours: the disk's fault, or a damaged file. A row that contradicts the schema is a bug and stays one."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.OperationalError as error:
+        raise SurroundingError(f"cannot use {path}: {error}", hint=ROOM) from error
+    except (sqlite3.DatabaseError, UnicodeDecodeError) as error:
+        raise DamagedError(f"{path} is damaged: {error}") from error

@@ -1,0 +1,121 @@
+"""Finds plug-ins: every distribution's module in the entry-point group ``readbench.plugins``, ours among them.
+
+A module's decorated factories (`readbench.api`) are its plug-ins; there is no global list to edit. A module that fails to
+import is noted and the others go on; two plug-ins of one kind and name are an error, because a result must not depend
+on which of them happened to be found first.
+"""
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, cast
+
+from readbench.api import Allocator, Kind, Plugin, Problem
+from readbench.base.errors import ConfigError, near_match
+
+GROUP = "readbench.plugins"
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A plug-in and where it comes from."""
+
+    plugin: Plugin
+    distribution: str
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """A plug-in module that could not be imported."""
+
+    module: str
+    distribution: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"plug-in module {self.module!r} of {self.distribution!r} does not import: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """All plug-ins by kind and name, and the modules that failed."""
+
+    found: Mapping[tuple[Kind, str], Registered]
+    broken: tuple[Broken, ...]
+
+    def plugins(self, kind: Kind) -> dict[str, Registered]:
+        """The plug-ins of one kind by name, sorted by name."""
+        return {name: registered for (its_kind, name), registered in sorted(self.found.items()) if its_kind == kind}
+
+    def get(self, kind: Kind, name: str) -> Plugin:
+        """The plug-in; ConfigError with the near match (and with the broken modules, one of which may have held it)."""
+        registered = self.found.get((kind, name))
+        if registered is None:
+            failures = "".join(f"; {broken}" for broken in self.broken)
+            raise ConfigError(f"unknown {kind} {name!r}{failures}", hint=near_match(name, self.plugins(kind)))
+        return registered.plugin
+
+
+def _distribution(entry: EntryPoint) -> str:
+    return entry.dist.name if entry.dist is not None else entry.value.partition(".")[0]
+
+
+@functools.cache
+def registry() -> Registry:
+    """Every plug-in of the environment. Imports the plug-in modules once in a process."""
+    found: dict[tuple[Kind, str], Registered] = {}
+    broken: list[Broken] = []
+    # A distribution may be listed twice on sys.path (an editable install beside its own folder): the value decides.
+    entries = {entry.value: entry for entry in entry_points(group=GROUP)}
+    for _, entry in sorted(entries.items()):
+        try:
+            module = entry.load()
+        except Exception as error:  # foreign code: whatever it raises must not take the others down
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            broken.append(Broken(entry.value, _distribution(entry), reason))
+            continue
+        for value in vars(module).values():
+            plugin = getattr(value, "__readbench_plugin__", None)
+            if not isinstance(plugin, Plugin):
+                continue
+            key = (plugin.kind, plugin.name)
+            known = found.get(key)
+            if known is not None and known.plugin is not plugin:
+                raise ConfigError(
+                    f"two plug-ins are {plugin.kind} {plugin.name!r}: one of {known.distribution!r}, one of {_distribution(entry)!r}",
+                    hint="uninstall or rename one of them",
+                )
+            found[key] = Registered(plugin, _distribution(entry))
+    return Registry(found, tuple(broken))
+
+
+def resolve_parameters(plugin: Plugin, given: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
+    """All parameters of a plug-in, defaults filled in; ConfigError on an unknown name or another type."""
+    for name in given:
+        if name not in plugin.parameters:
+            raise ConfigError(f"{plugin.kind} {plugin.name!r} has no parameter {name!r}", hint=near_match(name, plugin.parameters))
+    values: dict[str, bool | int | float | str] = {}
+    for name, parameter in plugin.parameters.items():
+        value: Any = given.get(name, parameter.default)
+        if parameter.annotation is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not parameter.annotation:
+            raise ConfigError(
+                f"parameter {name!r} of {plugin.kind} {plugin.name!r} is {value!r}, not of type {parameter.annotation.__name__}",
+                hint=f"its default is {parameter.default!r}",
+            )
+        values[name] = cast("bool | int | float | str", value)
+    return values
+
+
+def make(kind: Kind, name: str, *args: Any, **params: Any) -> Any:
+    """Builds a plug-in's object: ``make("objective", "sft")``."""
+    plugin = registry().get(kind, name)
+    return plugin.factory(*args, **resolve_parameters(plugin, params))
+
+
+def make_allocator(name: str, problem: Problem, seed: int = 0, **params: Any) -> Allocator:
+    """Builds an allocator by its registered name; ConfigError on an unknown name or parameter."""
+    made: Allocator = make("allocator", name, problem, seed, **params)
+    return made

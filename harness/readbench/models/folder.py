@@ -1,0 +1,230 @@
+"""Model folders: where they are, whether they can be used, how a prompt becomes tokens. Torch-free at import.
+
+A model is any Hugging Face causal language model folder with safetensors weights, a hub id of one, or one of the embedded
+pair (``lab/teacher``, ``lab/student``), which are two such folders in the package. Nothing is unpickled and no code from a
+model folder is run.
+"""
+
+import functools
+import hashlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from readbench.base.errors import ConfigError, SurroundingError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+DECODING = "greedy-1"  # of local models; changes when the same model would answer differently
+_EMBEDDED = {"lab/teacher": "teacher", "lab/student": "student"}
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
+_HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
+_HUB_DUPLICATES = ("original/*", "consolidated*")  # second copies of the weights that some hub folders hold
+_TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json", "spiece.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+_CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
+_SHARD = re.compile(r"[\w.-]{1,200}[.]safetensors")
+_NO_LIMIT = 2**31 - 1  # models without a stated context (state-space models)
+_DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
+
+
+def resolve_model(ref: str) -> Path:
+    """The folder of an embedded model, of a folder's path, or of a hub id (downloaded: safetensors, tokenizer, config only)."""
+    if ref in _EMBEDDED:
+        return Path(__file__).parent / "pair" / _EMBEDDED[ref]
+    folder = Path(ref).expanduser()
+    if folder.is_dir():
+        return folder
+    if not _HUB_ID.fullmatch(ref):
+        raise ConfigError(f"model folder {ref} does not exist", hint="give a folder, a hub id, lab/teacher or lab/student")
+    return _download(ref)
+
+
+def resolve_tokenizer(ref: str) -> Path:
+    """Like `resolve_model`, but of a hub id only the tokenizer is downloaded."""
+    if ref in _EMBEDDED or Path(ref).expanduser().is_dir() or not _HUB_ID.fullmatch(ref):
+        return resolve_model(ref)
+    return _download(ref, _TOKENIZER_FILES)
+
+
+def _download(hub_id: str, patterns: Sequence[str] = _HUB_FILES) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+    try:
+        return Path(snapshot_download(hub_id, allow_patterns=list(patterns), ignore_patterns=list(_HUB_DUPLICATES)))
+    except GatedRepoError:
+        raise ConfigError(f"model {hub_id} is gated", hint="accept its licence on the hub and set HF_TOKEN") from None
+    except (RepositoryNotFoundError, HFValidationError):
+        raise ConfigError(f"model {hub_id} is neither a folder nor on the hub", hint="check its name, or set HF_TOKEN") from None
+    except (LocalEntryNotFoundError, HfHubHTTPError, OSError):
+        raise ConfigError(
+            f"model {hub_id} is neither a folder nor in the hub's cache, and the hub cannot be reached",
+            hint="give a folder, download it first, or unset HF_HUB_OFFLINE",
+        ) from None
+
+
+def check_model(path: Path) -> None:
+    """ConfigError (one line, a hint) for what cannot be loaded; reads only the folder and its config.json."""
+    if not path.is_dir():
+        raise ConfigError(f"model folder {path} does not exist", hint="give a folder with config.json, tokenizer and safetensors weights")
+    config = read_config(path)
+    if not any((path / name).is_file() for name in _TOKENIZER_FILES):
+        raise ConfigError(f"model folder {path} has no tokenizer", hint="save the tokenizer beside the weights (save_pretrained)")
+    _check_weights(path)
+    if (path / "adapter_config.json").exists():  # transformers would load whatever model the adapter names, and unpickle an adapter
+        raise ConfigError(f"model folder {path} is an adapter", hint="merge it into its base model and save that (merge_and_unload)")
+    if "auto_map" in config and not _is_native(str(config.get("model_type", ""))):
+        raise ConfigError(
+            f"model {path} needs code from its own folder (auto_map), which is never run", hint="use a model that transformers knows"
+        )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The folder's config.json; ConfigError where it is missing or no JSON object with a model type."""
+    file = path / "config.json"
+    if not file.is_file():
+        raise ConfigError(f"model folder {path} has no config.json", hint="give a folder written by save_pretrained")
+    try:
+        config = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{file} is no valid JSON ({error})", hint="save or download the model again") from None
+    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+        raise ConfigError(f"{file} names no model_type", hint="give a folder written by save_pretrained")
+    return config
+
+
+def _check_weights(path: Path) -> None:
+    index = path / "model.safetensors.index.json"
+    if index.is_file():
+        try:
+            shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            raise ConfigError(f"{index} is damaged", hint="save or download the model again") from None
+        if not all(isinstance(shard, str) and _SHARD.fullmatch(shard) for shard in shards):
+            raise ConfigError(f"{index} names weights that are not beside it", hint="save or download the model again")
+        missing = sorted(shard for shard in shards if not (path / shard).is_file())
+        if missing:
+            raise ConfigError(f"model folder {path} lacks {len(missing)} weight file(s): {missing[0]}", hint="download the model again")
+    elif not (path / "model.safetensors").is_file():
+        pickled = next(iter(sorted([*path.glob("*.bin"), *path.glob("*.pt"), *path.glob("*.pth")])), None)
+        if pickled is not None:
+            raise ConfigError(
+                f"model folder {path} has only pickled weights ({pickled.name}), which are never read",
+                hint="convert them to safetensors (save_pretrained of a current transformers)",
+            )
+        raise ConfigError(f"model folder {path} has no model.safetensors", hint="give a folder written by save_pretrained")
+
+
+def _is_native(model_type: str) -> bool:
+    from transformers import CONFIG_MAPPING
+
+    return model_type in CONFIG_MAPPING
+
+
+def fingerprint(path: Path) -> str:
+    """Identity of config, tokenizer and weights: hex blake2b-16 over their names and contents."""
+    files = sorted(file for pattern in _HUB_FILES for file in path.glob(pattern))
+    return _digest(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+
+
+@functools.lru_cache(maxsize=16)
+def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
+    # cached by size and time of change: an 8 B model has 16 GB to read, and every trial asks
+    digest = hashlib.blake2b(digest_size=16)
+    for file, size, _ in files:
+        digest.update(f"{file.name}\0{size}\0".encode())
+        with file.open("rb") as stream:
+            while block := stream.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":
+    """The folder's tokenizer; ConfigError where it cannot be read or has no end-of-sequence token (EOS is a label)."""
+    from transformers import AutoTokenizer
+
+    check_model(path)
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
+        raise ConfigError(f"the tokenizer in {path} cannot be loaded ({_first_line(error)})", hint="save the tokenizer again") from None
+    if tokenizer.eos_token_id is None:
+        raise ConfigError(f"the tokenizer in {path} has no end-of-sequence token", hint="set eos_token and save it again")
+    return tokenizer
+
+
+def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
+    """The folder's model in fp32 on a resolved device, in evaluation mode; ConfigError where weights are missing or damaged."""
+    import torch
+    from safetensors import SafetensorError
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    check_model(path)
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    model: PreTrainedModel
+    info: dict[str, Any]
+    try:
+        model, info = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
+            path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True, output_loading_info=True
+        )
+    except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
+        raise ConfigError(
+            f"model {path} cannot be loaded ({_first_line(error)})", hint="give a causal language model in safetensors"
+        ) from None
+    if info["missing_keys"]:  # transformers would fill them with random numbers
+        missing = sorted(info["missing_keys"])
+        raise ConfigError(f"model {path} lacks {len(missing)} weights of its config: {missing[0]}", hint="save or download it again")
+    model.to(torch.device(device)).eval()  # type: ignore[arg-type]
+    return model
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error) or type(error).__name__).strip().splitlines()[0][:200]
+
+
+def context_length(path: Path) -> int:
+    """The most tokens that the model takes, from its config."""
+    config = read_config(path)
+    for part in (config, config.get("text_config") or {}):
+        for key in _CONTEXT_KEYS:
+            if isinstance(part, dict) and type(part.get(key)) is int:
+                return int(part[key])
+    return _NO_LIMIT
+
+
+def resolve_device(device: str) -> str:
+    """The device of a setting; "auto" is the first GPU where there is one, else the CPU. SurroundingError where it is not there."""
+    if not _DEVICE.fullmatch(device):
+        raise ConfigError(f"device is {device!r}", hint="it must be auto, cpu, cuda or cuda:N")
+    if device == "cpu":
+        return device
+    import torch
+
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if device == "auto":
+        return "cuda:0" if count else "cpu"
+    index = int(device.partition(":")[2] or 0)
+    if index >= count:
+        raise SurroundingError(f"device {device} is not there ({count} CUDA devices are visible)", hint="use --device cpu")
+    return f"cuda:{index}"
+
+
+def render(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> list[int]:
+    """A prompt's tokens: by the chat template where there is one, else those of the prompt and a newline."""
+    if tokenizer.chat_template:
+        messages = [{"role": "user", "content": prompt}]
+        return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
+    ids = list(tokenizer.encode(prompt + "\n"))
+    if ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers close every text; a prompt is open
+        ids.pop()
+    return ids
+
+
+def response_ids(tokenizer: "PreTrainedTokenizerBase", text: str, *, finished: bool = True) -> list[int]:
+    """A response's tokens, EOS included where it is finished: the label tokens."""
+    ids = list(tokenizer.encode(text, add_special_tokens=False))
+    return [*ids, int(tokenizer.eos_token_id)] if finished else ids

@@ -1,0 +1,1 @@
+"""The fast path of Llama-like models on the CPU."""

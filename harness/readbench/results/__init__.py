@@ -1,0 +1,1 @@
+"""What came of a run: the results document, scores, comparisons, tables and statistics."""

@@ -1,0 +1,101 @@
+"""Several runs as one, where only the allocator differs: a comparison of anything else would credit it to the allocator.
+
+What must agree: the suite, every setting but the allocators, their parameters and the seeds, the hashes of data, models and
+code, and what the bits depend on (torch, device, instruction set). Whatever differs is named.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from readbench.base.errors import ConfigError
+
+_MAY_DIFFER = {"allocators", "seeds", "params"}
+_BY_CONTENT = {"suite", "teacher", "student"}  # references: their hashes stand in the provenance
+_ABSENT = "(absent)"
+
+
+def merge(documents: Sequence[Mapping[str, Any]], *, allow_mismatch: bool = False) -> dict[str, Any]:
+    """One results document with the trials of all; their ``allocator`` is a label that tells different ones apart.
+
+    The label is the allocator's name; with the parameters that differ where one name ran with several, and with ``@run`` where
+    runs were merged in spite of differences. ConfigError that names what differs, and where one trial has two results.
+    """
+    first = documents[0]
+    differing = sorted({line for other in documents[1:] for line in mismatches(first, other)})
+    if differing and not allow_mismatch:
+        shown = "; ".join(differing[:4]) + (f"; and {len(differing) - 4} more" if len(differing) > 4 else "")
+        raise ConfigError(f"the runs differ in more than the allocator: {shown}", hint="compare like with like, or give --allow-mismatch")
+    if differing and len({document["suite"]["name"] for document in documents}) > 1:
+        raise ConfigError("runs of different suites have no metric in common", hint="compare runs of one suite")
+    trials = [(trial, document["run"] if differing else "") for document in documents for trial in document["trials"]]
+    labels = _labels(trials)
+    merged: dict[tuple[str, int], dict[str, Any]] = {}
+    for trial, run in trials:
+        label = labels[_variant(trial, run)]
+        _add(merged, {**trial, "allocator": label})
+    return {**first, "trials": list(merged.values()), "mismatches": differing}
+
+
+def mismatches(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+    """What differs besides the allocators, one ``key: value against value`` each."""
+    ours, theirs = dict(_comparable(first)), dict(_comparable(second))
+    return [
+        f"{key}: {ours.get(key, _ABSENT)} against {theirs.get(key, _ABSENT)}"
+        for key in sorted({*ours, *theirs})
+        if ours.get(key, _ABSENT) != theirs.get(key, _ABSENT)
+    ]
+
+
+def _comparable(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    suite, config = document["suite"], document["config"]
+    for key in ("name", "version", "capabilities", "requirement"):
+        yield f"suite.{key}", suite[key]
+    allocators = {trial["allocator"] for trial in document["trials"]}
+    for key, value in config.items():
+        if key not in _MAY_DIFFER | _BY_CONTENT:
+            yield from _flat(key, value)
+    for plugin, params in config.get("params", {}).items():
+        if plugin not in allocators:
+            yield from _flat(f"params.{plugin}", params)
+    yield from _flat("provenance", document["provenance"])
+    yield from _flat("fingerprint", document["environment"].get("fingerprint"))
+    yield "drift", document["environment"].get("drift") or []
+
+
+def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _flat(f"{key}.{name}", inner)
+    else:
+        yield key, value
+
+
+_Variant = tuple[str, tuple[tuple[str, Any], ...], str]
+
+
+def _variant(trial: Mapping[str, Any], run: str) -> _Variant:
+    """What tells two allocators apart."""
+    return trial["allocator"], tuple(sorted(trial["params"].items())), run
+
+
+def _labels(trials: Sequence[tuple[Mapping[str, Any], str]]) -> dict[_Variant, str]:
+    variants = list(dict.fromkeys(_variant(trial, run) for trial, run in trials))
+    labels = {}
+    for variant in variants:
+        name, params, run = variant
+        others = [dict(other) for other_name, other, _ in variants if other_name == name]
+        telling = [f"{key}={value}" for key, value in params if any(other.get(key) != value for other in others)]
+        labels[variant] = name + (f" ({', '.join(telling)})" if telling else "") + (f" @{run}" if run else "")
+    return labels
+
+
+def _add(merged: dict[tuple[str, int], dict[str, Any]], trial: dict[str, Any]) -> None:
+    """A trial that two runs hold counts once: the complete one, and both must say the same."""
+    key = (trial["allocator"], trial["seed"])
+    known = merged.get(key)
+    if known is None or known["status"] != "complete":
+        merged[key] = trial
+    elif trial["status"] == "complete" and trial["metrics"] != known["metrics"]:
+        raise ConfigError(
+            f"{key[0]}, seed {key[1]}, has two different results in these runs", hint="the runs were not made by the same program"
+        )

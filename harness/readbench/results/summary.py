@@ -1,0 +1,105 @@
+"""A results document, brought together by allocator: what the tables and the closing lines are made of.
+
+Only complete trials count; the others are kept by name, so that nothing that failed goes unsaid.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from readbench.results.scores import metric_values
+from readbench.results.stats import Estimate, estimate
+
+TOKEN_KINDS = ("generated", "trained", "probe", "dev", "eval")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AllocatorSummary:
+    """One allocator over its complete trials."""
+
+    name: str
+    seeds: tuple[int, ...]
+    by_seed: Mapping[str, Mapping[int, float]]  # metric → seed → value, where the metric has one
+    charged_tokens: Estimate | None  # generated + trained
+    tokens: Mapping[str, Estimate | None]  # by kind
+    seconds: Estimate | None
+    profile_after: Mapping[str, Estimate | None]  # by capability
+    allocation: Mapping[str, Estimate | None]  # share of the charged tokens, by capability
+
+    def metric(self, name: str) -> Estimate | None:
+        """Mean and spread of a metric over the seeds."""
+        return estimate(list(self.by_seed[name].values()))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unfinished:
+    """A trial without a result."""
+
+    allocator: str
+    seed: int
+    status: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """A run: its allocators, the one of the highest mean utility first, and its trials without a result."""
+
+    suite: str  # "reasoning v1"
+    requirement: Mapping[str, float]  # by capability, in suite order
+    budget_tokens: int
+    profile_before: Mapping[str, Estimate | None]
+    utility_before: float | None
+    allocators: tuple[AllocatorSummary, ...]
+    unfinished: tuple[Unfinished, ...]
+    num_trials: int
+    charged_tokens: int  # of all complete trials
+
+
+def summarise(document: Mapping[str, Any]) -> Summary:
+    """The summary of a results document (docs/results-schema.md)."""
+    suite = document["suite"]
+    capabilities: list[str] = suite["capabilities"]
+    trials: list[dict[str, Any]] = document["trials"]
+    complete = [trial for trial in trials if trial["status"] == "complete"]
+    values = metric_values(document)
+    allocators = [_allocator(name, [t for t in complete if t["allocator"] == name], capabilities, values[name]) for name in values]
+    return Summary(
+        suite=f"{suite['name']} v{suite['version']}",
+        requirement={capability: suite["requirement"].get(capability, 0.0) for capability in capabilities},
+        budget_tokens=max((trial["budget_tokens"] for trial in trials), default=0),
+        profile_before={c: estimate([t["profile"]["before"][c] for t in complete]) for c in capabilities},
+        utility_before=document["start"]["utility"] if document.get("start") else None,
+        allocators=tuple(sorted(allocators, key=lambda a: (-mean_or(a.metric("utility"), -1.0), a.name))),
+        unfinished=tuple(
+            Unfinished(allocator=t["allocator"], seed=t["seed"], status=t["status"], reason=t.get("failure") or "")
+            for t in trials
+            if t["status"] != "complete"
+        ),
+        num_trials=len(trials),
+        charged_tokens=sum(_charged(trial) for trial in complete),
+    )
+
+
+def mean_or(value: Estimate | None, otherwise: float) -> float:
+    """The mean, or the number that stands for none when sorting."""
+    return otherwise if value is None else value.mean
+
+
+def _charged(trial: Mapping[str, Any]) -> int:
+    return int(trial["tokens"]["generated"]) + int(trial["tokens"]["trained"])
+
+
+def _allocator(
+    name: str, trials: list[dict[str, Any]], capabilities: list[str], by_seed: Mapping[str, Mapping[int, float]]
+) -> AllocatorSummary:
+    return AllocatorSummary(
+        name=name,
+        seeds=tuple(sorted(trial["seed"] for trial in trials)),
+        by_seed=by_seed,
+        charged_tokens=estimate([_charged(trial) for trial in trials]),
+        tokens={kind: estimate([trial["tokens"][kind] for trial in trials]) for kind in TOKEN_KINDS},
+        seconds=estimate([trial["seconds"]["total"] for trial in trials]),
+        profile_after={c: estimate([trial["profile"]["after"][c] for trial in trials]) for c in capabilities},
+        allocation={c: estimate([trial["allocation"].get(c, 0.0) for trial in trials]) for c in capabilities},
+    )

@@ -1,0 +1,1 @@
+"""Many trials: settings, plan, run directory, executors."""

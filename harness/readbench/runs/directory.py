@@ -1,0 +1,133 @@
+"""The run directory: made for one config, held by one process, and refused to what would make its numbers another run's.
+
+``run.json`` is written once, before anything else; ``fingerprint.json`` before the first trial, and again only where the run
+goes on, with the user's word for it, on a machine that computes other bits.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from readbench.base import files, machine
+from readbench.base.errors import ConfigError, ReadbenchError
+from readbench.results import document as results
+from readbench.runs.config import Resolved, config_document
+from readbench.trials.spec import TrialSpec
+
+_LOCK = "lock"
+_LONGEST = 60  # characters of a value that is shown
+
+
+@contextmanager
+def opened(
+    run_dir: Path, resolved: Resolved, *, trials: tuple[TrialSpec, ...], provenance: Mapping[str, str]
+) -> "Iterator[dict[str, Any]]":
+    """Holds the run directory of this very config, new or known; yields its ``run.json``.
+
+    ConfigError where the directory is another config's or nobody's, SurroundingError where another process holds it. A new one
+    in which no trial has begun is removed again when the block ends with a user's mistake.
+    """
+    existed = run_dir.is_dir()
+    if not (run_dir / "run.json").is_file():
+        _check_blank(run_dir)
+        try:
+            files.make_folder(run_dir)
+        except ReadbenchError as error:
+            raise ConfigError(f"cannot make {run_dir}", hint="choose another --out") from error
+    else:
+        _check_same(run_dir, resolved, provenance)
+    with files.locked(run_dir / _LOCK, f"the run in {run_dir}"):
+        files.remove_staging(run_dir)
+        fresh = not (run_dir / "run.json").is_file()
+        if fresh:
+            files.write_json(run_dir / "run.json", files.sealed(_document(run_dir, resolved, trials, provenance)))
+        else:  # read again: another process may have made it
+            _check_same(run_dir, resolved, provenance)
+        try:
+            yield results.read_run(run_dir)
+        except ReadbenchError:
+            if fresh and not (run_dir / "trials").exists():  # nothing was run: leave no half-made run directory behind
+                files.remove(run_dir)
+                if existed:
+                    files.make_folder(run_dir)
+            raise
+
+
+def _check_blank(run_dir: Path) -> None:
+    """A directory may hold what a process left that was killed before it had written ``run.json``."""
+    if run_dir.exists() and not run_dir.is_dir():
+        raise ConfigError(f"{run_dir} is a file", hint="choose another --out")
+    if run_dir.is_dir() and any(path.name != _LOCK and not files.is_staging(path) for path in run_dir.iterdir()):
+        raise ConfigError(f"{run_dir} is not empty and no run directory", hint="choose another --out")
+
+
+def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]) -> None:
+    known = results.read_run(run_dir)
+    then, now = dict(_flat(known["identity"])), dict(_flat(resolved.identity()))
+    then |= {f"{what} content": value for what, value in known["provenance"].items()}
+    now |= {f"{what} content": value for what, value in provenance.items()}
+    differing = [
+        f"{key} was {_shown(then.get(key))}, is now {_shown(now.get(key))}"
+        for key in sorted({*then, *now})
+        if then.get(key) != now.get(key)
+    ]
+    if differing:
+        raise ConfigError(f"{run_dir} holds a run with another config: {'; '.join(differing)}", hint="choose another --out")
+
+
+def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in document.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _shown(value: Any) -> str:
+    text = "nothing" if value is None else repr(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _document(run_dir: Path, resolved: Resolved, trials: tuple[TrialSpec, ...], provenance: Mapping[str, str]) -> dict[str, Any]:
+    suite = resolved.suite
+    return {
+        "schema": results.RUN_SCHEMA,
+        "run": run_dir.name,
+        "config": config_document(resolved.config),
+        "origins": resolved.origins,
+        "identity": resolved.identity(),
+        "provenance": provenance,
+        "suite": {
+            "name": suite.name,
+            "version": suite.config.version,
+            "capabilities": list(suite.capabilities),
+            "requirement": suite.requirement.tolist(),
+            "top_k": suite.config.reward.top_k,
+            "margins": suite.config.check.margins,
+        },
+        "trials": [{"id": spec.id, "allocator": spec.allocator, "seed": spec.seed} for spec in trials],
+        "environment": machine.describe(),
+    }
+
+
+def check_fingerprint(
+    run_dir: Path, run: Mapping[str, Any], now: Mapping[str, Any], *, allow_drift: bool, warn: Callable[[str], None]
+) -> None:
+    """Notes what the bits depend on, before the first trial; ConfigError where the run was begun under something else.
+
+    With `allow_drift` the run goes on and is marked: ``machine.drift`` of its results lists what it went on under.
+    """
+    known = results.read_part(run_dir, results.FINGERPRINT, run)
+    if known is None:
+        results.write_part(run_dir, results.FINGERPRINT, run, {"fingerprint": now, "drift": []})
+        return
+    if now == known["fingerprint"] or now in known["drift"]:
+        return
+    then = known["fingerprint"]
+    differing = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
+    message = f"the run was begun under {'; '.join(differing)}"
+    if not allow_drift:
+        raise ConfigError(message, hint="its bits would differ: resume it where it was begun, or mark it with --allow-drift")
+    results.write_part(run_dir, results.FINGERPRINT, run, {"fingerprint": then, "drift": [*known["drift"], now]})
+    warn(f"{message}: its results are marked")

@@ -1,0 +1,93 @@
+"""What a run will need, said before it starts: tokens an example, seconds a run. Torch-free, a second's work."""
+
+import hashlib
+import json
+import math
+import random
+import struct
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from readbench.api import Difficulty, Question
+from readbench.base.errors import ConfigError
+from readbench.models.folder import context_length, load_tokenizer
+from readbench.suites.suite import Suite
+
+_SAMPLES = 12  # questions a capability, a third of each difficulty
+_STARTUP_SECONDS = 15.0  # imports of torch and lm-eval, measuring the models
+_EFFICIENCY = 0.3  # of the matmul limit, over a trial's whole time (teacher, probes and evaluation included)
+
+
+def sample_questions(suite: Suite) -> list[Question]:
+    """A few questions of every capability and difficulty."""
+    levels: tuple[Difficulty, ...] = (0, 1, 2)
+    rng = random.Random(0)
+    return [source.sample(rng, levels[n % 3]) for source in suite.sources() for n in range(_SAMPLES)]
+
+
+def questions_hash(suite: Suite) -> str:
+    """Of sampled questions: tells whether a suite's sources, which may be code, still ask the same."""
+    text = json.dumps([[question.prompt, question.answer] for question in sample_questions(suite)])
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
+def mean_example_tokens(suite: Suite, student: Path) -> float:
+    """Tokens that an average example charges; ConfigError where a prompt does not fit the student's context."""
+    count = _token_counter(student)
+    context = context_length(student)
+    costs = []
+    for question in sample_questions(suite):
+        prompt, answer = count(question.prompt) + 1, count(question.answer) + 1  # the prompt's line end, the answer's EOS
+        if prompt + answer > context:
+            raise ConfigError(
+                f"a prompt of {prompt} tokens with its answer of {answer} does not fit the student's context of {context}",
+                hint="use shorter prompts or a student with a longer context",
+            )
+        costs.append(prompt + 2 * answer)
+    return float(np.mean(costs))
+
+
+def _token_counter(model: Path) -> Callable[[str], int]:
+    file = model / "tokenizer.json"
+    if not file.is_file():  # slow tokenizers: through transformers, which takes seconds to import
+        tokenizer = load_tokenizer(model)
+        return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
+    try:
+        fast = Tokenizer.from_file(str(file))
+    except Exception as error:  # the library raises bare Exception
+        raise ConfigError(f"{file} cannot be read: {error}", hint="save the tokenizer again") from error
+    return lambda text: len(fast.encode(text, add_special_tokens=False).ids)
+
+
+def estimate_seconds(tokens: int, student: Path, workers: int) -> float:
+    """About how long charging that many tokens takes: 6 FLOP a parameter and token, at a share of this machine's matmul speed."""
+    return _STARTUP_SECONDS + tokens * 6 * _num_parameters(student) / (_EFFICIENCY * _matmul_flops()) / workers
+
+
+def _num_parameters(model: Path) -> int:
+    """From the headers of the safetensors files: no weight is read."""
+    total = 0
+    for file in model.glob("*.safetensors"):
+        with file.open("rb") as stream:
+            try:
+                (length,) = struct.unpack("<Q", stream.read(8))
+                header = json.loads(stream.read(min(length, 1 << 26)))
+                total += sum(math.prod(map(int, tensor["shape"])) for name, tensor in header.items() if name != "__metadata__")
+            except (struct.error, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
+                raise ConfigError(f"{file} is damaged: its header cannot be read", hint="save or download the model again") from error
+    return total
+
+
+def _matmul_flops() -> float:
+    """FLOP/s of one fp32 matrix product, best of three."""
+    a = np.ones((512, 512), dtype=np.float32)
+    seconds = []
+    for _ in range(3):
+        began = time.perf_counter()
+        a @ a
+        seconds.append(time.perf_counter() - began)
+    return 2 * 512**3 / min(seconds)

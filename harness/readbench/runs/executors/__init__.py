@@ -1,0 +1,1 @@
+"""Where trials run: this process, or a pool of worker processes."""

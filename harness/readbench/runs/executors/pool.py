@@ -1,0 +1,148 @@
+"""The worker processes: forked from a server that has imported torch, told to stop through an event.
+
+Torch-free. The functions at the end run in a worker; they import `readbench.runs.executors.worker`, which the fork server has loaded.
+"""
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Event as StopEvent
+from typing import TYPE_CHECKING, Any
+
+from readbench.runs.executors.base import WorkerConfig
+from readbench.trials.events import Event
+from readbench.trials.spec import TrialSpec
+
+if TYPE_CHECKING:
+    from readbench.runs.executors.worker import Worker
+
+_THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+_POLL_SECONDS = 0.1
+GRACE_SECONDS = 8.0  # to commit an interval once asked to stop; Docker kills after 10, Slurm after 30
+
+
+def num_cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+@dataclass(frozen=True)
+class Pool:
+    """Workers, what they tell, and how to stop them."""
+
+    executor: ProcessPoolExecutor
+    events: "SimpleQueue[Event]"
+    stop: StopEvent
+
+    def measure(self, what: str) -> "Future[dict[str, Any]]":
+        """Calls a ``measure_...`` method of `readbench.runs.executors.worker.Worker`."""
+        return self.executor.submit(_measure, what)
+
+    def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
+        """See `readbench.runs.executors.worker.Worker.run`."""
+        return self.executor.submit(_run, spec, teacher_profile)
+
+    def wait(self, futures: "set[Future[Any]]", observe: Callable[[Event], None]) -> None:
+        """Until all have ended, passing on what the workers tell; raises what the first that failed raised."""
+        pending = set(futures)
+        while pending:
+            done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+            self._pass_on(observe)
+            for future in done:
+                future.result()
+
+    def finish_interval(self, observe: Callable[[Event], None]) -> None:
+        """Lets every running trial commit its interval, passing on what the workers tell, then ends.
+
+        An interval that takes longer than GRACE_SECONDS is given up: a resume does it again.
+        """
+        self.stop.set()
+        deadline = time.monotonic() + GRACE_SECONDS
+        ending = threading.Thread(target=self.executor.shutdown, kwargs={"wait": True, "cancel_futures": True}, daemon=True)
+        ending.start()
+        while ending.is_alive():  # someone must read the events: a worker that finds their pipe full waits for ever
+            if time.monotonic() > deadline:
+                self.kill()
+            ending.join(_POLL_SECONDS)
+            self._pass_on(observe)
+
+    def _pass_on(self, observe: Callable[[Event], None]) -> None:
+        while not self.events.empty():
+            observe(self.events.get())
+
+    def kill(self) -> None:
+        """Ends the workers at once: what they had not committed is lost, what they had is on disk."""
+        for process in list((self.executor._processes or {}).values()):  # no public way before Python 3.14
+            process.kill()
+
+
+@contextmanager
+def open_pool(config: WorkerConfig, num_workers: int) -> Iterator[Pool]:
+    """Starts workers that live as long as the block."""
+    for name, value in _THREADS.items():
+        os.environ.setdefault(name, value)  # read by torch when the fork server imports it
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["readbench.runs.executors.forkserver"])
+    events: SimpleQueue[Event] = context.SimpleQueue()
+    stop = context.Event()
+    executor = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_initialise, initargs=(config, events, stop))
+    try:
+        yield Pool(executor, events, stop)
+    finally:
+        executor.shutdown(wait=True, cancel_futures=True)
+
+
+class _Process:
+    """What a worker process knows: set when it starts; the worker is made at its first task."""
+
+    config: WorkerConfig
+    events: "SimpleQueue[Event]"
+    stop: StopEvent
+    worker: "Worker | None" = None
+
+
+def _initialise(config: WorkerConfig, events: "SimpleQueue[Event]", stop: StopEvent) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and sets the event
+    signal.signal(signal.SIGTERM, _finish_alone)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    _Process.config, _Process.events, _Process.stop = config, events, stop
+
+
+def _finish_alone(*_: object) -> None:
+    """SIGTERM comes to the whole group, and the parent then waits for the interval; or to this worker alone, and no one does."""
+    _Process.stop.set()
+    signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)  # SIGALRM ends the process
+
+
+def _end_with_parent() -> None:
+    """No orphans: what is not committed when the parent is killed is done again by a resume."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _worker() -> "Worker":
+    from readbench.runs.executors.worker import Worker
+
+    if _Process.worker is None:
+        _Process.worker = Worker(_Process.config)
+    return _Process.worker
+
+
+def _measure(what: str) -> dict[str, Any]:
+    measured: dict[str, Any] = getattr(_worker(), what)()
+    return measured
+
+
+def _run(spec: TrialSpec, teacher_profile: list[float] | None) -> bool:
+    if _Process.stop.is_set():
+        return False
+    return _worker().run(spec, teacher_profile, _Process.events.put, _Process.stop.is_set)

@@ -1,0 +1,140 @@
+"""What a worker process does: measures the models, runs trials, with one torch thread (two trials at once beat two threads).
+
+Imported where the models are: the parent process never imports torch.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from readbench._core import instruction_set
+from readbench.api import Response, Teacher
+from readbench.base.errors import ConfigError
+from readbench.base.plugins import make
+from readbench.models.folder import resolve_device, resolve_model
+from readbench.runs.config import teacher_reference
+from readbench.runs.executors.base import WorkerConfig
+from readbench.runs.recorded import RecordedTeacher
+from readbench.students.student import Student
+from readbench.suites.evaluation import evaluate
+from readbench.suites.probes import measure
+from readbench.suites.suite import load_suite
+from readbench.teachers.cached import CachedTeacher
+from readbench.teachers.responses import ResponseCache
+from readbench.teachers.spend.account import Account, PaidTeacher
+from readbench.teachers.spend.ledger import FILE, SpendLedger
+from readbench.teachers.spend.prices import spend_limit
+from readbench.trials.events import Event
+from readbench.trials.loop import Interrupted, run_trial
+from readbench.trials.resources import Setting
+from readbench.trials.spec import TrialSpec
+
+
+class Worker:
+    """One process's models and questions, made once."""
+
+    def __init__(self, config: WorkerConfig) -> None:
+        torch.set_num_threads(1)
+        self._config = config
+        spec = config.shared
+        self._device = resolve_device(config.device)
+        student_path = resolve_model(spec.student)
+        responses = ResponseCache(config.run_dir / "responses.sqlite")
+        self._teacher = make_teacher(config, responses, device=self._device, student_path=student_path)
+        self._setting = Setting(
+            load_suite(spec.suite),
+            student_path=student_path,
+            teacher=CachedTeacher(self._teacher, responses),
+            device=self._device,
+            num_probes=spec.num_probes,
+            num_dev=spec.num_dev,
+        )
+
+    def _load(self, path: Path) -> Student:
+        spec = self._config.shared
+        objective = make("objective", spec.objective, **spec.objective_params)
+        return Student.load(path, training=spec.training, objective=objective, device=self._device)
+
+    def measure_teacher(self) -> dict[str, Any]:
+        """A local teacher's profile on the probes and its answers to the samples: {"profile": (K,), "answers": (K,), "tokens"}.
+
+        A recorded teacher's are those of its run. Another kind is not asked (it may cost money): profile and answers are None.
+        """
+        if isinstance(self._teacher, RecordedTeacher):
+            return self._teacher.measured()
+        name, model = teacher_reference(self._config.shared.teacher)
+        if name != "hf":
+            return {"profile": None, "answers": None, "tokens": 0}
+        teacher = self._load(resolve_model(model))
+        encoded = [[teacher.encode(q.prompt, q.answer) for q in each] for each in self._setting.questions["probe"]]
+        profile = measure(teacher, encoded)
+        if not np.isfinite(profile.score).all():
+            raise ConfigError(f"teacher {model!r} has a score that is not finite", hint="its weights are damaged: give another --teacher")
+        answers = teacher.answer(self._setting.samples(), max_new_tokens=self._config.shared.max_new_tokens)
+        return {
+            "profile": profile.score.tolist(),
+            "answers": [answer.text for answer in answers],
+            "tokens": profile.tokens + sum(answer.tokens for answer in answers),
+        }
+
+    def measure_start(self) -> dict[str, Any]:
+        """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
+        student = self._load(self._setting.student_path)
+        evaluation = evaluate(student, self._setting.suite.folder, self._setting.suite.config.test.task)
+        answers = student.answer(self._setting.samples(), max_new_tokens=self._config.shared.max_new_tokens)
+        return {
+            "utility": evaluation.utility,
+            "questions": evaluation.n,
+            "samples": [{"prompt": question.prompt, "answer": question.answer} for question in self._setting.samples()],
+            "answers": [answer.text for answer in answers],
+            "tokens": evaluation.tokens + sum(answer.tokens for answer in answers),
+        }
+
+    def measure_fingerprint(self) -> dict[str, Any]:
+        """What the bits of a result depend on besides the trial's spec."""
+        on_gpu = self._device.startswith("cuda")
+        return {
+            "torch": torch.__version__,
+            "cpu": torch.backends.cpu.get_cpu_capability(),
+            "threads": torch.get_num_threads(),
+            "instructions": instruction_set(),  # of the bandit's kernels
+            "device": torch.cuda.get_device_name(self._device) if on_gpu else "cpu",
+            "dtype": "bfloat16 autocast over float32" if on_gpu else "float32",
+            "optimizer": "fused AdamW",
+        }
+
+    def run(
+        self, spec: TrialSpec, teacher_profile: list[float] | None, observe: Callable[[Event], None], stopped: Callable[[], bool]
+    ) -> bool:
+        """Runs a trial; False where it was asked to stop before its end."""
+        try:
+            run_trial(
+                spec,
+                self._config.run_dir / "trials" / spec.id,
+                self._setting,
+                teacher_profile=None if teacher_profile is None else np.array(teacher_profile),
+                observe=observe,
+                stopped=stopped,
+            )
+        except Interrupted:
+            return False
+        return True
+
+
+def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str, student_path: Path) -> Teacher:
+    """The run's teacher, with an account of the run where it costs money."""
+    spec = config.shared
+    name, model = teacher_reference(spec.teacher)
+    teacher: Teacher = make("teacher", name, model, device, **spec.teacher_params)
+    if isinstance(teacher, PaidTeacher):
+        fingerprint = teacher.fingerprint()
+
+        def keep(answers: Mapping[str, Response], max_new_tokens: int) -> None:
+            responses.put(fingerprint, answers, max_new_tokens=max_new_tokens)
+
+        ledger = SpendLedger(config.run_dir / FILE, limit=spend_limit(config.endpoint, teacher.model))
+        teacher.open_account(Account(run_dir=config.run_dir, settings=config.endpoint, ledger=ledger, student_path=student_path, keep=keep))
+    return teacher

@@ -1,0 +1,58 @@
+"""A teacher that repeats what another run's teacher said: offline, and bit for bit the same trials.
+
+It answers from the run's ``responses.sqlite``, to which nothing is added, and passes as the recorded teacher: its fingerprint
+is the one in that run's provenance, and what was measured before the trials (allocators see the teacher's profile) is what
+was measured then.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from readbench.api import Response
+from readbench.base.errors import ConfigError, DamagedError, ReadbenchError
+from readbench.models.folder import DECODING
+from readbench.results.document import START, read_part, read_run
+from readbench.runs.config import teacher_reference
+from readbench.teachers.responses import ResponseCache
+
+
+class RecordingError(ReadbenchError):
+    """The recorded run does not hold an answer. No ConfigError: inside a trial that would be the trial's failure, of all trials alike."""
+
+
+class RecordedTeacher:
+    """The responses of a run directory; ConfigError where it is none, or has not got as far as its start."""
+
+    def __init__(self, run_dir: Path) -> None:
+        self._run_dir = run_dir
+        run = read_run(run_dir)
+        start = read_part(run_dir, START, run)
+        if start is None or not (run_dir / "responses.sqlite").is_file():
+            raise ConfigError(f"{run_dir} has recorded no teacher yet", hint=f"readbench resume {run_dir}")
+        self._fingerprint: str = run["provenance"]["teacher"]
+        plugin, _ = teacher_reference(run["config"]["teacher"])
+        self._stored_as = f"{self._fingerprint}:{DECODING}" if plugin == "hf" else self._fingerprint
+        self._measured: dict[str, Any] = start["teacher"]
+        self._responses = ResponseCache(run_dir / "responses.sqlite")
+
+    def fingerprint(self) -> str:
+        """The recorded teacher's, as in the run's provenance."""
+        return self._fingerprint
+
+    def measured(self) -> dict[str, Any]:
+        """What `readbench.runs.executors.worker.Worker.measure_teacher` found then."""
+        return self._measured
+
+    def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
+        """One response a prompt, in order; RecordingError where one was not asked with that limit."""
+        try:
+            known = self._responses.get(self._stored_as, prompts, max_new_tokens=max_new_tokens)
+        except DamagedError as error:
+            raise DamagedError(error.message, hint="restore it, or record the run again") from error
+        if any(prompt not in known for prompt in prompts):
+            raise RecordingError(
+                f"{self._run_dir} holds no answer to a prompt of this run",
+                hint="repeat it with that run's suite, seeds, allocators, budget and max_new_tokens: others ask other prompts",
+            )
+        return [known[prompt] for prompt in prompts]

@@ -1,0 +1,1 @@
+"""Experiments beside runs: the lab."""

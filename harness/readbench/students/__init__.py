@@ -1,0 +1,1 @@
+"""Who learns: a language model with an optimiser and an objective."""

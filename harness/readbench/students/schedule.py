@@ -1,0 +1,70 @@
+"""How a pass over an interval's examples is cut into optimiser steps, and at which learning rate (torch-free).
+
+Examples are sorted by length and cut into chunks of about `step_tokens` padded tokens, so that little is padded and no
+attention mask is needed (see `readbench.students.student`); the learning rate follows the share of the budget that is spent, not
+the number of steps, which differs between allocations.
+"""
+
+import math
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from readbench.base.errors import ConfigError
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingConfig:
+    """AdamW with warm-up and cosine decay."""
+
+    learning_rate: float = 5e-4  # at its peak
+    warmup_share: float = 0.02  # of the budget, from 0 to the peak
+    final_lr_share: float = 0.1  # of the peak, when the budget is spent
+    step_tokens: int = 1024  # about this many padded tokens an optimiser step
+    weight_decay: float = 0.01  # of matrices; vectors (norms, biases) are not decayed
+    beta1: float = 0.9
+    beta2: float = 0.99
+    clip_norm: float = 1.0  # of the gradient, over all parameters
+
+    def __post_init__(self) -> None:
+        _check("learning_rate", self.learning_rate, 0.0 < self.learning_rate <= 1.0, "in (0, 1]")
+        _check("warmup_share", self.warmup_share, 0.0 <= self.warmup_share < 1.0, "in [0, 1)")
+        _check("final_lr_share", self.final_lr_share, 0.0 <= self.final_lr_share <= 1.0, "in [0, 1]")
+        _check("step_tokens", self.step_tokens, self.step_tokens >= 1, "at least 1")
+        _check("weight_decay", self.weight_decay, 0.0 <= self.weight_decay <= 1.0, "in [0, 1]")
+        _check("beta1", self.beta1, 0.0 <= self.beta1 < 1.0, "in [0, 1)")
+        _check("beta2", self.beta2, 0.0 <= self.beta2 < 1.0, "in [0, 1)")
+        _check("clip_norm", self.clip_norm, 0.0 < self.clip_norm < math.inf, "positive and finite")
+
+    def learning_rate_at(self, share: float) -> float:
+        """Linear warm-up to the peak, then a cosine to `final_lr_share` of it; `share` of the budget is spent."""
+        if share < self.warmup_share:
+            return self.learning_rate * share / self.warmup_share
+        decayed = (min(share, 1.0) - self.warmup_share) / (1.0 - self.warmup_share)
+        cosine = 0.5 * (1.0 + math.cos(math.pi * decayed))
+        return self.learning_rate * (self.final_lr_share + (1.0 - self.final_lr_share) * cosine)
+
+
+def _check(name: str, value: float, valid: bool, allowed: str) -> None:
+    if not valid:
+        raise ConfigError(f"training.{name} is {value}", hint=f"it must be {allowed}")
+
+
+def chunks_by_length(lengths: Sequence[int], chunk_tokens: int) -> list[list[int]]:
+    """Indices sorted by length (ties: given order), cut into runs of about `chunk_tokens` tokens, balanced, padding included."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    total = sum(lengths)
+    count = max(1, round(total / chunk_tokens))
+    chunks: list[list[int]] = [[] for _ in range(count)]
+    before = 0
+    for index in order:  # an example belongs to the chunk in which its middle token lies
+        chunks[min(count - 1, int((before + lengths[index] / 2) * count / total))].append(index)
+        before += lengths[index]
+    return [chunk for chunk in chunks if chunk]
+
+
+def shuffled(chunks: list[list[int]], seed: int) -> list[list[int]]:
+    """The chunks in an order that depends on the seed alone: in order of length, the last steps would all be long examples."""
+    order = list(chunks)
+    random.Random(seed).shuffle(order)
+    return order

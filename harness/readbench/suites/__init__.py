@@ -1,0 +1,1 @@
+"""What is asked: suites, sources, splits, prompts, probes and the test set."""

@@ -1,0 +1,148 @@
+"""Supervision on the fly, first half: which prompts are taught, in which order, and which never are.
+
+A slot is position i in the endless stream of (capability, difficulty, seed); its prompt depends on nothing else, so that
+all allocators of a seed draw from the same streams and differ only in how far they draw. Difficulty follows a
+curriculum by the share of the budget spent (ReAD, arXiv 2605.11290): mostly medium at first, mostly hard at the end.
+Prompts that overlap with a probe, dev or test prompt are never taught: the same normalised text, or a common n-gram.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from readbench.api import DIFFICULTIES, Difficulty, Question, Source
+from readbench.base.errors import ConfigError
+from readbench.base.seeds import derive_seed
+from readbench.suites.splits import Split, normalise, sample_from, split_of
+
+# Shares of easy, medium and hard prompts until that share of the budget is spent (ReAD, §supervision).
+CURRICULUM = ((0.3, (0.10, 0.80, 0.10)), (0.7, (0.10, 0.50, 0.40)), (1.0, (0.05, 0.20, 0.75)))
+NGRAM_WORDS = 8  # shorter prompts share their words by the format alone: for them only the whole text counts
+
+
+def difficulty_mix(share_spent: float) -> tuple[float, float, float]:
+    """The shares of easy, medium and hard prompts once that share of the budget is spent."""
+    return next(mix for until, mix in CURRICULUM if share_spent <= until)
+
+
+def _ngrams(normalised: str) -> Iterable[str]:
+    words = normalised.split(" ")
+    return (" ".join(words[i : i + NGRAM_WORDS]) for i in range(len(words) - NGRAM_WORDS + 1))
+
+
+class HeldOut:
+    """The prompts that must not be taught."""
+
+    def __init__(self, prompts: Iterable[str]) -> None:
+        self._texts = {normalise(prompt) for prompt in prompts}
+        self._ngrams = {ngram for text in self._texts for ngram in _ngrams(text)}
+
+    def leaks(self, prompt: str) -> bool:
+        """Whether the prompt is one of them or shares eight words in a row with one."""
+        text = normalise(prompt)
+        return text in self._texts or any(ngram in self._ngrams for ngram in _ngrams(text))
+
+
+def held_out_questions(sources: Sequence[Source], split: Split, count: int, suite: str) -> list[list[Question]]:
+    """For each capability `count` distinct questions of a split, a third of each difficulty; the same for every seed of a suite."""
+    chosen: list[list[Question]] = []
+    for capability, source in enumerate(sources):
+        rng = random.Random(derive_seed("held-out", suite, split, capability))
+        questions: list[Question] = []
+        taken: set[str] = set()
+        for n in range(count):
+            question = sample_from(source, split, rng, _level(n % len(DIFFICULTIES)), taken)
+            taken.add(normalise(question.prompt))
+            questions.append(question)
+        chosen.append(questions)
+    return chosen
+
+
+def _level(index: int) -> Difficulty:
+    return (0, 1, 2)[index]
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A position in a stream and its prompt."""
+
+    capability: int
+    difficulty: int
+    index: int
+    prompt: str
+
+
+class PromptStreams:
+    """All slots of one seed: a function of (capability, difficulty, index), remembered once computed."""
+
+    MAX_LEAKS = 1000  # in a row: then nothing of the source is left to teach
+
+    def __init__(self, sources: Sequence[Source], seed: int, held_out: HeldOut) -> None:
+        self._sources = sources
+        self._seed = seed
+        self._held_out = held_out
+        self._prompts: dict[tuple[int, int, int], str] = {}
+
+    def slot(self, capability: int, difficulty: int, index: int) -> Slot:
+        """The slot; ConfigError where the source has nothing that may be taught."""
+        key = (capability, difficulty, index)
+        prompt = self._prompts.get(key)
+        if prompt is None:
+            prompt = self._prompts[key] = self._sample(*key)
+        return Slot(capability, difficulty, index, prompt)
+
+    def _sample(self, capability: int, difficulty: int, index: int) -> str:
+        rng = random.Random(derive_seed("slot", self._seed, capability, difficulty, index))
+        source = self._sources[capability]
+        for _ in range(self.MAX_LEAKS):
+            question = source.sample(rng, _level(difficulty))
+            if split_of(question) == "teach" and not self._held_out.leaks(question.prompt):
+                return question.prompt
+        raise ConfigError(
+            f"capability {capability} has no prompt of difficulty {difficulty} that may be taught", hint="give it more questions"
+        )
+
+
+class PromptQueue:
+    """What one trial draws next of every capability: the slots' order under the curriculum.
+
+    Each capability holds a credit per difficulty; every slot adds the mix to the credits and takes one from the
+    largest, so that the drawn shares follow the mix to within one slot at any time.
+    """
+
+    def __init__(self, streams: PromptStreams, num_capabilities: int) -> None:
+        self._streams = streams
+        self._credits = [[0.0] * len(DIFFICULTIES) for _ in range(num_capabilities)]
+        self._positions = [[0] * len(DIFFICULTIES) for _ in range(num_capabilities)]
+        self._mix: tuple[float, ...] = CURRICULUM[0][1]
+
+    def begin_interval(self, share_spent: float) -> None:
+        """Takes up the curriculum's mix for that share of the budget."""
+        self._mix = difficulty_mix(share_spent)
+
+    def _advance(self, credit: list[float], positions: list[int], capability: int) -> Slot:
+        for level, share in enumerate(self._mix):
+            credit[level] += share
+        level = max(range(len(credit)), key=credit.__getitem__)
+        credit[level] -= 1.0
+        slot = self._streams.slot(capability, level, positions[level])
+        positions[level] += 1
+        return slot
+
+    def peek(self, capability: int, count: int) -> list[Slot]:
+        """The next `count` slots of a capability, not taken."""
+        credit, positions = list(self._credits[capability]), list(self._positions[capability])
+        return [self._advance(credit, positions, capability) for _ in range(count)]
+
+    def take(self, capability: int, count: int) -> list[Slot]:
+        """The next `count` slots of a capability."""
+        return [self._advance(self._credits[capability], self._positions[capability], capability) for _ in range(count)]
+
+    def state(self) -> dict[str, list[list[float]] | list[list[int]]]:
+        """JSON values; `restore` goes on exactly."""
+        return {"credits": [list(c) for c in self._credits], "positions": [list(p) for p in self._positions]}
+
+    def restore(self, state: dict[str, list[list[float]] | list[list[int]]]) -> None:
+        """Takes back what `state` returned."""
+        self._credits = [[float(x) for x in row] for row in state["credits"]]
+        self._positions = [[int(x) for x in row] for row in state["positions"]]

@@ -1,0 +1,219 @@
+"""Suites: a downstream task with its capabilities, requirement, question sources and test set, as versioned YAML.
+
+A suite is a folder with ``suite.yaml``, an lm-eval task and its data; one that a distribution registers is known by its
+name, any other by the path of its ``suite.yaml``. The requirement r (K,) is the capabilities' weights over their sum.
+"""
+
+import hashlib
+import json
+import random
+from dataclasses import field
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from annotated_types import Ge, Gt, MaxLen, MinLen
+from pydantic import ConfigDict, StringConstraints
+from pydantic.dataclasses import dataclass
+
+from readbench.api import DIFFICULTIES, NAME_PATTERN, Difficulty, Question, Source, Vector
+from readbench.base.documents import check_values, read_json_lines, read_yaml, typed
+from readbench.base.errors import ConfigError, near_match
+from readbench.base.plugins import make, registry
+from readbench.results.scores import metrics_of
+from readbench.suites.task import read_task
+
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
+Text = Annotated[str, MinLen(1), MaxLen(4000)]
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class CapabilityConfig:
+    """Where a capability's questions come from, and how much the task needs it."""
+
+    source: Name | None = None  # a registered source
+    jsonl: str | None = None  # or a file beside suite.yaml: lines {"prompt", "answer", "factors": {"steps": 3}}
+    weight: Annotated[float, Gt(0)] | None = None  # relative need; absent: the task does not need it
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class RewardConfig:
+    """R = r·Δs − beta·spill − cost·(the interval's share of the budget), spill over the top_k largest r."""
+
+    beta: Annotated[float, Ge(0)] = 0.5
+    cost: Annotated[float, Ge(0)] = 0.0
+    top_k: Annotated[int, Ge(1)] = 3
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class TestConfig:
+    """The test set: an lm-eval task file beside suite.yaml."""
+
+    __test__ = False  # not a test class, whatever pytest thinks of its name
+
+    task: Text
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class CheckConfig:
+    """How strict `readbench check` is with a run of the suite."""
+
+    margins: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)  # by metric, in its unit: the least loss that matters
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class SuiteConfig:
+    """The contents of ``suite.yaml``."""
+
+    schema: int
+    name: Name
+    version: Annotated[int, Ge(1)]
+    summary: Text
+    card: Text
+    capabilities: dict[Name, CapabilityConfig]
+    test: TestConfig
+    defaults: dict[str, Any] = field(default_factory=dict)  # settings of the run, see readbench.runs.config.RunConfig
+    reward: RewardConfig = field(default_factory=RewardConfig)
+    check: CheckConfig = field(default_factory=CheckConfig)
+
+
+class Suite:
+    """A suite that was read and found sound."""
+
+    def __init__(self, config: SuiteConfig, file: Path) -> None:
+        self.config = config
+        self.file = file
+        self.folder = folder = file.parent
+        self.name = config.name
+        self.capabilities = tuple(config.capabilities)
+        weights = np.array([c.weight or 0.0 for c in config.capabilities.values()])
+        self.requirement: Vector = weights / weights.sum()
+        self.task_path = folder / config.test.task
+
+    def sources(self) -> tuple[Source, ...]:
+        """The K sources of questions, in suite order."""
+        return tuple(
+            make("source", c.source) if c.source is not None else JsonLines(self.folder / str(c.jsonl))
+            for c in self.config.capabilities.values()
+        )
+
+    def test_prompts(self) -> list[str]:
+        """The prompts of the test set, which must never be taught."""
+        task, _ = read_task(self.task_path)
+        name = task.data_file
+        records = read_json_lines(_inside(self.folder, name, f"{self.task_path}: dataset_kwargs.data_files.{task.test_split}"))
+        return [_question({k: r[k] for k in ("prompt", "answer") if k in r}, f"{name}, line {n}").prompt for n, r in enumerate(records, 1)]
+
+    def content_hash(self) -> str:
+        """Of every file in the suite's folder, of ``suite.yaml`` what a result depends on: part of a trial's identity.
+
+        `defaults` are left out, since the settings that come of them stand in the trial's config, and so is how strict a gate is.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for path in sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".jsonl", ".json")):
+            content = self._settings() if path == self.file else path.read_bytes()
+            digest.update(f"{path.relative_to(self.folder)}\0{len(content)}\0".encode() + content)
+        return digest.hexdigest()
+
+    def _settings(self) -> bytes:
+        settings = read_yaml(self.file)
+        return json.dumps({key: value for key, value in settings.items() if key not in ("check", "defaults")}, default=str).encode()
+
+
+class JsonLines:
+    """A capability's questions from a file; difficulty = mean of the control factors, min-max normalised over the file, in tertiles.
+
+    Without factors the lengths of prompt and answer (characters) stand in for them.
+    """
+
+    def __init__(self, path: Path) -> None:
+        records = read_json_lines(path)
+        self._questions = [_question(record, f"{path}, record {number}") for number, record in enumerate(records, start=1)]
+        if len(self._questions) < 3:
+            raise ConfigError(f"{path} has {len(self._questions)} questions", hint="give at least a few hundred: they are split four ways")
+        factors = [_factors(record, f"{path}, record {number}") for number, record in enumerate(records, start=1)]
+        names = sorted(factors[0])
+        if any(sorted(f) != names for f in factors):
+            raise ConfigError(f"{path}: every record must have the same factors ({', '.join(names)})")
+        values = np.array([[f[name] for name in names] for f in factors], dtype=np.float64)  # (n, factors)
+        spread = np.ptp(values, axis=0)
+        difficulty = ((values - values.min(axis=0)) / np.where(spread > 0, spread, 1)).mean(axis=1)
+        order = np.argsort(difficulty, kind="stable")
+        self._levels = [level.tolist() for level in np.array_split(order, len(DIFFICULTIES))]
+
+    def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
+        """One of the file's questions of that tertile."""
+        index: int = rng.choice(self._levels[difficulty])
+        return self._questions[index]
+
+
+def _question(record: dict[str, Any], where: str) -> Question:
+    unknown = set(record) - {"prompt", "answer", "factors"}
+    if unknown:
+        raise ConfigError(f"{where}: unknown key {min(unknown)!r}", hint="known: prompt, answer, factors")
+    for key in ("prompt", "answer"):
+        if not isinstance(record.get(key), str) or not record[key]:
+            raise ConfigError(f"{where}: {key!r} must be a text that is not empty")
+        check_values(record[key], f"{where}: {key}")
+    return Question(prompt=record["prompt"], answer=record["answer"])
+
+
+def _factors(record: dict[str, Any], where: str) -> dict[str, float]:
+    factors = record.get("factors", {"prompt": len(record["prompt"]), "answer": len(record["answer"])})
+    if not isinstance(factors, dict) or not factors or not all(type(value) in (int, float) for value in factors.values()):
+        raise ConfigError(f"{where}: factors must be a mapping of names to finite numbers")
+    check_values(factors, f"{where}: factors")
+    return factors
+
+
+def load_suite(reference: str) -> Suite:
+    """The registered suite of that name, or the one at that path (``suite.yaml`` or its folder); ConfigError if it is unsound."""
+    registered = registry().plugins("suite")
+    if reference in registered:
+        folder = registered[reference].plugin.factory()
+    else:
+        path = Path(reference)
+        folder = path if path.is_dir() else path.parent
+        if path.suffix not in (".yaml", ".yml") and not (path / "suite.yaml").is_file():
+            registry().get("suite", reference)  # raises, with the near match
+    file = Path(reference) if Path(reference).suffix in (".yaml", ".yml") else folder / "suite.yaml"
+    where = str(file)
+    config = typed(SuiteConfig, read_yaml(file), where)
+    if config.schema != 1:
+        raise ConfigError(f"{where}: schema {config.schema} is not known", hint="this version reads schema 1")
+    if not config.capabilities:
+        raise ConfigError(f"{where}: capabilities: at least one is needed")
+    if all(c.weight is None for c in config.capabilities.values()):
+        raise ConfigError(f"{where}: no capability has a weight", hint="give the capabilities that the task needs a weight above 0")
+    sources = registry().plugins("source")
+    for name, capability in config.capabilities.items():
+        if (capability.source is None) == (capability.jsonl is None):
+            raise ConfigError(f"{where}: capabilities.{name} needs either a source or a jsonl file")
+        if capability.source is not None and capability.source not in sources:
+            raise ConfigError(
+                f"{where}: capabilities.{name}: unknown source {capability.source!r}", hint=near_match(capability.source, sources)
+            )
+        if capability.jsonl is not None:
+            _inside(folder, capability.jsonl, f"{where}: capabilities.{name}.jsonl")
+    _inside(folder, config.test.task, f"{where}: test.task")
+    metrics = [metric.name for metric in metrics_of(tuple(config.capabilities))]
+    for name in config.check.margins:
+        if name not in metrics:
+            raise ConfigError(f"{where}: check.margins: unknown metric {name!r}", hint=near_match(name, metrics))
+    suite = Suite(config, file)
+    suite.test_prompts()  # a test set that cannot be read is found now, not after the first trial
+    return suite
+
+
+def _inside(folder: Path, name: str, where: str) -> Path:
+    path = folder / name
+    try:
+        inside, found = path.resolve().is_relative_to(folder.resolve()), path.is_file()
+    except (OSError, ValueError, RuntimeError) as error:  # a name too long, with a NUL in it, or a circle of links
+        raise ConfigError(f"{where}: {name!r:.80} is no file's name") from error
+    if not inside:
+        raise ConfigError(f"{where}: {name!r} is outside the suite's folder")
+    if not found:
+        raise ConfigError(f"{where}: there is no file {name!r} beside suite.yaml")
+    return path

@@ -1,0 +1,178 @@
+"""Asks an endpoint a batch of prompts: some at once, each booked before it leaves, again after a fault that may pass.
+
+When one prompt cannot be answered, no further request leaves, and those under way are waited for (their deadline bounds the
+wait) and kept: they are paid for.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+import httpx2
+
+from readbench.api import Response
+from readbench.base.errors import ConfigError, ReadbenchError
+from readbench.base.seeds import derive_seed
+from readbench.teachers.endpoint.address import Address, parse_address
+from readbench.teachers.endpoint.client import exchange, open_client
+from readbench.teachers.endpoint.counting import TokenCounter
+from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault, one_line
+from readbench.teachers.endpoint.retry import RetryPolicy
+from readbench.teachers.endpoint.schema import Completion, parse_completion, request_body
+from readbench.teachers.spend.account import Account
+from readbench.teachers.spend.booking import Clerk
+
+_LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
+Sleep = Callable[[float], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """Whom to ask, and how: all that an answer depends on besides the prompt."""
+
+    address: Address
+    api: str  # chat or completions
+    model: str
+    served_as: str  # the name that answers bear
+    limit_field: str  # max_tokens or max_completion_tokens
+
+
+def make_endpoint(model: str, *, url: str, api: str, served_as: str, limit_field: str) -> Endpoint:
+    """Checked; ConfigError in one line."""
+    if not model:
+        raise ConfigError("teacher openai needs the name of a model", hint="--teacher openai:MODEL")
+    if limit_field not in _LIMIT_FIELDS:
+        raise ConfigError(f"params.openai.limit_field is {limit_field!r}", hint=f"it must be {' or '.join(_LIMIT_FIELDS)}")
+    return Endpoint(
+        address=parse_address(url, api),
+        api=api,
+        model=model,
+        served_as=served_as or model,
+        limit_field=limit_field,
+    )
+
+
+async def ask(
+    prompts: Sequence[str], *, endpoint: Endpoint, account: Account, counter: TokenCounter, key: str, max_new_tokens: int, sleep: Sleep
+) -> list[Response]:
+    """One response a prompt, in order; EndpointError, EndpointRefusalError, SpendLimitError or SurroundingError, in one line."""
+    settings = account.settings
+    async with open_client(
+        endpoint.address, key=key, connections=settings.concurrency, deadline_seconds=settings.deadline_seconds
+    ) as client:
+        batch = _Batch(endpoint, account, counter, key, max_new_tokens, sleep, client)
+        answers = await asyncio.gather(*(batch.answer(prompt) for prompt in prompts))
+    if batch.failure is not None:
+        raise batch.failure
+    return [answer for answer in answers if answer is not None]
+
+
+class _Batch:
+    """What the prompts of one call share."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        account: Account,
+        counter: TokenCounter,
+        key: str,
+        max_new_tokens: int,
+        sleep: Sleep,
+        client: httpx2.AsyncClient,
+    ) -> None:
+        self._endpoint = endpoint
+        self._account = account
+        self._counter = counter
+        self._key = key
+        self._max_new_tokens = max_new_tokens
+        self._sleep = sleep
+        self._client = client
+        self._clerk = Clerk(account, max_new_tokens)
+        self._gate = asyncio.Semaphore(account.settings.concurrency)
+        self._policy = RetryPolicy(attempts=account.settings.attempts, base_seconds=account.settings.backoff_seconds)
+        self.failure: ReadbenchError | None = None  # the first: nothing leaves after it
+
+    async def answer(self, prompt: str) -> Response | None:
+        """The prompt's response, stored; None where the batch has failed."""
+        async with self._gate:
+            try:
+                return await self._attempts(prompt)
+            except ReadbenchError as error:
+                self.failure = self.failure or error
+                return None
+
+    async def _attempts(self, prompt: str) -> Response | None:
+        attempt = 0
+        while self.failure is None:
+            attempt += 1
+            try:
+                return await self._attempt(prompt)
+            except Fault as fault:
+                delay = self._policy.delay(attempt, wait_seconds=fault.wait_seconds, seed=derive_seed("retry", prompt, attempt))
+                if not fault.retry or delay is None:
+                    raise self._final(fault, attempt) from None
+            await self._sleep(delay)
+        return None
+
+    async def _attempt(self, prompt: str) -> Response:
+        """One request: reserved, sent, its answer checked, stored, settled; Fault where it brought none."""
+        counted = self._counter.count(prompt)
+        # No tokenizer makes more tokens of a text than it has bytes, but for what its template adds.
+        cap = max(counted, len(prompt.encode("utf-8", "surrogatepass"))) + self._account.settings.template_tokens
+        request = await self._clerk.reserve(_digest(prompt), prompt_tokens=cap, completion_tokens=self._max_new_tokens)
+        try:
+            completion = await self._exchange(prompt)
+            response = self._response(completion, prompt_cap=cap)
+        except Fault as fault:
+            await self._clerk.lose(request, in_doubt=fault.in_doubt)
+            raise
+        await self._clerk.settle(request, prompt, response, prompt_tokens=max(completion.prompt_tokens, counted))
+        return response
+
+    async def _exchange(self, prompt: str) -> Completion:
+        endpoint = self._endpoint
+        body = request_body(
+            endpoint.api, model=endpoint.model, prompt=prompt, max_new_tokens=self._max_new_tokens, limit_field=endpoint.limit_field
+        )
+        answer = await exchange(
+            self._client, endpoint.address.target, body, deadline_seconds=self._account.settings.deadline_seconds, key=self._key
+        )
+        return parse_completion(endpoint.api, answer.content, answer.content_type)
+
+    def _response(self, completion: Completion, *, prompt_cap: int) -> Response:
+        """The answer as the experiment sees it; Fault where the endpoint did not do what it was asked."""
+        most = self._max_new_tokens
+        if completion.model != self._endpoint.served_as:
+            raise Fault(
+                f"it answered with model {one_line(completion.model)!r}; if that is the right one: "
+                "begin anew with --set params.openai.served_as=NAME"
+            )
+        if completion.completion_tokens > most:
+            raise Fault(f"it reports {completion.completion_tokens:,} tokens for an answer of at most {most:,}")
+        if completion.prompt_tokens > prompt_cap:
+            raise Fault(
+                f"it reports {completion.prompt_tokens:,} tokens for a prompt of at most {prompt_cap:,}; "
+                "if its chat template is long, run again with --set endpoint.template_tokens=N"
+            )
+        cut = self._counter.cut(completion.text, most)
+        if cut is not None:
+            return Response(text=cut, tokens=most, finished=False)
+        finished = completion.finish_reason == "stop"
+        counted = min(most, self._counter.count(completion.text) + finished)  # the end of sequence is a token
+        return Response(text=completion.text, tokens=max(completion.completion_tokens, counted), finished=finished)
+
+    def _final(self, fault: Fault, attempts: int) -> ReadbenchError:
+        settings, address = self._account.settings, self._endpoint.address
+        message = f"teacher {self._endpoint.model} at {address.host}: {fault.message}"
+        if fault.refused:
+            known = "is set" if self._key else "is not set"
+            return EndpointRefusalError(
+                message, hint=f"check --teacher, --teacher-url and the key (environment variable {settings.key_env} {known})"
+            )
+        tried = f" ({attempts} attempts)" if attempts > 1 else ""
+        return EndpointError(f"{message}{tried}", hint=f"what was paid for is kept; go on with: readbench resume {self._account.run_dir}")
+
+
+def _digest(prompt: str) -> bytes:
+    return hashlib.blake2b(prompt.encode("utf-8", "surrogatepass"), digest_size=16).digest()

@@ -1,0 +1,127 @@
+"""One exchange over HTTP: a whole answer before a deadline and below a size, or a `Fault` that says whether it may cost.
+
+The deadline is total: it covers connecting, sending and every byte of the answer, so that an endpoint that drips one byte a
+second does not hold a trial. No redirect is followed (the key and the prompt would go where nobody said), nothing is
+decompressed (a megabyte may be a gigabyte).
+"""
+
+import asyncio
+import functools
+import json
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+import httpx2
+
+from readbench.teachers.endpoint.address import Address
+from readbench.teachers.endpoint.faults import Fault, one_line
+
+MAX_BYTES = 4 << 20  # of an answer: some hundred times what a long one takes
+_MAX_ERROR_BYTES = 1 << 16
+_CONNECT_SECONDS = 15.0
+_REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415, 422})  # asking again would bring the same
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A body that came whole, with status 200."""
+
+    content: bytes
+    content_type: str
+
+
+def open_client(address: Address, *, key: str, connections: int, deadline_seconds: float) -> httpx2.AsyncClient:
+    """A client for one endpoint; proxies of the environment are used for far ones only."""
+    headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "readbench"}
+    if key:
+        headers["authorization"] = f"Bearer {key}"
+    return httpx2.AsyncClient(
+        headers=headers,
+        timeout=httpx2.Timeout(None, connect=min(_CONNECT_SECONDS, deadline_seconds)),
+        limits=httpx2.Limits(max_connections=connections),
+        follow_redirects=False,
+        trust_env=not address.near,
+        verify=_tls(),
+    )
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """The system's certificates, or those that SSL_CERT_FILE names; a tenth of a second to read."""
+    return httpx2.create_ssl_context()
+
+
+async def exchange(client: httpx2.AsyncClient, target: str, body: Mapping[str, Any], *, deadline_seconds: float, key: str = "") -> Answer:
+    """The answer to one request; Fault where there is none."""
+    try:
+        async with (
+            asyncio.timeout(deadline_seconds),
+            client.stream("POST", target, content=json.dumps(body).encode(), headers={"content-type": "application/json"}) as response,
+        ):
+            if response.status_code != 200:
+                raise await _failure(response, key)
+            content = await _read(response, MAX_BYTES)
+            return Answer(content, response.headers.get("content-type", ""))
+    except TimeoutError:
+        raise Fault(f"no whole answer within {deadline_seconds:g} seconds", retry=True) from None
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
+        reason = one_line(str(error)) or "no answer in time"
+        raise Fault(f"it cannot be reached ({reason})", in_doubt=False, retry=True) from None
+    except httpx2.TransportError as error:
+        reason = one_line(str(error)) or type(error).__name__
+        raise Fault(f"the connection broke before the answer was whole ({reason})", retry=True) from None
+
+
+async def _read(response: httpx2.Response, most: int) -> bytes:
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise Fault(f"its answer is encoded ({one_line(encoding)}), which was not asked for")
+    content = bytearray()
+    async for chunk in response.aiter_raw():
+        content += chunk
+        if len(content) > most:
+            raise Fault(f"its answer is larger than {most:,} bytes")
+    return bytes(content)
+
+
+async def _failure(response: httpx2.Response, key: str) -> Fault:
+    """The fault behind a status other than 200. Redirects and refusals come before any work, 408 and 5xx perhaps after it."""
+    status = response.status_code
+    if 300 <= status < 400:
+        return Fault(f"it redirects (HTTP {status}), which is not followed", in_doubt=False, refused=True)
+    try:
+        said = _said(await _read(response, _MAX_ERROR_BYTES), key)
+    except (Fault, httpx2.TransportError):
+        said = ""
+    message = f"HTTP {status}{f': {said}' if said else ''}"
+    if status in _REFUSED:
+        return Fault(message, in_doubt=False, refused=True)
+    if status == 429:
+        return Fault(message, in_doubt=False, retry=True, wait_seconds=retry_after(response.headers.get("retry-after", ""), time.time()))
+    if status >= 500 or status == 408:
+        return Fault(message, retry=True, wait_seconds=retry_after(response.headers.get("retry-after", ""), time.time()))
+    return Fault(message)
+
+
+def _said(content: bytes, key: str) -> str:
+    """The message in an error's body, where it has the API's form."""
+    try:
+        error = json.loads(content)["error"]
+        message = error if isinstance(error, str) else error["message"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return ""
+    return one_line(str(message), secret=key)
+
+
+def retry_after(text: str, now: float) -> float | None:
+    """Seconds that a Retry-After header asks for, given as seconds or as a date; None where it says nothing that can be read."""
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return float(text)
+    try:
+        return max(0.0, parsedate_to_datetime(text).timestamp() - now)
+    except (ValueError, OverflowError):
+        return None

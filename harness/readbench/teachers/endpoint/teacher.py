@@ -1,0 +1,75 @@
+"""The teacher behind an OpenAI-compatible endpoint (vLLM, SGLang, transformers serve, hosted ones).
+
+Every request is booked at its cap in the spend ledger before it leaves, its answer is stored before it is settled, and only
+then used: a process that dies in between leaves a request charged at its cap, never one that is free, and never asks again
+for an answer that it has. The tokens of a response, which the experiment's budget is charged, are max(reported, counted
+here) and at most `max_new_tokens`: a text that counts more is cut there, an answer that reports more is refused.
+"""
+
+import asyncio
+import functools
+import hashlib
+import json
+from collections.abc import Sequence
+
+from readbench.api import Response
+from readbench.models.folder import resolve_tokenizer
+from readbench.teachers.endpoint.asking import Endpoint, Sleep, ask
+from readbench.teachers.endpoint.counting import TokenCounter, open_counter, tokenizer_hash
+from readbench.teachers.endpoint.settings import read_key
+from readbench.teachers.spend.account import Account
+
+_VERSION = "openai-1"  # changes when the same endpoint would be asked, or its answer read, in another way
+
+
+class OpenAITeacher:
+    """One model of one endpoint; `tokenizer` is a folder or a hub id, or empty."""
+
+    def __init__(self, endpoint: Endpoint, *, tokenizer: str, sleep: Sleep = asyncio.sleep) -> None:
+        self._endpoint = endpoint
+        self._tokenizer = tokenizer
+        self._sleep = sleep
+        self._account: Account | None = None
+        self._key = ""
+
+    @property
+    def model(self) -> str:
+        """As the endpoint and the price file name it."""
+        return self._endpoint.model
+
+    def fingerprint(self) -> str:
+        """Hash of the address, the model and the way of asking and counting; asks nobody."""
+        endpoint = self._endpoint
+        counted = tokenizer_hash(self._tokenizer) if self._tokenizer else "student"
+        parts = [_VERSION, endpoint.address.base, endpoint.api, endpoint.model, endpoint.served_as, endpoint.limit_field, counted]
+        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+
+    def open_account(self, account: Account) -> None:
+        """See `readbench.teachers.spend.account.PaidTeacher`; ConfigError where the key cannot be one."""
+        self._account = account
+        self._key = read_key(account.settings.key_env)
+
+    def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
+        """One response a prompt, in order; see `readbench.teachers.endpoint.asking.ask`."""
+        account = self._opened
+        return asyncio.run(
+            ask(
+                prompts,
+                endpoint=self._endpoint,
+                account=account,
+                counter=self._counter,
+                key=self._key,
+                max_new_tokens=max_new_tokens,
+                sleep=self._sleep,
+            )
+        )
+
+    @property
+    def _opened(self) -> Account:
+        if self._account is None:
+            raise RuntimeError("a paid teacher needs an account before it is asked: see readbench.runs.executors.worker")
+        return self._account
+
+    @functools.cached_property
+    def _counter(self) -> TokenCounter:
+        return open_counter(resolve_tokenizer(self._tokenizer) if self._tokenizer else self._opened.student_path)

@@ -1,0 +1,100 @@
+"""The cache of teacher responses: one SQLite file that all workers and trials of a run share.
+
+Content-addressed: a response's key is the blake2b of the teacher's fingerprint, the limit of new tokens and the prompt. What
+was stored first stays: two workers that ask at once get the same answer even from a teacher that answers differently each
+time. Every row carries a digest of what it says under which key: a response that is no longer what was stored is not used.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from readbench.api import Response
+from readbench.base.errors import DamagedError
+from readbench.base.files import database_errors, open_database, transaction
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS responses (
+    key BLOB PRIMARY KEY, text TEXT NOT NULL, tokens INTEGER NOT NULL CHECK (tokens >= 0), finished INTEGER NOT NULL, digest BLOB NOT NULL
+) STRICT, WITHOUT ROWID
+"""
+_BUSY_SECONDS = 60.0  # another worker's commit takes tens of milliseconds
+_MOST_VARIABLES = 500  # of one SQL statement
+
+
+class ResponseCache:
+    """Responses by (teacher, limit, prompt). The file is opened on first use, so that a cache can be handed to another process."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._connection: sqlite3.Connection | None = None
+
+    def get(self, teacher: str, prompts: Sequence[str], *, max_new_tokens: int) -> dict[str, Response]:
+        """The stored responses by prompt."""
+        prompt_of = {_key(teacher, prompt, max_new_tokens): prompt for prompt in prompts}
+        keys = list(prompt_of)
+        found: dict[str, Response] = {}
+        with self._open() as connection:
+            for start in range(0, len(keys), _MOST_VARIABLES):
+                part = keys[start : start + _MOST_VARIABLES]
+                marks = ",".join("?" * len(part))
+                query = f"SELECT key, text, tokens, finished, digest FROM responses WHERE key IN ({marks})"  # noqa: S608 — only question marks
+                for key, text, tokens, finished, digest in connection.execute(query, part):
+                    response = Response(text=text, tokens=tokens, finished=bool(finished))
+                    if digest != _digest(key, response):
+                        raise sqlite3.DatabaseError("a response does not match its digest")
+                    found[prompt_of[key]] = response
+        return found
+
+    def put(self, teacher: str, responses: Mapping[str, Response], *, max_new_tokens: int) -> dict[str, Response]:
+        """Stores responses by prompt; returns what the cache now holds for them."""
+        keyed = [(_key(teacher, prompt, max_new_tokens), response) for prompt, response in responses.items()]
+        rows = [(key, response.text, response.tokens, response.finished, _digest(key, response)) for key, response in keyed]
+        with self._open() as connection, transaction(connection):
+            connection.executemany("INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?)", rows)
+        return self.get(teacher, list(responses), max_new_tokens=max_new_tokens)
+
+    def close(self) -> None:
+        """Closes the file; the next use opens it again."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @contextmanager
+    def _open(self) -> Iterator[sqlite3.Connection]:
+        try:
+            with database_errors(self._path):
+                if self._connection is None:
+                    self._connection = _connect(self._path)
+                yield self._connection
+        except DamagedError as error:
+            raise DamagedError(error.message, hint="delete it; the teacher will be asked again") from error
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = open_database(path, busy_seconds=_BUSY_SECONDS)
+    try:
+        connection.execute(_SCHEMA)
+        (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _key(teacher: str, prompt: str, max_new_tokens: int) -> bytes:
+    digest = hashlib.blake2b(digest_size=16)
+    for part in (teacher, str(max_new_tokens), prompt):
+        encoded = part.encode("utf-8", "surrogatepass")
+        digest.update(len(encoded).to_bytes(8, "little") + encoded)
+    return digest.digest()
+
+
+def _digest(key: bytes, response: Response) -> bytes:
+    digest = hashlib.blake2b(key, digest_size=16)
+    digest.update(f"{response.tokens} {response.finished} {response.text}".encode("utf-8", "surrogatepass"))
+    return digest.digest()

@@ -1,0 +1,1 @@
+"""What a paid teacher costs: prices, limits, the spend ledger and forecasts."""

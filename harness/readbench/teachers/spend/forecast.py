@@ -1,0 +1,89 @@
+"""What a run is going to spend at a paid teacher, said before it starts: from a sample of its questions, in the student's tokens.
+
+Expected: trials of a seed share their prompts, so that a seed asks about as many as one trial buys, and a tenth of that more
+for each further allocator (measured: 7,500 prompts a seed where a trial of five allocators buys 5,500). Worst: nothing is
+shared, every answer is empty (an example is cheapest then, so that most are bought), and every attempt but for the last is
+lost, each charged at its cap. A spend limit bounds both.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from readbench.api import Question
+from readbench.teachers.endpoint.counting import open_counter
+from readbench.teachers.endpoint.settings import EndpointConfig, read_key
+from readbench.teachers.spend.account import PaidTeacher
+from readbench.teachers.spend.prices import Limit, spend_limit
+
+_MORE_A_ALLOCATOR = 0.1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cost:
+    """So many requests and tokens."""
+
+    requests: int
+    prompt_tokens: int
+    completion_tokens: int
+
+    @property
+    def tokens(self) -> int:
+        """All of them."""
+        return self.prompt_tokens + self.completion_tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Of a run."""
+
+    expected: Cost
+    worst: Cost
+    limit: Limit
+
+    def money(self, cost: Cost) -> str | None:
+        """The cost in the price's currency; None where no price is known."""
+        if self.limit.price is None:
+            return None
+        return f"{self.limit.price.of(cost.prompt_tokens, cost.completion_tokens):.2f} {self.limit.price.currency}"
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values."""
+        costs = {
+            name: {
+                "requests": cost.requests,
+                "prompt_tokens": cost.prompt_tokens,
+                "completion_tokens": cost.completion_tokens,
+                "money": self.money(cost),
+            }
+            for name, cost in (("expected", self.expected), ("worst", self.worst))
+        }
+        return {**costs, "limit": str(self.limit) if self.limit.is_set else None}
+
+
+def forecast(
+    questions: Sequence[Question],
+    *,
+    teacher: PaidTeacher,
+    settings: EndpointConfig,
+    student_path: Path,
+    num_seeds: int,
+    num_allocators: int,
+    budget_tokens: int,
+    max_new_tokens: int,
+) -> Forecast:
+    """Of trials that charge `budget_tokens` each, asked about questions like these; ConfigError where the settings do not do."""
+    read_key(settings.key_env)
+    counter = open_counter(student_path)
+    prompt = fmean(counter.count(question.prompt) for question in questions)
+    answer = fmean(min(max_new_tokens, counter.count(question.answer) + 1) for question in questions)  # 1: the end of sequence
+    expected = num_seeds * (1 + _MORE_A_ALLOCATOR * (num_allocators - 1)) * budget_tokens / (prompt + 2 * answer)
+    cap = fmean(len(question.prompt.encode("utf-8", "surrogatepass")) for question in questions) + settings.template_tokens
+    worst = num_seeds * num_allocators * budget_tokens / (prompt + 2) * settings.attempts
+    return Forecast(
+        expected=Cost(requests=round(expected), prompt_tokens=round(expected * prompt), completion_tokens=round(expected * answer)),
+        worst=Cost(requests=round(worst), prompt_tokens=round(worst * cap), completion_tokens=round(worst * max_new_tokens)),
+        limit=spend_limit(settings, teacher.model),
+    )

@@ -1,0 +1,1 @@
+"""One trial: the loop, its environments, and its record."""

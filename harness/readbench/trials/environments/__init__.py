@@ -1,0 +1,1 @@
+"""What the loop acts on: a real student, or a script."""

@@ -1,0 +1,98 @@
+"""What an interval leaves behind: the allocator's feedback, and all its figures as JSON values for the store.
+
+Vectors are (K,) in suite order; N examples.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from readbench.api import Feedback, Vector
+from readbench.suites.probes import Profile
+from readbench.suites.suite import Suite
+from readbench.trials.metrics import reward
+from readbench.trials.supervision import Example
+
+
+def frozen(vector: Vector) -> Vector:
+    """A read-only copy: what an allocator is shown it cannot change."""
+    copy = vector.copy()
+    copy.setflags(write=False)
+    return copy
+
+
+def make_feedback(
+    interval: int, examples: Sequence[Example], losses: Vector, *, before: Profile, after: Profile, suite: Suite, budget_tokens: int
+) -> Feedback:
+    """What the allocator learns; `losses` (N,) are the examples' losses summed over label tokens, in nats."""
+    num_capabilities = len(suite.capabilities)
+    tokens, labels, summed = np.zeros(num_capabilities), np.zeros(num_capabilities), np.zeros(num_capabilities)
+    for example, loss in zip(examples, losses, strict=True):
+        tokens[example.slot.capability] += example.cost
+        labels[example.slot.capability] += example.encoded.label_count
+        summed[example.slot.capability] += loss
+    charged = int(tokens.sum())
+    rewarded = suite.config.reward
+    return Feedback(
+        interval=interval,
+        allocation=frozen(tokens / max(charged, 1)),
+        tokens=charged,
+        profile_before=frozen(before.score),
+        profile_after=frozen(after.score),
+        train_loss=frozen(np.divide(summed, labels, out=np.full(num_capabilities, np.nan), where=labels > 0)),
+        reward=reward(
+            before.score,
+            after.score,
+            suite.requirement,
+            beta=rewarded.beta,
+            cost=rewarded.cost * charged / budget_tokens,
+            top_k=rewarded.top_k,
+        ),
+    )
+
+
+def standard_error(before: Profile, after: Profile, requirement: Vector) -> float:
+    """Of r·Δs, from the paired differences of the probes: √(Σ_c r_c²·var_c/n_c)."""
+    errors = [np.std(b - a, ddof=1) / np.sqrt(len(a)) for a, b in zip(before.scores, after.scores, strict=True)]
+    return float(np.sqrt(np.sum((requirement * np.array(errors)) ** 2)))
+
+
+def to_record(
+    feedback: Feedback, *, requested: Vector, examples: Sequence[Example], after: Profile, dev: tuple[float, int], epsilon: float
+) -> dict[str, Any]:
+    """The interval as JSON values; `dev` is r·s on the dev questions and the tokens it took."""
+    capabilities = np.array([example.slot.capability for example in examples], dtype=np.int64)
+    return {
+        "interval": feedback.interval,
+        "requested": requested.tolist(),
+        "allocation": feedback.allocation.tolist(),
+        "charged": feedback.tokens,
+        "tokens": {
+            "generated": sum(example.generated_tokens for example in examples),
+            "trained": sum(example.trained_tokens for example in examples),
+            "probe": after.tokens,
+            "dev": dev[1],
+        },
+        "examples": np.bincount(capabilities, minlength=len(requested)).tolist(),
+        "profile_before": feedback.profile_before.tolist(),
+        "profile": feedback.profile_after.tolist(),
+        "exact_match": after.exact_match.tolist(),
+        "dev_utility": dev[0],
+        "train_loss": [None if np.isnan(loss) else float(loss) for loss in feedback.train_loss],
+        "reward": feedback.reward,
+        "epsilon": epsilon,
+    }
+
+
+def from_record(record: Mapping[str, Any]) -> Feedback:
+    """The feedback that `to_record` wrote down."""
+    return Feedback(
+        interval=record["interval"],
+        allocation=frozen(np.array(record["allocation"])),
+        tokens=record["charged"],
+        profile_before=frozen(np.array(record["profile_before"])),
+        profile_after=frozen(np.array(record["profile"])),
+        train_loss=frozen(np.array([np.nan if loss is None else loss for loss in record["train_loss"]])),
+        reward=record["reward"],
+    )

@@ -1,0 +1,61 @@
+"""What all trials of a run share in one process: the suite's questions, the teacher and the models' folders.
+
+Made once a worker, so that a trial pays neither for loading the teacher nor for sampling a prompt that another trial of
+its seed has sampled.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from readbench.api import Question
+from readbench.students.student import Encoded, Student
+from readbench.suites.prompts import HeldOut, PromptStreams, held_out_questions
+from readbench.suites.splits import Split
+from readbench.suites.suite import Suite
+from readbench.teachers.cached import CachedTeacher
+
+
+class Setting:
+    """The suite at work."""
+
+    def __init__(self, suite: Suite, *, student_path: Path, teacher: CachedTeacher, device: str, num_probes: int, num_dev: int) -> None:
+        self.suite = suite
+        self.student_path = student_path
+        self.teacher = teacher
+        self.device = device
+        self._sources = suite.sources()
+        self.questions: dict[Split, list[list[Question]]] = {
+            "probe": held_out_questions(self._sources, "probe", num_probes, suite.name),
+            "dev": held_out_questions(self._sources, "dev", num_dev, suite.name),
+        }
+        for capability, needed in enumerate(suite.requirement):
+            if needed == 0:  # the learning curve is r·s: what the task does not need has no part in it
+                self.questions["dev"][capability] = []
+        held_out = [question.prompt for questions in self.questions.values() for each in questions for question in each]
+        self._held_out = HeldOut([*held_out, *suite.test_prompts()])
+        self._streams: dict[int, PromptStreams] = {}
+        self._encoded: dict[Split, list[list[Encoded]]] = {}
+        self._examples: dict[tuple[str, str, bool], Encoded] = {}
+
+    def samples(self) -> list[Question]:
+        """One probe of each capability, to show what a model answers to it."""
+        return [each[0] for each in self.questions["probe"]]
+
+    def streams(self, seed: int) -> PromptStreams:
+        """The prompt streams of a seed."""
+        if seed not in self._streams:
+            self._streams[seed] = PromptStreams(self._sources, seed, self._held_out)
+        return self._streams[seed]
+
+    def encode(self, student: Student, prompt: str, response: str, *, finished: bool) -> Encoded:
+        """An example in the student's tokens; trials of a seed share most of theirs, and tokenizing takes a tenth of a trial."""
+        key = (prompt, response, finished)
+        if key not in self._examples:
+            self._examples[key] = student.encode(prompt, response, finished=finished)
+        return self._examples[key]
+
+    def encoded(self, split: Split, student: Student) -> Sequence[Sequence[Encoded]]:
+        """The K capabilities' questions of a split with their right answers, in the student's tokens."""
+        if split not in self._encoded:
+            self._encoded[split] = [[student.encode(q.prompt, q.answer) for q in each] for each in self.questions[split]]
+        return self._encoded[split]

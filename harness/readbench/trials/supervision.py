@@ -1,0 +1,101 @@
+"""Supervision on the fly, second half: an allocation becomes the interval's examples, counted to the token.
+
+The scheduler says how many of the next slots of each capability their token credit buys; the teacher answers them in one
+batch; what was answered but not bought stays at the head of its stream and is bought later (its response is cached), so
+that nothing is discarded and nothing taught is free. Whether a slot is bought depends on its own cost and its
+capability's credit alone, never on how many slots were asked for at a time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from readbench._core import Ledger, Scheduler
+from readbench.students.student import Encoded
+from readbench.suites.prompts import PromptQueue, Slot
+from readbench.teachers.cached import CachedTeacher
+
+_FIRST_ASK = 8  # slots of a capability whose mean cost is not known yet
+_ASK_MARGIN = 1.05  # asks for a little more than the mean cost suggests: a second, small batch costs more
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A slot, answered by the teacher, as the student is trained on it."""
+
+    slot: Slot
+    encoded: Encoded
+    generated_tokens: int
+    trained_tokens: int
+
+    @property
+    def cost(self) -> int:
+        """Tokens that it charges."""
+        return self.generated_tokens + self.trained_tokens
+
+
+class Supply:
+    """Draws the examples of a trial's intervals."""
+
+    def __init__(
+        self, queue: PromptQueue, teacher: CachedTeacher, encode: Callable[..., Encoded], *, num_capabilities: int, max_new_tokens: int
+    ) -> None:
+        self._queue = queue
+        self._teacher = teacher
+        self._encode = encode
+        self._num_capabilities = num_capabilities
+        self._max_new_tokens = max_new_tokens
+
+    def draw(self, scheduler: Scheduler, ledger: Ledger, *, last_interval: bool) -> list[Example]:
+        """The examples that the scheduler's credits buy, charged to the ledger, in order of capability.
+
+        In the last interval what is left of the budget goes, one example each, to the capabilities that are owed most.
+        """
+        heads: list[list[Example]] = [[] for _ in range(self._num_capabilities)]  # answered, not bought yet
+        bought: list[list[Example]] = [[] for _ in range(self._num_capabilities)]
+        ask = np.where(scheduler.deficits > 0, _FIRST_ASK, 0).astype(np.int64)
+        while ask.any():
+            self._answer(heads, ask)
+            ask = np.zeros(self._num_capabilities, dtype=np.int64)
+            wanted = scheduler.estimate(_mean_costs(heads, bought))
+            for capability, examples in enumerate(heads):
+                count = scheduler.admit(capability, np.array([e.cost for e in examples], dtype=np.int64))
+                for example in examples[:count]:
+                    self._buy(example, ledger, bought)
+                if count == len(examples) and scheduler.deficits[capability] > 0:
+                    ask[capability] = max(1, int(_ASK_MARGIN * (wanted[capability] - count)) + 1)
+                del examples[:count]
+        while last_interval:
+            costs = np.array([examples[0].cost if examples else -1 for examples in heads], dtype=np.int64)
+            capability = scheduler.admit_remainder(costs, ledger.remaining_tokens)
+            if capability < 0:
+                break
+            self._buy(heads[capability].pop(0), ledger, bought)
+        return [example for examples in bought for example in examples]
+
+    def _buy(self, example: Example, ledger: Ledger, bought: list[list[Example]]) -> None:
+        capability = example.slot.capability
+        ledger.charge_example(capability, generated_tokens=example.generated_tokens, trained_tokens=example.trained_tokens)
+        self._queue.take(capability, 1)
+        bought[capability].append(example)
+
+    def _answer(self, heads: list[list[Example]], ask: npt.NDArray[np.int64]) -> None:
+        """Appends the next `ask` (K,) slots of each capability, answered, to its heads."""
+        slots = [
+            slot
+            for capability, count in enumerate(ask)
+            if count
+            for slot in self._queue.peek(capability, len(heads[capability]) + int(count))[len(heads[capability]) :]
+        ]
+        responses = self._teacher.respond([slot.prompt for slot in slots], max_new_tokens=self._max_new_tokens)
+        for slot, response in zip(slots, responses, strict=True):
+            encoded = self._encode(slot.prompt, response.text, finished=response.finished)
+            heads[slot.capability].append(Example(slot, encoded, response.tokens, len(encoded.tokens)))
+
+
+def _mean_costs(heads: list[list[Example]], bought: list[list[Example]]) -> npt.NDArray[np.float64]:
+    """(K,) tokens an example, 1 where none was seen."""
+    seen = [[e.cost for e in (*waiting, *taken)] for waiting, taken in zip(heads, bought, strict=True)]
+    return np.array([np.mean(costs) if costs else 1.0 for costs in seen], dtype=np.float64)

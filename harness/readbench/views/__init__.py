@@ -1,0 +1,1 @@
+"""Who looks: the command line, the console's tables, the report, the gate, trackers, notebooks."""

@@ -1,0 +1,50 @@
+"""``readbench compare``: which allocator is better, by how much, and whether the seeds show it."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def compare(
+    run_dirs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run directories, or their results.json; merged where several.", show_default=False),
+    ],
+    *,
+    reference: Annotated[str, typer.Option(metavar="ALLOCATOR", help="What the others are compared with.")] = "uniform",
+    allow_mismatch: Annotated[
+        bool, typer.Option("--allow-mismatch", help="Merge runs that differ in more than the allocator; what differs is named.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The comparison on standard output.")] = False,
+    markdown: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as markdown.")] = None,
+    latex: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as LaTeX (booktabs).")] = None,
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every figure as CSV.")] = None,
+) -> None:
+    """Compare allocators with a reference, seed by seed."""
+    from readbench.base import files
+    from readbench.base.errors import IncompleteRunError
+    from readbench.results.comparison import compare as compare_document
+    from readbench.results.document import load
+    from readbench.results.merging import merge
+    from readbench.views.console import exports
+    from readbench.views.console.comparison import missing_seeds, print_comparison
+    from readbench.views.console.text import console_for, write_json
+
+    document = merge([load(run_dir) for run_dir in run_dirs], allow_mismatch=allow_mismatch)
+    comparison = compare_document(document, reference=reference)
+    title = f"{document['suite']['name']} v{document['suite']['version']}: {', '.join(map(str, run_dirs))}"
+    if markdown is not None:
+        files.write_bytes(markdown, exports.to_markdown(comparison, title=title))
+    if latex is not None:
+        files.write_bytes(latex, exports.to_latex(comparison, title=title))
+    if csv is not None:
+        files.write_bytes(csv, exports.to_csv(comparison))
+    if as_json:
+        write_json(comparison.document())
+    else:
+        print_comparison(console_for(sys.stdout), comparison, title=title)
+    missing = missing_seeds(comparison)
+    if missing:
+        raise IncompleteRunError(f"seeds are missing: {missing[0]}", hint="resume the run, or run the same seeds for all allocators")

@@ -1,0 +1,19 @@
+"""Shows nothing."""
+
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from readbench.trials.events import Event
+
+
+class NoDisplay:
+    """For a process without a standard error."""
+
+    def observe(self, event: "Event") -> None:
+        """Lets the event pass."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass

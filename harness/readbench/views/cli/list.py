@@ -1,0 +1,26 @@
+"""``readbench list``: what is installed, from every distribution that registers plug-ins."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+
+class Listed(StrEnum):
+    """What can be listed."""
+
+    SUITES = "suites"
+    ALLOCATORS = "allocators"
+    OBJECTIVES = "objectives"
+    TEACHERS = "teachers"
+
+
+def list_plugins(
+    what: Annotated[Listed, typer.Argument(metavar="suites|allocators|objectives|teachers", show_default=False)],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="A list of objects with name, summary, parameters and source.")] = False,
+) -> None:
+    """List the installed suites, allocators, objectives or teachers."""
+    from readbench.views.console.listing import show_plugins
+
+    show_plugins(what.value, as_json=as_json)

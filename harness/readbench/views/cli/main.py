@@ -1,0 +1,100 @@
+"""The command line's entry: the commands, and what every one of them does about errors.
+
+stdout carries a command's output, stderr is for people. Exit codes: 0 done, 1 regression, 2 usage or configuration, 3 inconclusive
+(where that is to fail), 4 incomplete run, 5 surroundings (extension, dependency, device, disk), 130 interrupted and resumable. A
+user's mistake costs one line; ``--debug``, anywhere on the command line, shows the traceback as well. Nothing heavy is imported
+before a command runs.
+"""
+
+import io
+import sys
+import traceback
+from collections.abc import Sequence
+from typing import cast
+
+import typer
+
+from readbench.base.errors import ReadbenchError
+from readbench.views.cli import check, compare, doctor, lab, report, results, resume, run
+from readbench.views.cli import list as listing
+
+EXIT_USAGE = 2
+EXIT_SURROUNDINGS = 5
+EXIT_INTERRUPTED = 130
+
+# typer vendors click in newer versions and depends on it in older ones; the class of every usage error is reached through typer.
+UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
+
+app = typer.Typer(
+    name="readbench",
+    help="Distils a student model under a fixed token budget, and measures which allocation of it pays.",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+app.command("run")(run.run)
+app.command("resume")(resume.resume)
+app.command("results")(results.results)
+app.command("compare")(compare.compare)
+app.command("check")(check.check)
+app.command("report")(report.report)
+app.command("list")(listing.list_plugins)
+app.add_typer(lab.app, name="lab")
+app.command("doctor")(doctor.doctor)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        sys.stdout.write(f"readbench {version('readbench')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    show_version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may stand anywhere."),
+) -> None:
+    """Options of every command; `main` has acted on them before."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line; returns the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    debug = "--debug" in given
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
+    try:
+        code = app([a for a in given if a != "--debug"] or ["--help"], prog_name="readbench", standalone_mode=False)
+    except (ReadbenchError, UsageError, OSError) as error:
+        if debug:
+            traceback.print_exc()
+        return _fail(error)
+    except (KeyboardInterrupt, typer.Abort):
+        return EXIT_INTERRUPTED
+    return int(code or 0)
+
+
+def _fail(error: BaseException) -> int:
+    """One line on standard error, and the exit code."""
+    from readbench.views.console.text import shortened, write_line
+
+    if isinstance(error, ReadbenchError):
+        write_line(f"error: {shortened(str(error))}")
+        return error.exit_code
+    if isinstance(error, UsageError):
+        message = str(getattr(error, "format_message")())  # noqa: B009 - the class is known at run time only
+        command = getattr(getattr(error, "ctx", None), "command_path", "readbench")
+        write_line(f"error: {shortened(message.rstrip('.'))}; see {command} --help")
+        return EXIT_USAGE
+    place = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
+    reason = str(getattr(error, "strerror", None) or error)
+    write_line(f"error: {shortened(reason + place)}; --debug shows where")
+    return EXIT_SURROUNDINGS
+
+
+if __name__ == "__main__":
+    sys.exit(main())

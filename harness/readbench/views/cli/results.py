@@ -1,0 +1,31 @@
+"""``readbench results``: rebuilds results.json from what the trials committed, shows it, and exports it as long tables."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def results(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.", show_default=False)],
+    *,
+    csv: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write metrics.csv and intervals.csv there.")] = None,
+    parquet: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write metrics.parquet and intervals.parquet there.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
+) -> None:
+    """Rebuild a run's results.json from its trials; show the tables, export them."""
+    from readbench.base.files import open_folder
+    from readbench.results import tables
+    from readbench.results.document import read_run, rebuild
+    from readbench.views.cli.session import show
+
+    read_run(run_dir)  # before a folder is made for what is not there
+    for folder in (csv, parquet):
+        if folder is not None:
+            open_folder(folder)
+    document = rebuild(run_dir)
+    if csv is not None:
+        tables.write_csv(document, csv)
+    if parquet is not None:
+        tables.write_parquet(document, parquet)
+    show(document, run_dir, as_json=as_json)

@@ -1,0 +1,30 @@
+"""``readbench resume``: goes on where a run stopped."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from readbench.views.cli.session import Observe
+
+
+def resume(
+    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.", show_default=False)],
+    *,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; 0 is one per core.")] = None,
+    spend_limit: Annotated[str | None, typer.Option(metavar="N", help="Another spend limit: tokens, or money (5 USD).")] = None,
+    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Go on where the bits differ; the run is marked.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
+) -> None:
+    """Go on with an interrupted run; finished trials are not repeated."""
+    from readbench.runs import execute
+    from readbench.teachers.endpoint.settings import parse_spend_limit
+    from readbench.views.cli.session import follow
+
+    limit = None if spend_limit is None else parse_spend_limit(spend_limit)
+
+    def work(observe: "Observe") -> dict[str, Any]:
+        return execute.resume(run_dir, workers=workers, spend_limit=limit, allow_drift=allow_drift, observe=observe)
+
+    follow(run_dir, work, as_json=as_json)

@@ -1,0 +1,67 @@
+"""``readbench run``: a grid of allocators × seeds on one suite, under one token budget."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    *,
+    suite: Annotated[str, typer.Option(metavar="NAME", help="A suite's name (readbench list suites) or the path of a suite.yaml.")],
+    allocators: Annotated[str | None, typer.Option(metavar="A,B", help="Which allocators compete (readbench list allocators).")] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="N", help="How many seeds (5 is 0 to 4), or which ones (3,7).")] = None,
+    budget: Annotated[int | None, typer.Option(metavar="TOKENS", help="What each trial may charge: generated + trained tokens.")] = None,
+    intervals: Annotated[int | None, typer.Option(metavar="T", help="In how many intervals the budget is allocated.")] = None,
+    teacher: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/teacher, a model folder, a hub id, or PLUGIN:MODEL.")] = None,
+    teacher_url: Annotated[str | None, typer.Option(metavar="URL", help="The endpoint of --teacher openai:MODEL, up to /v1.")] = None,
+    student: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/student, a model folder or a hub id.")] = None,
+    objective: Annotated[str | None, typer.Option(metavar="NAME", help="The training loss (readbench list objectives).")] = None,
+    device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory; a finished or interrupted one goes on.")] = None,
+    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in YAML, below flags and READBENCH_... variables.")] = None,
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, by its dotted key; repeatable.")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; 0 is one per core.")] = None,
+    track: Annotated[str | None, typer.Option(metavar="A,B", help="Trackers to tell: mlflow, tensorboard, trackio, wandb.")] = None,
+    spend_limit: Annotated[
+        str | None, typer.Option(metavar="N", help="What may leave for the teacher, in all: tokens, or money (5 USD; needs --prices).")
+    ] = None,
+    prices: Annotated[str | None, typer.Option(metavar="FILE", help="Prices of the teacher's tokens, in YAML.")] = None,
+    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Go on where the bits differ; the run is marked.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the settings, their origins and the cost; write nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
+) -> None:
+    """Distil a student under a token budget with each allocator."""
+    from readbench.runs.config import resolve
+    from readbench.teachers.endpoint.settings import parse_spend_limit
+
+    given = {
+        "allocators": allocators,
+        "seeds": seeds,
+        "budget_tokens": budget,
+        "num_intervals": intervals,
+        "teacher": teacher,
+        "params.openai.url": teacher_url,
+        "student": student,
+        "objective": objective,
+        "device": device,
+        "workers": workers,
+        "trackers": track,
+        "endpoint.spend_limit": None if spend_limit is None else parse_spend_limit(spend_limit),
+        "endpoint.prices": prices,
+    }
+    flags = {key: value for key, value in given.items() if value is not None}
+    resolved = resolve(suite, file=config, environment=os.environ, flags=flags, sets=set_ or [])
+
+    from readbench.runs import execute
+
+    if dry_run:
+        from readbench.views.console.plan import show_plan
+
+        show_plan(resolved, execute.plan(resolved), as_json=as_json)
+        return
+    from readbench.views.cli.session import follow
+
+    run_dir = out if out is not None else execute.default_run_dir(resolved)
+    follow(run_dir, lambda observe: execute.execute(resolved, run_dir, allow_drift=allow_drift, observe=observe), as_json=as_json)

@@ -1,0 +1,71 @@
+"""The last lines after a run: what won, by how much with its interval, tokens spent, where everything is, what to type next."""
+
+import shlex
+from pathlib import Path
+
+from readbench.results.stats import MIN_PAIRS, paired_difference
+from readbench.results.summary import AllocatorSummary, Summary, mean_or
+from readbench.teachers.spend.ledger import read_spent
+from readbench.views.console.text import tokens_text
+
+
+def closing_lines(summary: Summary, run_dir: Path) -> list[str]:
+    """In the order in which they are printed."""
+    folder = shlex.quote(str(run_dir))
+    missing = len(summary.unfinished)
+    lines = verdict(summary)
+    spent = f"{tokens_text(summary.charged_tokens)} tokens charged by {summary.num_trials - missing} trials"
+    lines.append(f"{spent}; {missing} of {summary.num_trials} without a result" if missing else spent)
+    teacher = read_spent(run_dir)
+    if teacher is not None:
+        doubt = f", {teacher.in_doubt} in doubt at their cap" if teacher.in_doubt else ""
+        lines.append(f"teacher: {tokens_text(teacher.requests)} requests{doubt}, {tokens_text(teacher.tokens)} tokens paid for")
+    lines.append(f"results: {run_dir / 'results.json'}")
+    if missing:
+        lines.append(f"next:    readbench resume {folder}")
+    elif len(summary.allocators) > 1 and len(summary.allocators[0].seeds) >= MIN_PAIRS:
+        lines.append(f"look:    readbench report {folder}")
+        lines.append(f"next:    readbench compare {folder} --reference {shlex.quote(reference_for(summary))}")
+    else:
+        lines.append(f"next:    readbench report {folder}")
+    return lines
+
+
+def reference_for(summary: Summary) -> str:
+    """``uniform`` where it ran (the rule that knows nothing), else the runner-up."""
+    names = [allocator.name for allocator in summary.allocators]
+    return "uniform" if "uniform" in names[1:] else names[1]
+
+
+def verdict(summary: Summary) -> list[str]:
+    """Who has the highest mean utility, and whether the seeds separate it from the runner-up.
+
+    The interval is that of one difference; it is not corrected for having picked the best of several.
+    """
+    ranked = [allocator for allocator in summary.allocators if allocator.metric("utility") is not None]
+    if not ranked:
+        return ["no trial has a result"]
+    first = ranked[0]
+    start = "" if summary.utility_before is None else f" (untrained student: {summary.utility_before:.3f})"
+    utility = f"utility {mean_or(first.metric('utility'), 0.0):.3f}{start}"
+    if len(ranked) == 1:
+        return [f"{first.name}: {utility}"]
+    second = ranked[1]
+    if first.metric("utility") == second.metric("utility"):
+        return [f"{first.name} and {second.name} tie: {utility}"]
+    return _margin_to(second, first, utility)
+
+
+def _margin_to(second: AllocatorSummary, first: AllocatorSummary, utility: str) -> list[str]:
+    """By how much the first leads, and whether the seeds separate the two."""
+    difference = paired_difference(first.by_seed["utility"], second.by_seed["utility"])
+    if difference is None:
+        return [f"{first.name} leads: {utility}", f"no margin: it shares no seed with the runner-up {second.name}"]
+    margin = f"{difference.mean:+.3f} against {second.name}"
+    if difference.interval is None:
+        return [f"{first.name} leads: {utility}", f"{margin}; no interval below {MIN_PAIRS} seeds (here {difference.n}): give more --seeds"]
+    low, high = difference.interval
+    margin += f", 95 % interval {low:+.3f} to {high:+.3f}, paired over {difference.n} seeds"
+    if difference.separated:
+        return [f"{first.name} wins: {utility}", margin]
+    return [f"{first.name} leads: {utility}", f"{margin}: these seeds do not separate the two"]

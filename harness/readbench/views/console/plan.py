@@ -1,0 +1,65 @@
+"""``readbench run --dry-run``: every setting with its origin, and what the run would cost."""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rich import box
+from rich.table import Table
+
+from readbench.runs.config import config_document
+from readbench.views.console.text import cell, console_for, duration_text, tokens_text, write_json
+
+if TYPE_CHECKING:
+    from readbench.runs.config import Resolved
+    from readbench.runs.execute import Plan
+    from readbench.teachers.spend.forecast import Forecast
+
+
+def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
+    """On standard output, as a table or as JSON."""
+    settings = config_document(resolved.config)
+    if as_json:
+        document = {
+            "config": settings,
+            "origins": resolved.origins,
+            "num_trials": len(plan.trials),
+            "budget_tokens": plan.budget_tokens,
+            "seconds": plan.seconds,
+            "spend": None if plan.spend is None else plan.spend.document(),
+        }
+        write_json(document)
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("setting", "value", "origin"):
+        table.add_column(heading)
+    for key, value in flatten(settings):
+        shown = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+        table.add_row(cell(key), cell(shown), cell(resolved.origins.get(key, "default"), "dim"))
+    console = console_for(sys.stdout)
+    console.print(table)
+    cost = f"at most {tokens_text(plan.budget_tokens)} tokens charged, about {duration_text(plan.seconds)}"
+    console.print(f"{len(plan.trials)} trials, {cost}; nothing was written")
+    if plan.spend is not None:
+        for line in _spend_lines(plan.spend):
+            console.print(cell(line), soft_wrap=True)
+
+
+def _spend_lines(spend: "Forecast") -> list[str]:
+    lines = []
+    for name, cost in (("expected", spend.expected), ("at worst", spend.worst)):
+        money = spend.money(cost)
+        priced = f", {money}" if money is not None else ""
+        lines.append(
+            f"teacher, {name}: about {tokens_text(cost.requests)} requests with {tokens_text(cost.prompt_tokens)} prompt and "
+            f"{tokens_text(cost.completion_tokens)} completion tokens{priced}"
+        )
+    bound = f"the spend limit of {spend.limit} stops the run before" if spend.limit.is_set else "no --spend-limit is set"
+    return [*lines, f"teacher: {bound}"]
+
+
+def flatten(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """Dotted keys and their values, in order."""
+    rows: list[tuple[str, Any]] = []
+    for key, value in settings.items():
+        rows += flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
+    return rows

@@ -1,0 +1,71 @@
+"""The baseline file, schema 1: the raw values of one run by allocator, metric and seed, as JSON that is read in a diff.
+
+It lies in the user's repository. A file that is damaged or of another schema is an error and is never overwritten.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from annotated_types import MinLen
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
+
+from readbench.base.documents import read_text, typed
+from readbench.base.errors import ConfigError
+from readbench.base.files import write_json
+from readbench.results.scores import metric_values
+from readbench.views.gate.measurement import Value, config_hash, measurement_of, settings_of
+
+SCHEMA = 1
+MAX_BYTES = 1 << 24
+_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
+
+
+@dataclass(frozen=True, kw_only=True, config=_STRICT)
+class Baseline:
+    """What a run is held against."""
+
+    schema: int
+    measurement: dict[str, Value]  # must be the run's
+    settings: dict[str, Value]  # may differ: the change under test
+    config_hash: str
+    values: Annotated[dict[str, dict[str, dict[int, float]]], MinLen(1)]  # allocator → metric → seed
+
+
+def baseline_of(document: Mapping[str, Any]) -> Baseline:
+    """The baseline that a results document makes: all of its metrics, whether or not they have a margin today."""
+    values = metric_values(document)
+    return Baseline(
+        schema=SCHEMA,
+        measurement=measurement_of(document),
+        settings=settings_of(document, allocators=values),
+        config_hash=config_hash(document),
+        values=values,
+    )
+
+
+def read_baseline(path: Path) -> Baseline:
+    """The file's baseline; ConfigError in one line that says what is wrong with it."""
+    if not path.is_file():
+        raise ConfigError(f"there is no baseline {path}", hint=f"make it from a run: readbench check RUN --baseline {path} --update")
+    text = read_text(path, max_bytes=MAX_BYTES)
+    mend = "restore it from version control, or delete it and make it anew with --update"
+    try:
+        document = json.loads(text)
+        schema = document.get("schema") if isinstance(document, dict) else None
+        if schema is None or "values" not in document:
+            raise ConfigError(f"{path} is not a baseline", hint="give a file that `readbench check --update` made")
+        if schema != SCHEMA:
+            raise ConfigError(f"baseline {path} is of schema {schema}, this version reads {SCHEMA}", hint="make it anew with --update")
+        return typed(Baseline, document, f"baseline {path}")
+    except (ValueError, RecursionError) as error:
+        found = "empty" if not text.strip() else f"damaged: {error}"
+        raise ConfigError(f"baseline {path} is {found}", hint=mend) from error
+
+
+def write_baseline(path: Path, baseline: Baseline) -> None:
+    """Replaces the file in one step."""
+    write_json(path, asdict(baseline))

@@ -1,0 +1,79 @@
+"""`readbench check` from its arguments to its exit code: reads everything, judges, writes what was asked for."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from readbench.base.errors import ConfigError
+from readbench.base.files import write_bytes
+from readbench.results.document import load
+from readbench.results.scores import metrics_of
+from readbench.views.gate.baseline import read_baseline
+from readbench.views.gate.formats.github import SUMMARY, append_summary
+from readbench.views.gate.formats.junit import junit_xml
+from readbench.views.gate.formats.markdown import markdown
+from readbench.views.gate.margins import read_settings, resolve_margins
+from readbench.views.gate.outcome import Outcome, examine, require_complete, require_same_measurement
+from readbench.views.gate.outputs import checked_outputs
+from readbench.views.gate.update import Update, update_baseline
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What the command line asks for."""
+
+    run: Path
+    baseline: Path
+    margins: Sequence[str] = ()  # METRIC=DELTA
+    metrics: str | None = None
+    junit: Path | None = None
+    markdown: Path | None = None
+    inconclusive: Literal["warn", "fail"] | None = None  # None: as pyproject.toml says
+
+
+def check(request: Request, environment: Mapping[str, str]) -> Outcome:
+    """The outcome, written to the files that were asked for and to GitHub's summary."""
+    summary = Path(environment[SUMMARY]) if environment.get(SUMMARY) else None
+    outputs = checked_outputs({"--baseline": request.baseline, "--junit": request.junit, "--markdown": request.markdown})
+    if summary is not None:
+        append_summary(summary, "")
+    settings = read_settings(Path.cwd())
+    document = load(request.run)
+    require_complete(document, request.run)
+    margins = resolve_margins(
+        metrics_of(document["suite"]["capabilities"]),
+        suite=document["suite"].get("margins", {}),
+        settings=settings,
+        flags=request.margins,
+        metrics=request.metrics,
+    )
+    baseline = read_baseline(request.baseline)
+    require_same_measurement(document, baseline, request.baseline)
+    outcome = examine(document, baseline, margins, inconclusive=request.inconclusive or settings[0].inconclusive)
+    text = markdown(outcome)
+    if "--junit" in outputs:
+        write_bytes(outputs["--junit"], junit_xml(outcome))
+    if "--markdown" in outputs:
+        write_bytes(outputs["--markdown"], text.encode())
+    if summary is not None:
+        append_summary(summary, text)
+    return outcome
+
+
+def update(request: Request) -> Update:
+    """Replaces the baseline by the run, or makes it; ConfigError where an option has nothing to say to that."""
+    given = {
+        "--margin": request.margins,
+        "--metrics": request.metrics,
+        "--junit": request.junit,
+        "--markdown": request.markdown,
+        "--inconclusive": request.inconclusive,
+    }
+    idle = [flag for flag, value in given.items() if value]
+    if idle:
+        raise ConfigError(f"--update judges nothing, so {idle[0]} has no use", hint="drop one of them")
+    checked_outputs({"--baseline": request.baseline})
+    document = load(request.run)
+    require_complete(document, request.run)
+    return update_baseline(request.baseline, document)

@@ -1,0 +1,1 @@
+"""The gate's verdicts in a terminal, as markdown, as JUnit XML and as GitHub annotations."""

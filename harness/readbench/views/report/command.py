@@ -1,0 +1,54 @@
+"""What ``readbench report`` does: reads a run, writes its page, says where it is and what is missing in it."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Any
+
+from readbench.base.errors import ConfigError, IncompleteRunError, SurroundingError
+from readbench.base.files import write_bytes
+from readbench.results.document import gather, load
+from readbench.views.console.text import write_line
+
+
+def write_report(run: Path, out: Path | None) -> None:
+    """Writes the page; IncompleteRunError (after writing it) where trials are missing, and without a page where all are."""
+    document = _document(run)
+    folder = run if run.is_dir() else run.parent
+    path = folder / "report.html" if out is None else out
+    _check_writable(path)
+    missing = sum(trial["status"] != "complete" for trial in document["trials"])
+    if missing == len(document["trials"]):
+        raise IncompleteRunError(f"{run} has no complete trial to report on", hint=f"readbench resume {shlex.quote(str(folder))}")
+    from readbench.views.report.page import build  # late: matplotlib takes a second, and a mistake should not
+
+    content = build(document).encode()
+    write_bytes(path, content)
+    write_line(f"report: {path} ({_size(len(content))})", stream=sys.stdout)
+    if missing:
+        raise IncompleteRunError(
+            f"{missing} of {len(document['trials'])} trials have no result: the report names them",
+            hint=f"readbench resume {shlex.quote(str(folder))}",
+        )
+
+
+def _document(run: Path) -> dict[str, Any]:
+    """The run's results; where it stopped before it wrote them, those of the trials that it completed."""
+    if (run / "run.json").is_file() and not (run / "results.json").exists():
+        return gather(run)
+    return load(run)
+
+
+def _check_writable(path: Path) -> None:
+    """Before the work: the page takes seconds to make, and a mistyped path none to find."""
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder", hint="give -o a file name")
+    if not path.parent.is_dir():
+        raise ConfigError(f"there is no folder {path.parent}", hint="make it, or give -o another path")
+    if not os.access(path.parent, os.W_OK):
+        raise SurroundingError(f"cannot write to {path.parent}", hint="give -o another path")
+
+
+def _size(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:.1f} MB" if num_bytes >= 1e6 else f"{num_bytes / 1e3:.0f} kB"

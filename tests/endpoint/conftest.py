@@ -1,0 +1,178 @@
+"""An endpoint on loopback that does what a test tells it: answers, or fails in a given way."""
+
+import json
+import socket
+import socketserver
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from readbench.api import Response
+from readbench.models.folder import resolve_model
+from readbench.teachers.cached import CachedTeacher
+from readbench.teachers.endpoint.asking import make_endpoint
+from readbench.teachers.endpoint.settings import EndpointConfig
+from readbench.teachers.endpoint.teacher import OpenAITeacher
+from readbench.teachers.responses import ResponseCache
+from readbench.teachers.spend.account import Account
+from readbench.teachers.spend.ledger import FILE, SpendLedger, prepare_ledger
+from readbench.teachers.spend.prices import Limit
+
+MODEL = "stub"
+Behaviour = Callable[[socket.socket, dict[str, Any]], None]
+
+
+def _answer_to(prompt: str) -> str:
+    return str(len(prompt.rstrip()))
+
+
+class Stub:
+    """The endpoint: `script` holds what it does with the next requests, `default` what it does then."""
+
+    def __init__(self) -> None:
+        self.requests: list[dict[str, Any]] = []  # bodies, as they came
+        self.headers: list[str] = []
+        self.script: deque[Behaviour] = deque()
+        self.default: Behaviour = self.answers
+        stub = self
+
+        class Handler(socketserver.StreamRequestHandler):
+            def handle(self) -> None:
+                with suppress(ConnectionError):  # a client that hangs up
+                    while stub._one(self):
+                        pass
+
+        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", 0), Handler)
+        self._server.daemon_threads = True
+        self._server.block_on_close = False
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
+        self._thread.start()
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}/v1"
+
+    def _one(self, handler: socketserver.StreamRequestHandler) -> bool:
+        """One request; whether the connection goes on."""
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            line = handler.rfile.readline()
+            if not line:
+                return False
+            head += line
+        length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
+        request = json.loads(handler.rfile.read(length))
+        self.headers.append(head.decode())
+        self.requests.append(request)
+        behaviour = self.script.popleft() if self.script else self.default
+        behaviour(handler.connection, request)
+        return behaviour == self.answers
+
+    @staticmethod
+    def document(text: str = "42", *, model: str = MODEL, finish: str = "stop", usage: Any = "honest", api: str = "chat") -> dict[str, Any]:
+        """An answer as the API has it."""
+        said = {"message": {"role": "assistant", "content": text}} if api == "chat" else {"text": text}
+        honest = {"prompt_tokens": 5, "completion_tokens": len(text) + 1, "total_tokens": len(text) + 6}
+        answer = {"id": "x", "object": "any", "model": model, "choices": [{"index": 0, "finish_reason": finish, **said}]}
+        return answer if usage is None else answer | {"usage": honest if usage == "honest" else usage}
+
+    @staticmethod
+    def http(body: Any, *, status: str = "200 OK", headers: str = "", kind: str = "application/json", length: int | None = None) -> bytes:
+        """A response's bytes."""
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        size = len(content) if length is None else length
+        return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n{headers}\r\n".encode() + content
+
+    @staticmethod
+    def sends(content: bytes) -> Behaviour:
+        """Sends the bytes."""
+        return lambda connection, _: connection.sendall(content)
+
+    @staticmethod
+    def drips(content: bytes, *, seconds: float) -> Behaviour:
+        """Sends one byte at a time, with a pause after each."""
+
+        def behave(connection: socket.socket, request: dict[str, Any]) -> None:
+            for byte in content:
+                connection.sendall(bytes([byte]))
+                time.sleep(seconds)
+
+        return behave
+
+    @staticmethod
+    def resets(content: bytes) -> Behaviour:
+        """Sends the bytes, then resets the connection."""
+
+        def behave(connection: socket.socket, request: dict[str, Any]) -> None:
+            connection.sendall(content)
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+        return behave
+
+    def answers(self, connection: socket.socket, request: dict[str, Any]) -> None:
+        """What a sound endpoint does: the same answer to the same prompt, with an honest account of it."""
+        api = "chat" if "messages" in request else "completions"
+        text = _answer_to(request["messages"][0]["content"] if api == "chat" else request["prompt"])
+        connection.sendall(self.http(self.document(text, api=api)))
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+@pytest.fixture
+def stub() -> Iterator[Stub]:
+    made = Stub()
+    yield made
+    made.close()
+
+
+class Office:
+    """A run directory as one worker of a run sees it; a new one on the same folder is a resume."""
+
+    def __init__(self, run_dir: Path, url: str, *, limit: Limit = Limit(), params: dict[str, Any] | None = None, **settings: Any) -> None:  # noqa: B008
+        self.waits: list[float] = []
+        settings = {"deadline_seconds": 5.0, "backoff_seconds": 0.5, "attempts": 3, "template_tokens": 16} | settings
+        prepare_ledger(run_dir)
+        self.ledger = SpendLedger(run_dir / FILE, limit=limit)
+        self.cache = ResponseCache(run_dir / "responses.sqlite")
+        known = {"url": url, "api": "chat", "served_as": "", "limit_field": "max_tokens"}
+        self.teacher = OpenAITeacher(make_endpoint(MODEL, **known | (params or {})), tokenizer="", sleep=self._sleep)
+        self.teacher.open_account(
+            Account(
+                run_dir=run_dir,
+                settings=EndpointConfig(**settings),
+                ledger=self.ledger,
+                student_path=resolve_model("lab/student"),  # a token is a byte
+                keep=lambda answers, most: self.cache.put(self.teacher.fingerprint(), answers, max_new_tokens=most),
+            )
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+
+    def ask(self, *prompts: str, max_new_tokens: int = 8) -> list[Response]:
+        return CachedTeacher(self.teacher, self.cache).respond(prompts, max_new_tokens=max_new_tokens)
+
+    def close(self) -> None:
+        self.ledger.close()
+        self.cache.close()
+
+
+@pytest.fixture
+def office(tmp_path: Path, stub: Stub) -> Iterator[Callable[..., Office]]:
+    """Makes offices on one run directory and the stub."""
+    made: list[Office] = []
+
+    def make(**settings: Any) -> Office:
+        made.append(Office(tmp_path, stub.url, **settings))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.close()

@@ -1,0 +1,40 @@
+"""Tiny randomly initialised models of three families, with a byte tokenizer, made on the spot."""
+
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedModel,
+    PreTrainedTokenizerFast,
+    Qwen2Config,
+    Qwen2ForCausalLM,
+)
+
+CONTEXT = 96
+
+
+def byte_tokenizer() -> PreTrainedTokenizerFast:
+    symbols = ["<pad>", "<eos>", *sorted(pre_tokenizers.ByteLevel.alphabet())]
+    tokenizer = Tokenizer(models.BPE(vocab={symbol: index for index, symbol in enumerate(symbols)}, merges=[]))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<eos>", pad_token="<pad>")  # noqa: S106 — no passwords
+
+
+def random_model(family: str) -> PreTrainedModel:
+    torch.manual_seed(7)
+    size = {"vocab_size": 258, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+    common = {**size, "max_position_embeddings": CONTEXT, "eos_token_id": 1, "bos_token_id": None, "pad_token_id": 0}
+    if family == "llama":
+        return LlamaForCausalLM(LlamaConfig(**common, tie_word_embeddings=True))
+    if family == "qwen2":  # large weights: its answers differ from prompt to prompt
+        return Qwen2ForCausalLM(Qwen2Config(**common, num_key_value_heads=4, tie_word_embeddings=False, initializer_range=0.3))
+    if family == "gemma2":  # its logits are capped after the head
+        return Gemma2ForCausalLM(Gemma2Config(**common, num_key_value_heads=2, head_dim=8, final_logit_softcapping=5.0))
+    config = GPT2Config(vocab_size=258, n_embd=32, n_layer=2, n_head=4, n_positions=CONTEXT, eos_token_id=1, bos_token_id=1)
+    return GPT2LMHeadModel(config)  # with dropout 0.1

@@ -1,0 +1,102 @@
+"""A small results document, and its parts."""
+
+from typing import Any
+
+CAPABILITIES = ("math", "code", "tool_use")
+
+
+def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> dict[str, Any]:
+    before = dict.fromkeys(CAPABILITIES, 0.25)
+    after = {"math": 0.5, "code": 0.25, "tool_use": 0.125}
+    shares = {"math": share, "code": 1 - share, "tool_use": 0.0}
+    return {
+        "id": f"{len(allocator):08x}{seed:08x}",
+        "allocator": allocator,
+        "params": {},
+        "objective": "sft",
+        "seed": seed,
+        "status": "complete",
+        "failure": None,
+        "budget_tokens": 10_000,
+        "dev_utility_before": 0.25,
+        "tokens": {"generated": 1_900, "trained": 8_000, "probe": 300, "dev": 200, "eval": 100},
+        "metrics": {
+            "utility": utility,
+            "utility_before": 0.25,
+            "utility_gain": utility - 0.25,
+            "profile_gain": 0.125,
+            "spillover": 0.03,
+            "collateral": 0.125,
+            "waste": 0.5,
+            "auc": 0.4,
+        },
+        "profile": {"before": before, "after": after},
+        "exact_match": {"before": before, "after": after},
+        "allocation": shares,
+        "intervals": [
+            {
+                "interval": 0,
+                "requested": shares,
+                "allocation": shares,
+                "examples": {"math": 3, "code": 2, "tool_use": 0},
+                "tokens": {"generated": 1_900, "trained": 8_000, "probe": 150, "dev": 100},
+                "profile": after,
+                "exact_match": after,
+                "dev_utility": 0.4,
+                "train_loss": {"math": 1.5, "code": 0.5, "tool_use": None},
+                "reward": 0.125,
+                "epsilon": 0.01,
+            }
+        ],
+        "answers": {"math": "4", "code": "ok", "tool_use": f"{allocator}?"},
+        "seconds": {"total": 2.0, "teacher": 0.5, "train": 1.0, "probe": 0.25, "eval": 0.125, "allocator": 0.0},
+    }
+
+
+def small_document() -> dict[str, Any]:
+    """Two allocators with three seeds: `read` is ahead by 0.08, 0.10 and 0.12. A new copy each time."""
+    utilities = {"uniform": (0.50, 0.52, 0.48), "read": (0.58, 0.62, 0.60)}
+    return {
+        "schema": 1,
+        "run": "a-run",
+        "suite": {
+            "name": "tiny",
+            "version": 1,
+            "capabilities": list(CAPABILITIES),
+            "requirement": {"math": 0.75, "code": 0.25, "tool_use": 0.0},
+            "margins": {"utility": 0.02},
+        },
+        "config": {
+            "suite": "tiny",
+            "allocators": list(utilities),
+            "seeds": [0, 1, 2],
+            "budget_tokens": 10_000,
+            "num_intervals": 1,
+            "objective": "sft",
+            "teacher": "lab/teacher",
+            "student": "lab/student",
+            "max_new_tokens": 16,
+            "num_probes": 4,
+            "num_dev": 4,
+            "params": {},
+            "training": {
+                "learning_rate": 5e-4,
+                "warmup_share": 0.02,
+                "final_lr_share": 0.1,
+                "step_tokens": 1024,
+                "weight_decay": 0.0,
+                "beta1": 0.9,
+                "beta2": 0.95,
+                "clip_norm": 1.0,
+            },
+        },
+        "environment": {"python": "3.11", "fingerprint": {"torch": "2.13.0", "device": "cpu"}},
+        "provenance": dict.fromkeys(("suite", "data", "code", "teacher", "student"), "0" * 32),
+        "start": {
+            "utility": 0.25,
+            "teacher_profile": dict.fromkeys(CAPABILITIES, 0.97),
+            "tokens": {"probe": 100, "eval": 100},
+            "examples": [{"capability": c, "prompt": f"{c}: 2+2", "answer": "4", "teacher": "4", "before": "5"} for c in CAPABILITIES],
+        },
+        "trials": [trial(name, seed, value) for name, values in utilities.items() for seed, value in enumerate(values)],
+    }

@@ -1,0 +1,182 @@
+"""Model folders: every unusable one costs one line, and rendering is one rule."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from readbench.base.errors import ConfigError, SurroundingError
+from readbench.models.folder import (
+    check_model,
+    context_length,
+    fingerprint,
+    load_causal_lm,
+    load_tokenizer,
+    render,
+    resolve_device,
+    resolve_model,
+    response_ids,
+)
+
+TEMPLATE = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[a]{% endif %}"
+
+
+@pytest.fixture
+def folder(folder_of: Callable[[str], Path], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder_of("llama"), tmp_path / "model"))
+
+
+def rewrite_config(folder: Path, **changes: object) -> None:
+    file = folder / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+
+
+def remove_tokenizer(folder: Path) -> None:
+    for file in folder.glob("tokenizer*"):
+        file.unlink()
+
+
+def pickled(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "pytorch_model.bin")
+
+
+def sharded_with_a_hole(folder: Path) -> None:
+    (folder / "model.safetensors").rename(folder / "model-00001-of-00002.safetensors")
+    shards = {"a": "model-00001-of-00002.safetensors", "b": "model-00002-of-00002.safetensors"}
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"weight_map": shards}))
+
+
+def foreign_code(folder: Path) -> None:
+    rewrite_config(folder, model_type="homemade", auto_map={"AutoModelForCausalLM": "modeling.Homemade"})
+
+
+UNUSABLE = {
+    "no config": (lambda folder: (folder / "config.json").unlink(), "no config.json"),
+    "damaged config": (lambda folder: (folder / "config.json").write_text('{"model_type": '), "no valid JSON"),
+    "no object": (lambda folder: (folder / "config.json").write_text("[]"), "names no model_type"),
+    "no model type": (lambda folder: rewrite_config(folder, model_type=None), "names no model_type"),
+    "no tokenizer": (remove_tokenizer, "no tokenizer"),
+    "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "no model.safetensors"),
+    "pickle": (pickled, "pickled weights (pytorch_model.bin)"),
+    "missing shard": (sharded_with_a_hole, "model-00002-of-00002.safetensors"),
+    "damaged index": (lambda folder: (folder / "model.safetensors.index.json").write_text("{"), "damaged"),
+    "remote code": (foreign_code, "auto_map"),
+}
+
+
+@pytest.mark.parametrize(("damage", "message"), UNUSABLE.values(), ids=UNUSABLE.keys())
+def test_an_unusable_folder_is_one_line_with_a_hint(folder: Path, damage: Callable[[Path], None], message: str) -> None:
+    damage(folder)
+    with pytest.raises(ConfigError) as caught:
+        check_model(folder)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert caught.value.hint
+
+
+def test_a_native_model_with_an_auto_map_is_fine(folder: Path) -> None:
+    rewrite_config(folder, auto_map={"AutoModelForCausalLM": "modeling.Homemade"})
+    check_model(folder)
+    assert type(load_causal_lm(folder, "cpu")).__module__.startswith("transformers.")
+
+
+@pytest.mark.parametrize("damage", [lambda b: b[: len(b) // 2], lambda _: b"", lambda b: b"\xff" * 8 + b[8:]])
+def test_damaged_weights_are_one_line(folder: Path, damage: Callable[[bytes], bytes]) -> None:
+    weights = folder / "model.safetensors"
+    weights.write_bytes(damage(weights.read_bytes()))
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        load_causal_lm(folder, "cpu")
+
+
+def test_missing_weights_are_not_filled_with_random_numbers(folder: Path) -> None:
+    weights = load_file(folder / "model.safetensors")
+    del weights["model.layers.1.mlp.up_proj.weight"]
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(ConfigError, match=r"lacks 1 weights.*up_proj"):
+        load_causal_lm(folder, "cpu")
+
+
+def test_a_model_that_is_no_causal_lm_is_one_line(folder: Path) -> None:
+    (folder / "config.json").write_text(json.dumps({"model_type": "clip"}))
+    with pytest.raises(ConfigError, match="cannot be loaded"):
+        load_causal_lm(folder, "cpu")
+
+
+def test_a_tokenizer_without_eos_is_refused(folder: Path) -> None:
+    file = folder / "tokenizer_config.json"
+    config = json.loads(file.read_text())
+    del config["eos_token"]
+    file.write_text(json.dumps(config))
+    with pytest.raises(ConfigError, match="no end-of-sequence token"):
+        load_tokenizer(folder)
+
+
+def test_weights_are_fp32_whatever_the_folder_says(folder: Path) -> None:
+    load_causal_lm(folder, "cpu").to(torch.bfloat16).save_pretrained(folder)
+    assert load_causal_lm(folder, "cpu").dtype == torch.float32
+
+
+@pytest.mark.parametrize("ref", ["./nowhere", "/no/such/model", "a/b/c", ""])
+def test_a_path_that_does_not_exist_is_not_looked_up_on_the_hub(ref: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    if ref:
+        with pytest.raises(ConfigError, match="does not exist"):
+            resolve_model(ref)
+    else:
+        assert resolve_model(ref) == Path()
+
+
+def test_an_unreachable_hub_is_one_line() -> None:
+    with pytest.raises(ConfigError, match="neither a folder nor in the hub's cache"):
+        resolve_model("nobody/nothing")
+
+
+def test_the_embedded_pair_lies_in_the_package() -> None:
+    assert resolve_model("lab/teacher").parts[-3:] == ("readbench", "pair", "teacher")
+    assert resolve_model("lab/student").name == "student"
+
+
+def test_the_fingerprint_is_of_the_content(folder: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(folder, tmp_path / "elsewhere"))
+    assert fingerprint(copy) == fingerprint(folder)
+    rewrite_config(copy, rms_norm_eps=1e-5)
+    assert fingerprint(copy) != fingerprint(folder)
+
+
+def test_the_context_is_read_from_the_config(folder: Path) -> None:
+    assert context_length(folder) == 96
+    rewrite_config(folder, max_position_embeddings=None, text_config={"max_position_embeddings": 55})
+    assert context_length(folder) == 55
+    rewrite_config(folder, text_config=None)
+    assert context_length(folder) > 10**9
+
+
+def test_devices() -> None:
+    assert resolve_device("cpu") == "cpu"
+    assert resolve_device("auto") == ("cuda:0" if torch.cuda.is_available() else "cpu")
+    with pytest.raises(SurroundingError, match="not there"):
+        resolve_device("cuda:99")
+    with pytest.raises(ConfigError, match="it must be auto, cpu, cuda"):
+        resolve_device("tpu")
+
+
+def test_a_prompt_is_closed_by_a_newline_or_by_the_chat_template(folder: Path) -> None:
+    tokenizer = load_tokenizer(folder)
+    assert tokenizer.decode(render(tokenizer, "1+1=")) == "1+1=\n"
+    assert tokenizer.decode(response_ids(tokenizer, "2")) == "2<eos>"
+    assert tokenizer.decode(response_ids(tokenizer, "2", finished=False)) == "2"
+    tokenizer.chat_template = TEMPLATE
+    assert tokenizer.decode(render(tokenizer, "1+1=")) == "[user]1+1=[a]"
+
+
+def test_a_tokenizer_that_closes_every_text_leaves_prompts_open(folder: Path) -> None:
+    from tokenizers.processors import TemplateProcessing
+
+    tokenizer = load_tokenizer(folder)
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="$A <eos>", special_tokens=[("<eos>", 1)])
+    assert tokenizer.decode(render(tokenizer, "a")) == "a\n"
+    assert tokenizer.decode(response_ids(tokenizer, "b")) == "b<eos>"

@@ -1,0 +1,117 @@
+"""Several runs as one: only where nothing but the allocator differs, and nothing is counted twice."""
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from readbench.base.errors import ConfigError
+from readbench.results.merging import merge
+
+Document = dict[str, Any]
+
+
+def only(document: Document, allocator: str, *, run: str) -> Document:
+    """The document as of a run of one allocator."""
+    part = copy.deepcopy(document) | {"run": run}
+    part["trials"] = [trial for trial in part["trials"] if trial["allocator"] == allocator]
+    part["config"]["allocators"] = [allocator]
+    return part
+
+
+def labels(document: Document) -> list[str]:
+    return list(dict.fromkeys(trial["allocator"] for trial in document["trials"]))
+
+
+def test_one_run_stays_as_it_is(document: Document) -> None:
+    assert merge([document]) == document | {"mismatches": []}
+
+
+def test_runs_that_differ_in_the_allocator_are_merged(document: Document) -> None:
+    merged = merge([only(document, "uniform", run="a"), only(document, "read", run="b")])
+    assert merged["trials"] == document["trials"]
+
+
+def test_runs_with_other_seeds_of_an_allocator_add_up(document: Document) -> None:
+    first, second = copy.deepcopy(document), copy.deepcopy(document)
+    first["trials"] = [trial for trial in first["trials"] if trial["seed"] < 2]
+    second["trials"] = [trial for trial in second["trials"] if trial["seed"] == 2]
+    second["config"]["seeds"] = [2]
+    assert {(t["allocator"], t["seed"]) for t in merge([first, second])["trials"]} == {
+        (t["allocator"], t["seed"]) for t in document["trials"]
+    }
+
+
+def test_parameters_make_another_allocator_and_only_those_that_differ_are_shown(document: Document) -> None:
+    first, second = only(document, "read", run="a"), only(document, "read", run="b")
+    for part, kappa in ((first, 1.0), (second, 0.5)):
+        part["config"]["params"] = {"read": {"kappa": kappa, "members": 5}}
+        for trial in part["trials"]:
+            trial["params"] = {"kappa": kappa, "members": 5}
+    assert labels(merge([first, second])) == ["read (kappa=1.0)", "read (kappa=0.5)"]
+
+
+def test_a_trial_in_both_runs_counts_once(document: Document) -> None:
+    assert merge([document, copy.deepcopy(document) | {"run": "again"}])["trials"] == document["trials"]
+
+
+def test_a_trial_that_one_run_did_not_finish_is_taken_from_the_other(document: Document) -> None:
+    cut = copy.deepcopy(document)
+    cut["trials"][0] |= {"status": "incomplete", "metrics": None}
+    for order in ([cut, document], [document, cut]):
+        assert all(trial["status"] == "complete" for trial in merge(order)["trials"])
+
+
+def test_one_trial_with_two_results_is_refused(document: Document) -> None:
+    other = copy.deepcopy(document)
+    other["trials"][0]["metrics"]["utility"] += 0.1
+    with pytest.raises(ConfigError, match="uniform, seed 0, has two different results"):
+        merge([document, other])
+
+
+def change(*path: str, value: Any) -> Callable[[Document], None]:
+    def apply(document: Document) -> None:
+        place = document
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value
+
+    return apply
+
+
+@pytest.mark.parametrize(
+    ("differ", "named"),
+    [
+        (change("suite", "version", value=2), "suite.version: 1 against 2"),
+        (change("config", "budget_tokens", value=5), "budget_tokens: 10000 against 5"),
+        (change("config", "training", "learning_rate", value=1e-5), "training.learning_rate: 0.0005 against 1e-05"),
+        (change("config", "params", value={"hf": {"x": 1}}), r"params.hf.x: \(absent\) against 1"),
+        (change("provenance", "data", value="f" * 32), "provenance.data"),
+        (change("provenance", "code", value="f" * 32), "provenance.code"),
+        (change("provenance", "student", value="f" * 32), "provenance.student"),
+        (change("environment", "fingerprint", "torch", value="9"), "fingerprint.torch: 2.13.0 against 9"),
+    ],
+)
+def test_anything_else_that_differs_is_named_and_refused(document: Document, differ: Callable[[Document], None], named: str) -> None:
+    other = only(document, "read", run="b")
+    differ(other)
+    with pytest.raises(ConfigError, match=named):
+        merge([only(document, "uniform", run="a"), other])
+    merged = merge([only(document, "uniform", run="a"), other], allow_mismatch=True)
+    assert labels(merged) == ["uniform @a", "read @b"]
+    assert len(merged["mismatches"]) == 1
+
+
+def test_where_a_model_lies_is_no_difference_its_content_is(document: Document) -> None:
+    other = only(document, "read", run="b")
+    other["config"]["student"] = "/elsewhere/student"
+    other["environment"]["python"] = "3.12"
+    assert merge([only(document, "uniform", run="a"), other])["mismatches"] == []
+
+
+def test_runs_of_two_suites_are_not_merged_at_all(document: Document) -> None:
+    other = copy.deepcopy(document)
+    other["suite"]["name"] = "another"
+    with pytest.raises(ConfigError, match="different suites"):
+        merge([document, other], allow_mismatch=True)

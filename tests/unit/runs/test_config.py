@@ -1,0 +1,101 @@
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from readbench.base.errors import ConfigError
+from readbench.runs.config import DEFAULT_ALLOCATORS, config_document, parse_seeds, resolve, restored, teacher_reference
+
+
+def resolved(**given: Any) -> Any:
+    return resolve("reasoning", environment=given.pop("environment", {}), **given)
+
+
+def test_defaults_are_the_mission_s_five_allocators_and_five_seeds() -> None:
+    config = resolved().config
+    assert config.allocators == DEFAULT_ALLOCATORS
+    assert config.seeds == (0, 1, 2, 3, 4)
+
+
+def test_every_layer_is_over_the_one_before_and_says_so(tmp_path: Path) -> None:
+    file = tmp_path / "mine.yaml"
+    file.write_text("budget_tokens: 50000\nnum_probes: 31\ntraining: {learning_rate: 1.0e-3, clip_norm: 0.5}\n")
+    environment = {"READBENCH_NUM_PROBES": "32", "READBENCH_TRAINING__CLIP_NORM": "0.25", "HOME": "/"}
+    run = resolved(
+        file=file, environment=environment, flags={"budget_tokens": 60000}, sets=["training.clip_norm=2", "params.read.kappa=0.5"]
+    )
+    assert run.config.budget_tokens == 60000
+    assert run.config.num_probes == 32
+    assert run.config.training.learning_rate == 1e-3
+    assert run.config.training.clip_norm == 2.0
+    assert run.config.params == {"read": {"kappa": 0.5}}
+    assert run.origins["budget_tokens"] == "flag --budget"
+    assert run.origins["num_probes"] == "environment READBENCH_NUM_PROBES"
+    assert run.origins["training.learning_rate"] == f"config file {file}"
+    assert run.origins["training.clip_norm"] == "--set training.clip_norm"
+    assert run.origins["num_intervals"] == "suite reasoning"
+    assert run.origins["device"] == "default"
+
+
+def test_scientific_notation_is_a_number() -> None:
+    assert resolved(sets=["training.learning_rate=3e-4"]).config.training.learning_rate == 3e-4
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"sets": ["training.learnin_rate=1"]}, "--set training.learnin_rate.*did you mean 'learning_rate'"),
+        ({"sets": ["budget=1"]}, "did you mean 'budget_tokens'"),
+        ({"sets": ["budget_tokens"]}, "not of the form key=value"),
+        ({"sets": ["budget_tokens=many"]}, "budget_tokens"),
+        ({"sets": ["training.learning_rate=-1"]}, "training.learning_rate"),
+        ({"sets": ["training.learning_rate=.inf"]}, "not a finite number"),
+        ({"sets": ["training=3"]}, "training"),
+        ({"flags": {"allocators": "unifrom"}}, "unknown allocator 'unifrom'; did you mean 'uniform'"),
+        ({"flags": {"allocators": "uniform,uniform"}}, "allocator uniform is given twice"),
+        ({"flags": {"allocators": ","}}, "allocators"),
+        ({"flags": {"objective": "stf"}}, "unknown objective 'stf'; did you mean 'sft'"),
+        ({"flags": {"seeds": "0"}}, "seeds"),
+        ({"flags": {"seeds": "3,3"}}, "seed 3 is given twice"),
+        ({"flags": {"seeds": "1,x"}}, "not whole numbers"),
+        ({"flags": {"seeds": "-1,2"}}, "seeds"),
+        ({"flags": {"budget_tokens": 0}}, "budget_tokens"),
+        ({"sets": ["params.uniform.floor=1"]}, "no parameter 'floor'"),
+        ({"sets": ["params.nobody.floor=1"]}, "belongs to no plug-in of this run"),
+        ({"sets": ["params.read.kappa=high"]}, "not of type float"),
+        ({"environment": {"READBENCH_BUDGET": "3"}}, "environment READBENCH_BUDGET"),
+        ({"sets": ["suite=coding"]}, "asks for suite 'coding'"),
+    ],
+)
+def test_a_wrong_setting_is_one_line_that_names_it(given: Mapping[str, Any], said: str) -> None:
+    with pytest.raises(ConfigError, match=said) as error:
+        resolved(**given)
+    assert "\n" not in str(error.value)
+
+
+def test_an_unknown_suite_names_the_near_match() -> None:
+    with pytest.raises(ConfigError, match="unknown suite 'reasonin'; did you mean 'reasoning'"):
+        resolve("reasonin", environment={})
+
+
+def test_seeds_are_a_count_or_a_list() -> None:
+    assert parse_seeds("5") == [0, 1, 2, 3, 4]
+    assert parse_seeds("3,7") == [3, 7]
+
+
+def test_the_identity_ignores_how_a_run_is_computed() -> None:
+    one, other = resolved(flags={"workers": 1}), resolved(flags={"workers": 2})
+    assert one.hash() == other.hash()
+    assert one.hash() != resolved(flags={"budget_tokens": 99_000}).hash()
+
+
+def test_a_config_is_restored_from_its_document() -> None:
+    config = resolved(sets=["params.read.kappa=0.5"]).config
+    assert restored(config_document(config)) == config
+
+
+def test_a_teacher_without_a_registered_prefix_is_a_local_model() -> None:
+    assert teacher_reference("lab/teacher") == ("hf", "lab/teacher")
+    assert teacher_reference("hf:lab/teacher") == ("hf", "lab/teacher")
+    assert teacher_reference("models/odd:name") == ("hf", "models/odd:name")

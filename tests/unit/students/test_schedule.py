@@ -1,0 +1,61 @@
+"""Steps and learning rates: nothing is lost, little is padded, the schedule follows the budget."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from readbench.base.errors import ConfigError
+from readbench.students.schedule import TrainingConfig, chunks_by_length, shuffled
+
+LENGTHS = st.lists(st.integers(min_value=2, max_value=60), min_size=1, max_size=200)
+
+
+@given(LENGTHS, st.integers(min_value=1, max_value=500))
+def test_every_example_is_in_one_chunk_and_chunks_follow_the_length(lengths: list[int], chunk_tokens: int) -> None:
+    chunks = chunks_by_length(lengths, chunk_tokens)
+    assert [index for chunk in chunks for index in chunk] == sorted(range(len(lengths)), key=lambda index: (lengths[index], index))
+    assert all(chunks)
+
+
+@given(LENGTHS, st.integers(min_value=60, max_value=500))
+def test_chunks_are_about_as_large_as_asked(lengths: list[int], chunk_tokens: int) -> None:
+    chunks = chunks_by_length(lengths, chunk_tokens)
+    assert max(sum(lengths[index] for index in chunk) for chunk in chunks) <= 1.5 * chunk_tokens + 60
+    assert len(chunks) <= max(1, round(sum(lengths) / chunk_tokens))
+
+
+def test_shuffling_depends_on_the_seed_alone() -> None:
+    chunks = [[index] for index in range(20)]
+    assert shuffled(chunks, 3) == shuffled(chunks, 3)
+    assert shuffled(chunks, 3) != shuffled(chunks, 4)
+    assert sorted(shuffled(chunks, 3)) == chunks
+    assert chunks == [[index] for index in range(20)]
+
+
+def test_the_learning_rate_warms_up_and_decays_with_the_share_of_the_budget() -> None:
+    config = TrainingConfig(learning_rate=1.0, warmup_share=0.1, final_lr_share=0.2)
+    assert config.learning_rate_at(0.05) == pytest.approx(0.5)
+    assert config.learning_rate_at(0.1) == pytest.approx(1.0)
+    assert config.learning_rate_at(0.55) == pytest.approx(0.6)
+    assert config.learning_rate_at(1.0) == pytest.approx(0.2)
+    assert TrainingConfig(learning_rate=1.0, warmup_share=0.0).learning_rate_at(0.0) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("learning_rate", 0.0),
+        ("learning_rate", float("nan")),
+        ("warmup_share", 1.0),
+        ("final_lr_share", 1.1),
+        ("step_tokens", 0),
+        ("weight_decay", -0.1),
+        ("beta1", 1.0),
+        ("beta2", -0.1),
+        ("clip_norm", 0.0),
+        ("clip_norm", float("inf")),
+    ],
+)
+def test_a_setting_out_of_range_names_the_field_and_the_range(field: str, value: float) -> None:
+    with pytest.raises(ConfigError, match=rf"training\.{field} is .*; it must be"):
+        TrainingConfig(**{field: value})  # type: ignore[arg-type]

@@ -1,0 +1,130 @@
+"""Evaluation: lm-eval's utility is greedy exact match, found without the network, a cache in the home, or a word on stderr."""
+
+import json
+import random
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from readbench.base.errors import ConfigError
+from readbench.models.folder import render
+from readbench.students.student import Student
+from readbench.suites.evaluation import Evaluation, evaluate
+
+TASK = """
+task: tiny
+dataset_path: json
+dataset_kwargs: {data_files: {test: test.jsonl}}
+test_split: test
+output_type: loglikelihood
+doc_to_text: prompt
+doc_to_target: answer
+target_delimiter: ""
+metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
+metadata: {version: 3}
+"""
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    folder = tmp_path / "suite"
+    folder.mkdir()
+    (folder / "task.yaml").write_text(TASK)
+    rng = random.Random(0)
+    lines = [{"prompt": f"{rng.randint(0, 9)}{rng.choice('ab')}=", "answer": rng.choice(["7", "07", "x y"])} for _ in range(60)]
+    (folder / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return folder
+
+
+@pytest.fixture
+def half_taught(student_of: Callable[..., Student], suite: Path) -> Student:
+    student = student_of(warmup_share=0.0)
+    for step in range(30):
+        student.train([student.encode(f"{step % 10}a=", "7")] * 4, progress=(0.0, 0.1), seed=step)
+    return student
+
+
+def questions(suite: Path) -> list[dict[str, str]]:
+    return [json.loads(line) for line in (suite / "test.jsonl").read_text().splitlines()]
+
+
+def test_utility_is_exact_match_of_greedy_generation(half_taught: Student, suite: Path) -> None:
+    right = 0
+    for question in questions(suite):
+        ids = render(half_taught.tokenizer, question["prompt"])
+        mask = torch.ones(1, len(ids), dtype=torch.long)
+        written = half_taught.model.generate(torch.tensor([ids]), attention_mask=mask, max_new_tokens=8, do_sample=False)[0, len(ids) :]
+        right += half_taught.tokenizer.decode(written) == question["answer"] + "<eos>"
+    result = evaluate(half_taught, suite, "task.yaml")
+    tokens = sum(len(half_taught.encode(question["prompt"], question["answer"]).tokens) for question in questions(suite))
+    assert 0 < right < 60
+    assert result == Evaluation(utility=right / 60, n=60, tokens=tokens, task="tiny", version="3")
+
+
+def test_lm_eval_s_own_model_gives_the_same_utility(half_taught: Student, suite: Path) -> None:
+    from lm_eval.models.huggingface import HFLM
+
+    lm = HFLM(pretrained=half_taught.model, tokenizer=half_taught.tokenizer, batch_size=8, max_length=96)
+    encoded = [half_taught.encode(question["prompt"], question["answer"]) for question in questions(suite)]
+    requests = [
+        ((str(index), ""), list(example.tokens[: example.prompt_length]), list(example.tokens[example.prompt_length :]))
+        for index, example in enumerate(encoded)
+    ]  # as tokens: from text, it would count the newline before the answer as part of the answer
+    matches = [match for _, match in lm._loglikelihood_tokens(requests, disable_tqdm=True)]
+    assert 0 < sum(matches) < 60
+    assert evaluate(half_taught, suite, "task.yaml").utility == pytest.approx(sum(matches) / 60)
+
+
+def test_it_stays_in_the_suite_s_folder(
+    half_taught: Student, suite: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def refused(*_: object, **__: object) -> None:
+        raise AssertionError("the network was asked")
+
+    before = sorted(tmp_path.rglob("*"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setattr(socket.socket, "connect", refused)
+    monkeypatch.setattr(socket, "getaddrinfo", refused)
+    evaluate(half_taught, suite, "task.yaml")
+    assert sorted(tmp_path.rglob("*")) == before
+    assert capfd.readouterr() == ("", "")
+
+
+def test_the_same_student_is_evaluated_twice_alike_and_a_trained_one_anew(half_taught: Student, suite: Path) -> None:
+    first = evaluate(half_taught, suite, "task.yaml")
+    assert evaluate(half_taught, suite, "task.yaml") == first
+    taught = [half_taught.encode(question["prompt"], "07") for question in questions(suite)]
+    for step in range(10):
+        half_taught.train(taught, progress=(0.0, 0.1), seed=step)
+    assert evaluate(half_taught, suite, "task.yaml").utility != first.utility
+
+
+def replaced(old: str, new: str) -> str:
+    assert old in TASK
+    return TASK.replace(old, new)
+
+
+@pytest.mark.parametrize(
+    ("task", "message"),
+    [
+        ("a: [", "is not valid YAML"),
+        ("- a", "must be a mapping"),
+        (replaced("output_type: loglikelihood", "output_type: generate_until"), "output_type: input should be 'loglikelihood'"),
+        (replaced("dataset_path: json", "dataset_path: some/dataset"), "dataset_path: input should be 'json'"),
+        (replaced("test.jsonl", "absent.jsonl"), "cannot read .*absent.jsonl"),
+        (replaced("test.jsonl", "empty.jsonl"), "holds no questions"),
+    ],
+)
+def test_a_task_that_cannot_be_used_is_one_line(student: Student, suite: Path, task: str, message: str) -> None:
+    (suite / "empty.jsonl").write_text("\n")
+    (suite / "task.yaml").write_text(task)
+    with pytest.raises(ConfigError, match=message):
+        evaluate(student, suite, "task.yaml")
+
+
+def test_a_missing_task_file_is_one_line(student: Student, suite: Path) -> None:
+    with pytest.raises(ConfigError, match="does not exist"):
+        evaluate(student, suite, "other.yaml")
