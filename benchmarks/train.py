@@ -25,9 +25,9 @@ from transformers.utils import logging
 from trl import SFTConfig, SFTTrainer
 
 from readbench.runs.studies.lab import STUDENT, lessons, write_blank
+from readbench.students.objectives.sft import sft
 from readbench.students.schedule import TrainingConfig, chunks_by_length
 from readbench.students.student import Encoded, Student
-from readbench.teachers.builtin import sft
 
 INTERVAL_TOKENS = 10_000  # 120k tokens over 12 intervals
 ROUNDS = 4

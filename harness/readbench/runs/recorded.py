@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from readbench.api import Response
+from readbench.api import Response, Teacher, teacher
 from readbench.base.errors import ConfigError, DamagedError, ReadbenchError
 from readbench.models.folder import DECODING
 from readbench.results.document import START, read_part, read_run
@@ -56,3 +56,9 @@ class RecordedTeacher:
                 hint="repeat it with that run's suite, seeds, allocators, budget and max_new_tokens: others ask other prompts",
             )
         return [known[prompt] for prompt in prompts]
+
+
+@teacher("recorded")
+def recorded(model: str, device: str) -> Teacher:  # noqa: ARG001 - of every teacher; this one computes nothing
+    """What the teacher of another run said (recorded:RUN), without asking it again."""
+    return RecordedTeacher(Path(model))

@@ -1,14 +1,17 @@
-"""A local Hugging Face causal language model that answers greedily."""
+"""A local Hugging Face causal language model that answers greedily. Importing this module imports no torch: listing plug-ins does."""
 
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from readbench.api import Response
+from readbench.api import Response, Teacher, teacher
 from readbench.base.errors import ConfigError
 from readbench.models import folder
-from readbench.models.generation import Greedy
 from readbench.models.memory import keep_freed_memory
+
+if TYPE_CHECKING:
+    from readbench.models.generation import Greedy
 
 
 class LocalTeacher:
@@ -36,6 +39,14 @@ class LocalTeacher:
         return self._greedy.respond(rendered, max_new_tokens=max_new_tokens)
 
     @functools.cached_property
-    def _greedy(self) -> Greedy:
+    def _greedy(self) -> "Greedy":
+        from readbench.models.generation import Greedy
+
         keep_freed_memory()
         return Greedy(folder.load_causal_lm(self._path, self._device), folder.load_tokenizer(self._path))
+
+
+@teacher("hf")
+def hf(model: str, device: str) -> Teacher:
+    """A local Hugging Face causal language model, decoded greedily."""
+    return LocalTeacher(folder.resolve_model(model), device=device)
