@@ -1,9 +1,9 @@
 """Finds plug-ins: every distribution's modules in the entry-point group ``readbench.plugins``, ours among them.
 
-An entry point names a module or a package. Of a package, every module is imported, in subpackages too, but for those whose
+An entry point names a module or a package. Of a package, every module is imported, in subpackages too, except those whose
 name begins with an underscore: nobody keeps a list of plug-ins by hand. The decorated factories (`readbench.api`) of those
-modules are the plug-ins. A module that fails to import is noted and the others are still found; two plug-ins of one kind and name are an error, because a result must not depend
-on which of them happened to be found first.
+modules are the plug-ins. A module that fails to import is noted and the others are still found; two plug-ins of one kind and
+name are an error, because a result must not depend on which of them happened to be found first.
 """
 
 import functools
