@@ -4,7 +4,6 @@
 
 import random
 import time
-from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -204,123 +203,6 @@ class DrawsFromTorch(Sound):
         return super().propose(observation)
 
 
-class TextState(Sound):
-    def state(self) -> bytes:
-        return super().state().hex()  # type: ignore[return-value]
-
-
-class StateMoves(Sound):
-    def state(self) -> bytes:
-        self.gains = self.gains + 0.01 * np.arange(self.gains.size)
-        return super().state()
-
-
-class ForgetsItsGains(Sound):
-    def restore(self, state: bytes) -> None:
-        super().restore(state)
-        self.gains = np.zeros_like(self.gains)
-
-
-class ForgetsItsSeed(Sound):
-    def restore(self, state: bytes) -> None:
-        seed = self.seed
-        super().restore(state)
-        self.seed = seed
-
-
-class SettlesTiesByItsFirstSeed(Sound):
-    """The most needed capability; of equal ones the seed chooses, once, and the choice is not in the state."""
-
-    def __init__(self, problem: Problem, seed: int) -> None:
-        super().__init__(problem, seed)
-        self.order = np.random.default_rng(seed).permutation(len(problem.capabilities))
-
-    def propose(self, observation: Observation) -> Vector:
-        first = self.order[np.argmax(self.problem.requirement[self.order])]
-        return self.simplex(np.eye(self.gains.size)[first])
-
-
-class RoundsItsState(Sound):
-    def state(self) -> bytes:
-        return self.seed.to_bytes(8, "little") + self.gains.astype(np.float32).astype(np.float64).tobytes()
-
-
-class KeepsItsPast(Sound):
-    """Restores what it saved, but a counter that it does not save goes on."""
-
-    steps = 0
-
-    def update(self, feedback: Feedback) -> None:
-        super().update(feedback)
-        self.steps += 1
-
-    def simplex(self, weights: Vector) -> Vector:
-        return super().simplex(weights + self.steps * np.eye(weights.size)[0])
-
-
-class RefusesItsOwnState(Sound):
-    def restore(self, state: bytes) -> None:
-        raise ValueError("never")
-
-
-class TakesAnything(Sound):
-    def restore(self, state: bytes) -> None:
-        if len(state) == 8 + self.gains.nbytes:
-            super().restore(state)
-
-
-class TakesALongState(Sound):
-    def restore(self, state: bytes) -> None:
-        super().restore(state[: 8 + self.gains.nbytes])
-
-
-class FailsOtherwise(Sound):
-    def restore(self, state: bytes) -> None:
-        if len(state) != 8 + self.gains.nbytes:
-            raise KeyError("gains")
-        super().restore(state)
-
-
 class PrefersTheFirst(Sound):
     def propose(self, observation: Observation) -> Vector:
         return self.simplex(1.0 + np.eye(self.gains.size)[0])
-
-
-BROKEN: list[tuple[str, Callable[..., object]]] = [
-    ("factory", NoRestore),
-    ("factory", NoSingleCapability),
-    ("simplex", NotNormalised),
-    ("simplex", Negative),
-    ("simplex", SinglePrecision),
-    ("simplex", AList),
-    ("simplex", DividesByTheRoom),
-    ("simplex", TrustsTheLoss),
-    ("finite", NeedsATeacher),
-    ("finite", DividesByTheRewardsSpread),
-    ("finite", NeedsWritableArrays),
-    ("inputs", ChangesTheProfile),
-    ("inputs", ChangesTheFeedback),
-    ("inputs", ChangesTheRequirement),
-    ("own array", ReusesItsArray),
-    ("determinism", Unseeded),
-    ("determinism", SeededByAddress),
-    ("clock", SeededByTheDay),
-    ("instances", SharesItsMemory),
-    ("names", LovesMath),
-    ("names", SortsByName),
-    ("global random state", DrawsFromRandom),
-    ("global random state", SeedsNumpy),
-    ("global random state", DrawsFromTorch),
-    ("state", TextState),
-    ("state", StateMoves),
-    ("restore", ForgetsItsGains),
-    ("restore", ForgetsItsSeed),
-    ("restore", SettlesTiesByItsFirstSeed),
-    ("restore", RoundsItsState),
-    ("restore", KeepsItsPast),
-    ("restore", RefusesItsOwnState),
-    ("garbage", TakesAnything),
-    ("garbage", TakesALongState),
-    ("garbage", FailsOtherwise),
-    ("equivariance", PrefersTheFirst),
-]

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from readbench.testing import RULES, check_allocator
-from support.broken_allocators import BROKEN, Sound
+from support.broken_allocators import Sound
 
 
 @pytest.mark.parametrize(("rule", "factory"), BROKEN, ids=[factory.__name__ for _, factory in BROKEN])
