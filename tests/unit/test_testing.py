@@ -9,7 +9,47 @@ import pytest
 import torch
 
 from readbench.testing import RULES, check_allocator
+from support import broken_allocators, broken_states
 from support.broken_allocators import Sound
+
+BROKEN: list[tuple[str, Callable[..., object]]] = [
+    ("factory", broken_allocators.NoRestore),
+    ("factory", broken_allocators.NoSingleCapability),
+    ("simplex", broken_allocators.NotNormalised),
+    ("simplex", broken_allocators.Negative),
+    ("simplex", broken_allocators.SinglePrecision),
+    ("simplex", broken_allocators.AList),
+    ("simplex", broken_allocators.DividesByTheRoom),
+    ("simplex", broken_allocators.TrustsTheLoss),
+    ("finite", broken_allocators.NeedsATeacher),
+    ("finite", broken_allocators.DividesByTheRewardsSpread),
+    ("finite", broken_allocators.NeedsWritableArrays),
+    ("inputs", broken_allocators.ChangesTheProfile),
+    ("inputs", broken_allocators.ChangesTheFeedback),
+    ("inputs", broken_allocators.ChangesTheRequirement),
+    ("own array", broken_allocators.ReusesItsArray),
+    ("determinism", broken_allocators.Unseeded),
+    ("determinism", broken_allocators.SeededByAddress),
+    ("clock", broken_allocators.SeededByTheDay),
+    ("instances", broken_allocators.SharesItsMemory),
+    ("names", broken_allocators.LovesMath),
+    ("names", broken_allocators.SortsByName),
+    ("global random state", broken_allocators.DrawsFromRandom),
+    ("global random state", broken_allocators.SeedsNumpy),
+    ("global random state", broken_allocators.DrawsFromTorch),
+    ("state", broken_states.TextState),
+    ("state", broken_states.StateMoves),
+    ("restore", broken_states.ForgetsItsGains),
+    ("restore", broken_states.ForgetsItsSeed),
+    ("restore", broken_states.SettlesTiesByItsFirstSeed),
+    ("restore", broken_states.RoundsItsState),
+    ("restore", broken_states.KeepsItsPast),
+    ("restore", broken_states.RefusesItsOwnState),
+    ("garbage", broken_states.TakesAnything),
+    ("garbage", broken_states.TakesALongState),
+    ("garbage", broken_states.FailsOtherwise),
+    ("equivariance", broken_allocators.PrefersTheFirst),
+]
 
 
 @pytest.mark.parametrize(("rule", "factory"), BROKEN, ids=[factory.__name__ for _, factory in BROKEN])
