@@ -71,6 +71,8 @@ def plan(resolved: Resolved) -> Plan:
             num_probes=config.num_probes,
             num_dev=config.num_dev,
             training=config.training,
+            teacher_chat=config.teacher_chat,
+            student_chat=config.student_chat,
         )
         # seed by seed inside an allocator: workers that run side by side then ask the teacher for different prompts
         for name in config.allocators
