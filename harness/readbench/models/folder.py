@@ -1,4 +1,4 @@
-"""Model folders: where they are, whether they can be used, how a prompt becomes tokens. Torch-free at import.
+"""Model folders: where they are, whether they can be used. Torch-free at import.
 
 A model is any Hugging Face causal language model folder with safetensors weights, a hub id of one, or one of the embedded
 pair (``lab/teacher``, ``lab/student``), which are two such folders in the package. Nothing is unpickled and no code from a
@@ -211,20 +211,3 @@ def resolve_device(device: str) -> str:
     if index >= count:
         raise SurroundingError(f"device {device} is not there ({count} CUDA devices are visible)", hint="use --device cpu")
     return f"cuda:{index}"
-
-
-def render(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> list[int]:
-    """A prompt's tokens: by the chat template where there is one, else those of the prompt and a newline."""
-    if tokenizer.chat_template:
-        messages = [{"role": "user", "content": prompt}]
-        return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
-    ids = list(tokenizer.encode(prompt + "\n"))
-    if ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers close every text; a prompt is open
-        ids.pop()
-    return ids
-
-
-def response_ids(tokenizer: "PreTrainedTokenizerBase", text: str, *, finished: bool = True) -> list[int]:
-    """A response's tokens, EOS included where it is finished: the label tokens."""
-    ids = list(tokenizer.encode(text, add_special_tokens=False))
-    return [*ids, int(tokenizer.eos_token_id)] if finished else ids

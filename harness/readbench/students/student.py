@@ -29,6 +29,7 @@ from readbench.models import folder
 from readbench.models.generation import Greedy
 from readbench.models.lean.llama import LONGEST, lean_llama
 from readbench.models.memory import keep_freed_memory
+from readbench.models.text import render, response_ids
 from readbench.students.schedule import TrainingConfig, chunks_by_length, shuffled
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ class Student:
 
     def encode(self, prompt: str, response: str, *, finished: bool = True) -> Encoded:
         """The example's tokens; ConfigError where they do not fit the student's context or the response has no label token."""
-        prompt_ids = folder.render(self.tokenizer, prompt)
-        label_ids = folder.response_ids(self.tokenizer, response, finished=finished)
+        prompt_ids = render(self.tokenizer, prompt)
+        label_ids = response_ids(self.tokenizer, response, finished=finished)
         length = len(prompt_ids) + len(label_ids)
         if length > self._context:
             raise ConfigError(
@@ -114,7 +115,7 @@ class Student:
 
     def answer(self, questions: Sequence[Question], *, max_new_tokens: int) -> list[Response]:
         """Greedy answers as the student is now, cut where its context ends; ConfigError where a prompt alone fills it."""
-        rendered = [tuple(folder.render(self.tokenizer, question.prompt)) for question in questions]
+        rendered = [tuple(render(self.tokenizer, question.prompt)) for question in questions]
         room = self._context - max(map(len, rendered))
         if room < 1:
             raise ConfigError(f"a prompt fills the student's context of {self._context} tokens", hint="use shorter prompts")

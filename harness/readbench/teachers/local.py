@@ -9,6 +9,7 @@ from readbench.base.errors import ConfigError
 from readbench.models import folder
 from readbench.models.generation import Greedy
 from readbench.models.memory import keep_freed_memory
+from readbench.models.text import render
 
 
 class LocalTeacher:
@@ -26,7 +27,7 @@ class LocalTeacher:
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """Greedy responses, in order; ConfigError where a prompt does not fit the teacher's context."""
-        rendered = [tuple(folder.render(self._greedy.tokenizer, prompt)) for prompt in prompts]
+        rendered = [tuple(render(self._greedy.tokenizer, prompt)) for prompt in prompts]
         for ids in rendered:
             if len(ids) + max_new_tokens > self._context:
                 raise ConfigError(

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from readbench.base.errors import ConfigError
-from readbench.models.folder import render
+from readbench.models.text import render
 from readbench.students.student import Student
 from readbench.suites.evaluation import Evaluation, evaluate
 

@@ -15,7 +15,8 @@ import readbench.models.generation
 from readbench.api import Response
 from readbench.base.errors import ConfigError
 from readbench.models.decoding import LeanDecoder, LibraryDecoder
-from readbench.models.folder import load_causal_lm, load_tokenizer, render
+from readbench.models.folder import load_causal_lm, load_tokenizer
+from readbench.models.text import render
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.local import LocalTeacher
 from readbench.teachers.responses import ResponseCache
