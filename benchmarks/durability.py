@@ -23,10 +23,10 @@ from typing import Any
 from machine import matmul_gflops
 
 from readbench.runs.config import resolve
-from readbench.runs.execute import plan
 from readbench.runs.executors.base import WorkerConfig
 from readbench.runs.executors.pool import num_cores
 from readbench.runs.executors.worker import Worker
+from readbench.runs.plan import plan
 from readbench.teachers.responses import ResponseCache
 from readbench.trials.environments.distillation import RunningTrial
 from readbench.trials.events import Event

@@ -12,7 +12,7 @@ from readbench.base.files import sealed, write_json
 from readbench.results import document as results
 from readbench.runs.config import resolve
 from readbench.runs.directory import check_fingerprint, opened
-from readbench.runs.execute import plan
+from readbench.runs.plan import plan
 from readbench.students.schedule import TrainingConfig
 from readbench.trials.record.store import TrialState, TrialStore
 from readbench.trials.spec import TrialSpec, trial_id

@@ -15,7 +15,7 @@ from readbench.base.errors import ConfigError
 from readbench.results import document as results
 from readbench.runs.config import resolve
 from readbench.runs.directory import check_fingerprint, opened
-from readbench.runs.execute import plan
+from readbench.runs.plan import plan
 from readbench.views.cli.main import main
 
 FLAGS = {"allocators": "uniform", "seeds": "2", "budget_tokens": 9000, "num_intervals": 2}

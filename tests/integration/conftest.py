@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from readbench.runs.config import resolve
-from readbench.runs.execute import plan
 from readbench.runs.executors.base import WorkerConfig
 from readbench.runs.executors.worker import Worker
+from readbench.runs.plan import plan
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
 

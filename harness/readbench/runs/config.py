@@ -19,6 +19,7 @@ from pydantic.dataclasses import dataclass
 from readbench.base.documents import MAX_INTEGER, STRICT, parse_yaml, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.plugins import registry, resolve_parameters
+from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
 from readbench.suites.suite import Suite, load_suite
 from readbench.teachers.endpoint.settings import EndpointConfig
@@ -57,6 +58,8 @@ class RunConfig:
     num_dev: Annotated[int, Ge(2)] = 40  # a required capability; the learning curve is measured on them
     params: dict[str, dict[str, bool | int | float | str]] = field(default_factory=dict)  # of plug-ins, by their name
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a teacher with a chat template
+    student_chat: ChatConfig = field(default_factory=ChatConfig)  # of a student with a chat template
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher that is asked over HTTP
 
 

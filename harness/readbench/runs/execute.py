@@ -4,161 +4,29 @@ A run directory belongs to one config. The same config on the same directory goe
 fails is recorded and the others go on.
 """
 
-import datetime
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from readbench.api import Problem, Teacher
-from readbench.base import machine
-from readbench.base.errors import ConfigError, IncompleteRunError, ReadbenchError
-from readbench.base.plugins import make, make_allocator, registry, resolve_parameters
-from readbench.models.folder import check_model, fingerprint, resolve_device, resolve_model
+from readbench.base.errors import IncompleteRunError
 from readbench.results import document as results
-from readbench.runs.config import Resolved, RunConfig, restored, teacher_reference
+from readbench.runs.config import Resolved, restored
 from readbench.runs.directory import check_fingerprint, opened
-from readbench.runs.estimate import estimate_seconds, mean_example_tokens, questions_hash, sample_questions
 from readbench.runs.executors.base import WorkerConfig
-from readbench.runs.executors.pool import Pool, num_cores, open_pool
+from readbench.runs.executors.pool import Pool, open_pool
+from readbench.runs.plan import Plan, num_workers, plan
 from readbench.suites.suite import load_suite
-from readbench.teachers.spend.account import PaidTeacher
-from readbench.teachers.spend.forecast import Forecast, forecast
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.events import Event
 from readbench.trials.record.store import remove_checkpoints
-from readbench.trials.spec import TrialSpec
 from readbench.views.trackers import check_installed
 from readbench.views.trackers.recorder import RunInfo, TrialInfo
 from readbench.views.trackers.tracking import Tracking
 
 Observer = Callable[[Event], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """What a run will do."""
-
-    trials: tuple[TrialSpec, ...]
-    provenance: dict[str, str]  # hashes of the suite, its questions, the code and the models: with the settings, the run's identity
-    budget_tokens: int  # of all trials
-    seconds: float  # about, on this machine
-    spend: Forecast | None  # at a paid teacher
-
-
-def plan(resolved: Resolved) -> Plan:
-    """The run's trials; ConfigError or SurroundingError where one of them could not even start."""
-    config = resolved.config
-    if config.device not in ("auto", "cpu"):  # auto is resolved by the workers: here it would cost the import of torch
-        resolve_device(config.device)
-    student_path = _checked_model(config.student)
-    teacher_plugin, teacher_model = teacher_reference(config.teacher)
-    teacher_params = resolve_parameters(registry().get("teacher", teacher_plugin), config.params.get(teacher_plugin, {}))
-    teacher: Teacher | None = None  # a local model's is not made here: it would cost the import of torch
-    if teacher_plugin == "hf":
-        teacher_fingerprint = fingerprint(_checked_model(teacher_model))
-    else:
-        teacher = make("teacher", teacher_plugin, teacher_model, "cpu", **teacher_params)
-        teacher_fingerprint = teacher.fingerprint()
-    example_tokens = mean_example_tokens(resolved.suite, student_path)
-    least = round(example_tokens * len(resolved.suite.capabilities)) * config.num_intervals
-    if config.budget_tokens < least:
-        raise ConfigError(
-            f"a budget of {config.budget_tokens} tokens is too small for {config.num_intervals} intervals",
-            hint=f"an interval should buy one example of each capability: give --budget {least} or more, or fewer --intervals",
-        )
-    _build_allocators(resolved)
-    objective = registry().get("objective", config.objective)
-    trials = tuple(
-        TrialSpec(
-            suite=config.suite,
-            suite_content=resolved.suite.content_hash(),
-            allocator=name,
-            params=resolve_parameters(registry().get("allocator", name), config.params.get(name, {})),
-            objective=config.objective,
-            objective_params=resolve_parameters(objective, config.params.get(config.objective, {})),
-            seed=seed,
-            budget_tokens=config.budget_tokens,
-            num_intervals=config.num_intervals,
-            teacher=config.teacher,
-            teacher_params=teacher_params,
-            teacher_fingerprint=teacher_fingerprint,
-            student=config.student,
-            student_fingerprint=fingerprint(student_path),
-            max_new_tokens=config.max_new_tokens,
-            num_probes=config.num_probes,
-            num_dev=config.num_dev,
-            training=config.training,
-        )
-        # seed by seed inside an allocator: workers that run side by side then ask the teacher for different prompts
-        for name in config.allocators
-        for seed in config.seeds
-    )
-    tokens = len(trials) * config.budget_tokens
-    return Plan(
-        trials=trials,
-        provenance={
-            "suite": resolved.suite.content_hash(),
-            "data": questions_hash(resolved.suite),
-            "code": machine.code_hash(),
-            "teacher": teacher_fingerprint,
-            "student": fingerprint(student_path),
-        },
-        budget_tokens=tokens,
-        seconds=estimate_seconds(tokens, student_path, num_workers(config, len(trials))),
-        spend=forecast(
-            sample_questions(resolved.suite),
-            teacher=teacher,
-            settings=config.endpoint,
-            student_path=student_path,
-            num_seeds=len(config.seeds),
-            num_allocators=len(config.allocators),
-            budget_tokens=config.budget_tokens,
-            max_new_tokens=config.max_new_tokens,
-        )
-        if isinstance(teacher, PaidTeacher)
-        else None,
-    )
-
-
-def _build_allocators(resolved: Resolved) -> None:
-    """Every allocator once, thrown away: a parameter that it refuses is a mistake in the config, not a failed trial."""
-    config, suite = resolved.config, resolved.suite
-    problem = Problem(
-        capabilities=suite.capabilities,
-        requirement=suite.requirement,
-        teacher_profile=None,
-        budget_tokens=config.budget_tokens,
-        num_intervals=config.num_intervals,
-    )
-    for name in config.allocators:
-        try:
-            make_allocator(name, problem, 0, **config.params.get(name, {}))
-        except ReadbenchError:
-            raise
-        except Exception as error:  # a plug-in's own code
-            raise ConfigError(
-                f"allocator {name!r} cannot be made: {' '.join(str(error).split())}", hint="see `readbench list allocators`"
-            ) from error
-
-
-def _checked_model(reference: str) -> Path:
-    path = resolve_model(reference)
-    check_model(path)
-    return path
-
-
-def num_workers(config: RunConfig, num_trials: int) -> int:
-    """Processes that the run uses."""
-    return min(config.workers or num_cores(), num_trials)
-
-
-def default_run_dir(resolved: Resolved) -> Path:
-    """``runs/<utc>-<suite>-<short hash>``."""
-    now = datetime.datetime.now(datetime.UTC).strftime("%Y%m%d-%H%M%S")
-    return Path("runs") / f"{now}-{resolved.suite.name}-{resolved.hash()[:8]}"
 
 
 def execute(resolved: Resolved, run_dir: Path, *, allow_drift: bool = False, observe: Observer) -> dict[str, Any]:

@@ -3,9 +3,10 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
 
 
@@ -31,6 +32,8 @@ class TrialSpec:
     num_probes: int
     num_dev: int
     training: TrainingConfig
+    teacher_chat: ChatConfig = field(default_factory=ChatConfig)
+    student_chat: ChatConfig = field(default_factory=ChatConfig)
 
     def document(self) -> dict[str, Any]:
         """The spec as JSON values."""

@@ -136,7 +136,7 @@ def test_an_unreachable_hub_is_one_line() -> None:
 
 
 def test_the_embedded_pair_lies_in_the_package() -> None:
-    assert resolve_model("lab/teacher").parts[-3:] == ("readbench", "pair", "teacher")
+    assert resolve_model("lab/teacher").parts[-3:] == ("models", "pair", "teacher")
     assert resolve_model("lab/student").name == "student"
 
 

@@ -54,14 +54,15 @@ def run(
     flags = {key: value for key, value in given.items() if value is not None}
     resolved = resolve(suite, file=config, environment=os.environ, flags=flags, sets=set_ or [])
 
-    from readbench.runs import execute
+    from readbench.runs.execute import execute
+    from readbench.runs.plan import default_run_dir, plan
 
     if dry_run:
         from readbench.views.console.plan import show_plan
 
-        show_plan(resolved, execute.plan(resolved), as_json=as_json)
+        show_plan(resolved, plan(resolved), as_json=as_json)
         return
     from readbench.views.cli.session import follow
 
-    run_dir = out if out is not None else execute.default_run_dir(resolved)
-    follow(run_dir, lambda observe: execute.execute(resolved, run_dir, allow_drift=allow_drift, observe=observe), as_json=as_json)
+    run_dir = out if out is not None else default_run_dir(resolved)
+    follow(run_dir, lambda observe: execute(resolved, run_dir, allow_drift=allow_drift, observe=observe), as_json=as_json)

@@ -12,7 +12,7 @@ from readbench.views.console.text import cell, console_for, duration_text, token
 
 if TYPE_CHECKING:
     from readbench.runs.config import Resolved
-    from readbench.runs.execute import Plan
+    from readbench.runs.plan import Plan
     from readbench.teachers.spend.forecast import Forecast
 
 
