@@ -16,12 +16,12 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.dataclasses import dataclass
 
-from readbench.base.documents import MAX_INTEGER, parse_yaml, read_yaml, typed
+from readbench.base.documents import MAX_INTEGER, STRICT, parse_yaml, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.plugins import registry, resolve_parameters
 from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
-from readbench.suites.suite import STRICT, Suite, load_suite
+from readbench.suites.suite import Suite, load_suite
 from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.views.trackers import TRACKERS
 

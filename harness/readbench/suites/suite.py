@@ -13,17 +13,16 @@ from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Gt, MaxLen, MinLen
-from pydantic import ConfigDict, StringConstraints
+from pydantic import StringConstraints
 from pydantic.dataclasses import dataclass
 
 from readbench.api import DIFFICULTIES, NAME_PATTERN, Difficulty, Question, Source, Vector
-from readbench.base.documents import check_values, read_json_lines, read_yaml, typed
+from readbench.base.documents import STRICT, check_values, read_json_lines, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.plugins import make, registry
 from readbench.results.scores import metrics_of
 from readbench.suites.task import read_task
 
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
 Text = Annotated[str, MinLen(1), MaxLen(4000)]
 
