@@ -1,6 +1,5 @@
 """Where a run was made: versions, hardware, git revision, written down and never acted upon; and the hash of the code that made it."""
 
-import hashlib
 import os
 import platform
 import subprocess
@@ -8,6 +7,8 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
+
+from readbench.base.hashing import named_hash
 
 # Modules that read results and take no part in making them: everything else is part of a run's identity.
 READERS = frozenset({"results", "testing", "views"})
@@ -45,13 +46,8 @@ def _processor() -> str:
 def code_hash() -> str:
     """Of readbench's own modules that compute results."""
     root = Path(__file__).parents[1]
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(root.rglob("*.py")):
-        name = path.relative_to(root)
-        if name.with_suffix("").parts[0] not in READERS:
-            content = path.read_bytes()
-            digest.update(f"{name.as_posix()}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
+    names = (path.relative_to(root) for path in sorted(root.rglob("*.py")))
+    return named_hash((name.as_posix(), root / name) for name in names if name.with_suffix("").parts[0] not in READERS)
 
 
 def _command() -> list[str] | None:

@@ -6,7 +6,6 @@ model folder is run.
 """
 
 import functools
-import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from readbench.base.errors import ConfigError, SurroundingError
+from readbench.base.hashing import named_hash
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -125,7 +125,7 @@ def _is_native(model_type: str) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """Identity of config, tokenizer and weights: hex blake2b-16 over their names and contents."""
+    """Identity of config, tokenizer and weights: a hash over their names and contents."""
     files = sorted(file for pattern in _HUB_FILES for file in path.glob(pattern))
     return _digest(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
@@ -133,13 +133,7 @@ def fingerprint(path: Path) -> str:
 @functools.lru_cache(maxsize=16)
 def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
     # cached by size and time of change: an 8 B model has 16 GB to read, and every trial asks
-    digest = hashlib.blake2b(digest_size=16)
-    for file, size, _ in files:
-        digest.update(f"{file.name}\0{size}\0".encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return named_hash((file.name, file) for file, _, _ in files)
 
 
 def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":

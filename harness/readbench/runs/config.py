@@ -4,7 +4,6 @@ Layers, each over the one before: defaults, the suite's defaults, the ``--config
 (``READBENCH_BUDGET_TOKENS``, nested with two underscores: ``READBENCH_TRAINING__LEARNING_RATE``), flags and ``--set``.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -18,6 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from readbench.base.documents import MAX_INTEGER, STRICT, parse_yaml, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
+from readbench.base.hashing import json_hash
 from readbench.base.plugins import registry, resolve_parameters
 from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
@@ -76,8 +76,7 @@ class Resolved:
 
     def hash(self) -> str:
         """32 hex digits of the identity and the suite's content."""
-        text = json.dumps([self.identity(), self.suite.content_hash()], sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return json_hash([self.identity(), self.suite.content_hash()])
 
     def identity(self) -> dict[str, Any]:
         """The settings that two runs must share to be the same run."""

@@ -1,6 +1,5 @@
 """What a run will need, said before it starts: tokens an example, seconds a run. Torch-free, a second's work."""
 
-import hashlib
 import json
 import math
 import random
@@ -14,6 +13,7 @@ from tokenizers import Tokenizer
 
 from readbench.api import Difficulty, Question
 from readbench.base.errors import ConfigError
+from readbench.base.hashing import json_hash
 from readbench.models.folder import context_length, load_tokenizer
 from readbench.suites.suite import Suite
 
@@ -31,8 +31,7 @@ def sample_questions(suite: Suite) -> list[Question]:
 
 def questions_hash(suite: Suite) -> str:
     """Of sampled questions: tells whether a suite's sources, which may be code, still ask the same."""
-    text = json.dumps([[question.prompt, question.answer] for question in sample_questions(suite)])
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return json_hash([[question.prompt, question.answer] for question in sample_questions(suite)])
 
 
 def mean_example_tokens(suite: Suite, student: Path) -> float:

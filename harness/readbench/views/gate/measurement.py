@@ -6,11 +6,11 @@ parameters, objective, code, versions) is the change under test: it is named bes
 refused a cut learning rate could not catch it.
 """
 
-import hashlib
 import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from readbench.base.hashing import json_hash
 from readbench.base.nested import flatten
 
 Value = str | int | float | bool | None
@@ -51,7 +51,7 @@ def settings_of(document: Mapping[str, Any], *, allocators: Collection[str]) -> 
 
 def config_hash(document: Mapping[str, Any]) -> str:
     """32 hex digits of the whole resolved config."""
-    return hashlib.blake2b(json.dumps(document["config"], sort_keys=True).encode(), digest_size=16).hexdigest()
+    return json_hash(document["config"])
 
 
 def differences(then: Mapping[str, Value], now: Mapping[str, Value]) -> tuple[str, ...]:
