@@ -119,5 +119,5 @@ def _with_dotted_margins(table: Any) -> Any:
     """TOML reads the bare key ``profile.math = 0.05`` as a table in a table: both spellings name the metric."""
     match table:
         case {"check": {"margins": {**margins}, **check}, **rest}:
-            return rest | {"check": check | {"margins": dict(flatten(margins))}}
+            return rest | {"check": check | {"margins": dict(flatten({str(key): value for key, value in margins.items()}))}}
     return table
