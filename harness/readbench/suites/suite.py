@@ -20,7 +20,7 @@ from readbench.api import DIFFICULTIES, NAME_PATTERN, Difficulty, Question, Sour
 from readbench.base.documents import check_values, read_json_lines, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.plugins import make, registry
-from readbench.results.scores import metrics_of
+from readbench.suites.metric_names import metrics_of
 from readbench.suites.task import read_task
 
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)

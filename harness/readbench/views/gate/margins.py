@@ -17,7 +17,7 @@ from pydantic.dataclasses import dataclass
 
 from readbench.base.documents import check_values, read_text, typed
 from readbench.base.errors import ConfigError, near_match
-from readbench.results.scores import PRIMARY, Metric
+from readbench.suites.metric_names import PRIMARY, Metric
 
 DEFAULT_MARGIN = 0.02  # of the primary metric, where nobody gives any
 _STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
