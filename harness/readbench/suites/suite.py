@@ -20,7 +20,7 @@ from readbench.base.documents import STRICT, check_values, read_json_lines, read
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.hashing import named_hash
 from readbench.base.plugins import make, registry
-from readbench.results.scores import metrics_of
+from readbench.suites.metric_names import metrics_of
 from readbench.suites.task import read_task
 
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]

@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from readbench.results.comparison import Comparison, Row
-from readbench.results.scores import PROFILE, Family
+from readbench.suites.metric_names import PROFILE, Family
 from readbench.views.console.text import cell
 
 HEADINGS: dict[Family, str] = {

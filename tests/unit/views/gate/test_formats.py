@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from readbench.base.errors import SurroundingError
-from readbench.results.scores import Metric
+from readbench.suites.metric_names import Metric
 from readbench.views.gate.formats.github import annotations, append_summary, on_github
 from readbench.views.gate.formats.junit import junit_xml
 from readbench.views.gate.formats.markdown import escaped, markdown
