@@ -111,9 +111,18 @@ FAULTS = {
     "two choices": Fault(
         lambda stub: stub.sends(stub.http(stub.document("9") | {"choices": stub.document("9")["choices"] * 2})), "choices"
     ),
-    "a filtered answer": Fault(answer(finish="content_filter"), "'content_filter'"),
-    "a tool call": Fault(answer(finish="tool_calls"), "'tool_calls'"),
+    "a filtered answer": Fault(answer(finish="content_filter"), "its content filter stopped the answer"),
+    "a tool call": Fault(answer(finish="tool_calls"), "a resume asks the same prompt again"),
     "no text": Fault(choice({"message": {"content": None}, "finish_reason": "stop"}), "its answer holds no text"),
+    "a refusal": Fault(
+        choice({"message": {"content": None, "refusal": "I can't\nhelp"}, "finish_reason": "stop"}), "it refused to answer: I can't help; "
+    ),
+    "an image": Fault(
+        choice({"message": {"content": [{"type": "image_url", "image_url": {}}]}, "finish_reason": "stop"}), "a part that is not text"
+    ),
+    "reasoning alone that ended": Fault(
+        choice({"message": {"content": None, "reasoning_content": "Hm."}, "finish_reason": "stop"}), "its answer holds no text"
+    ),
     "half a surrogate pair": Fault(
         body(b'{"model": "stub", "choices": [{"message": {"content": "\\ud800"}, "finish_reason": "stop"}]}'), NO_JSON
     ),
@@ -126,7 +135,7 @@ def test_a_fault_is_bounded_accounted_one_line_and_over_when_it_is_over(stub: An
     stub.default = fault.does(stub)
     with pytest.raises(ReadbenchError) as raised:
         first.ask(PROMPT)
-    assert fault.said in raised.value.message + raised.value.hint
+    assert fault.said in str(raised.value)
     assert "\n" not in str(raised.value)
     assert raised.value.exit_code == fault.exit_code
     assert len(stub.requests) == fault.attempts
@@ -194,6 +203,32 @@ def test_an_endpoint_that_cannot_be_reached_costs_nothing(office: Callable[..., 
         made.ask(PROMPT)
     assert raised.value.exit_code == 5
     assert made.ledger.spent().tokens == 0
+
+
+ONLY_REASONING = {
+    "vLLM's and SGLang's parser": {"content": None, "reasoning_content": "Let me think"},
+    "an empty text": {"content": ""},
+    "a thinking part": {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Let me think"}]}]},
+}
+
+
+@pytest.mark.parametrize("message", ONLY_REASONING.values(), ids=ONLY_REASONING.keys())
+def test_an_answer_that_ran_out_in_reasoning_stops_and_is_paid_for_once(stub: Any, office: Callable[..., Any], message: Any) -> None:
+    said = {"choices": [{"message": message, "finish_reason": "length"}], "usage": {"prompt_tokens": 5, "completion_tokens": 8}}
+    stub.default = stub.sends(stub.http(stub.document() | said))
+    for _ in ("the run", "its resume"):
+        with pytest.raises(ReadbenchError, match=r"max_new_tokens \(8\) ran out before it began to answer") as raised:
+            office().ask(PROMPT)
+        assert raised.value.exit_code == 5
+        assert "turn the teacher's thinking off" in raised.value.hint
+    assert len(stub.requests) == 1
+    assert office().ledger.spent().tokens == len(PROMPT) + 8
+
+
+def test_an_answer_in_parts_is_the_text_of_its_text_parts(stub: Any, office: Callable[..., Any]) -> None:
+    parts = [{"type": "thinking", "thinking": "Hm"}, {"type": "text", "text": "4"}, {"type": "text", "text": "2"}]
+    stub.default = choice({"message": {"content": parts}, "finish_reason": "stop"})(stub)
+    assert office().ask(PROMPT)[0].text == "42"
 
 
 @pytest.mark.parametrize("reported", [None, {"prompt_tokens": 0, "completion_tokens": 0}], ids=["missing", "zero"])

@@ -171,7 +171,8 @@ class _Batch:
                 message, hint=f"check --teacher, --teacher-url and the key (environment variable {settings.key_env} {known})"
             )
         tried = f" ({attempts} attempts)" if attempts > 1 else ""
-        return EndpointError(f"{message}{tried}", hint=f"what was paid for is kept; go on with: readbench resume {self._account.run_dir}")
+        resume = f"what was paid for is kept; resume with: readbench resume {self._account.run_dir}"
+        return EndpointError(f"{message}{tried}", hint=fault.hint or resume)
 
 
 def _digest(prompt: str) -> bytes:

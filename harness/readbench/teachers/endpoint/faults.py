@@ -9,7 +9,14 @@ class Fault(Exception):
     """One attempt brought no answer that can be used."""
 
     def __init__(
-        self, message: str, *, in_doubt: bool = True, retry: bool = False, wait_seconds: float | None = None, refused: bool = False
+        self,
+        message: str,
+        *,
+        in_doubt: bool = True,
+        retry: bool = False,
+        wait_seconds: float | None = None,
+        refused: bool = False,
+        hint: str = "",
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -17,6 +24,7 @@ class Fault(Exception):
         self.retry = retry  # another attempt may do better
         self.wait_seconds = wait_seconds  # that the endpoint asks for (Retry-After)
         self.refused = refused  # the request itself is wrong: key, model, parameters
+        self.hint = hint  # what to do, where a resume would bring the same answer
 
 
 class EndpointError(SurroundingError):

@@ -1,7 +1,8 @@
 """The wire format of OpenAI-compatible endpoints: what is sent, and the parts of an answer that are looked at, strictly.
 
 Fields that are not looked at may be anything. Those that are must be what the API promises: a negative, fractional, infinite
-or textual token count, no choice or two of them, a text that is null are no answers.
+or textual token count, no choice, two choices, or a tool call instead of a text is a fault. A content that comes in parts is the
+text of its text parts. Reasoning is not part of the answer; an answer whose tokens ran out in it is the empty, unfinished text.
 """
 
 from collections.abc import Mapping
@@ -36,8 +37,14 @@ class _Usage(_Wire):
     completion_tokens: Tokens
 
 
+class _Part(_Wire):
+    type: str
+    text: str | None = None
+
+
 class _Message(_Wire):
-    content: str | None = None
+    content: str | list[_Part] | None = None
+    refusal: str | None = None
 
 
 class _ChatChoice(_Wire):
@@ -68,6 +75,16 @@ def request_body(api: str, *, model: str, prompt: str, max_new_tokens: int, limi
     return {"model": model, **asked, limit_field: max_new_tokens, "temperature": 0, "seed": 0, "n": 1, "stream": False}
 
 
+_TOOL_CALL = "it called a tool (finish_reason 'tool_calls') although none was offered"
+_ENDINGS = {
+    "content_filter": "its content filter stopped the answer (finish_reason 'content_filter')",
+    "tool_calls": _TOOL_CALL,
+    "function_call": _TOOL_CALL,
+}
+_SAME_AGAIN = "a resume asks the same prompt again: choose another teacher or other prompts in a new run"
+_NOT_TEXT = frozenset({"thinking", "reasoning"})  # parts that come before the answer
+
+
 def parse_completion(api: str, content: bytes, content_type: str) -> Completion:
     """The answer in a response's body; Fault where it is none."""
     try:
@@ -80,15 +97,30 @@ def parse_completion(api: str, content: bytes, content_type: str) -> Completion:
         place = ".".join(str(part) for part in found["loc"])
         raise Fault(f"its answer does not keep to the API: {place}: {found['msg'][0].lower()}{found['msg'][1:]}") from None
     choice = wire.choices[0]
-    text = choice.message.content if isinstance(choice, _ChatChoice) else choice.text
     if choice.finish_reason not in ("stop", "length"):
-        raise Fault(f"its answer ended with {one_line(choice.finish_reason)!r}, not with stop or length")
-    if text is None:
-        raise Fault("its answer holds no text")
+        ended = _ENDINGS.get(choice.finish_reason, f"its answer ended with {one_line(choice.finish_reason)!r}, not with stop or length")
+        raise Fault(ended, hint=_SAME_AGAIN)
     return Completion(
-        text=text,
+        text=_text_of(choice.message, choice.finish_reason) if isinstance(choice, _ChatChoice) else choice.text,
         model=wire.model,
         finish_reason=choice.finish_reason,
         prompt_tokens=0 if wire.usage is None else wire.usage.prompt_tokens,
         completion_tokens=0 if wire.usage is None else wire.usage.completion_tokens,
     )
+
+
+def _text_of(message: _Message, finish_reason: str) -> str:
+    """The answer in a chat message; Fault where it holds none."""
+    if message.refusal:
+        raise Fault(f"it refused to answer: {one_line(message.refusal)}", hint=_SAME_AGAIN)
+    content = message.content
+    if isinstance(content, list):
+        parts = [part for part in content if part.type not in _NOT_TEXT]
+        if any(part.text is None for part in parts):
+            raise Fault("its answer holds a part that is not text", hint=_SAME_AGAIN)
+        content = "".join(part.text or "" for part in parts) if parts else None
+    if content is not None:
+        return content
+    if finish_reason == "length":  # all of its tokens went into reasoning
+        return ""
+    raise Fault("its answer holds no text", hint=_SAME_AGAIN)
