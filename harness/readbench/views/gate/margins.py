@@ -17,7 +17,6 @@ from pydantic.dataclasses import dataclass
 from readbench.base.documents import STRICT, check_values, read_text, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.nested import flatten
-from readbench.results.scores import PRIMARY, Metric
 from readbench.suites.metric_names import PRIMARY, Metric
 
 DEFAULT_MARGIN = 0.02  # of the primary metric, where nobody gives any
