@@ -3,12 +3,9 @@
 import sys
 from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
-
 from readbench.base.nested import flatten
 from readbench.runs.config import config_document
-from readbench.views.console.text import cell, console_for, duration_text, tokens_text, write_json
+from readbench.views.console.text import cell, console_for, duration_text, new_table, tokens_text, write_json
 
 if TYPE_CHECKING:
     from readbench.runs.config import Resolved
@@ -30,7 +27,7 @@ def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
         }
         write_json(document)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table()
     for heading in ("setting", "value", "origin"):
         table.add_column(heading)
     for key, value in flatten(settings):
