@@ -8,8 +8,7 @@ from readbench.api import Response
 from readbench.base.errors import ConfigError
 from readbench.models import folder
 from readbench.models.generation import Greedy
-from readbench.models.memory import keep_freed_memory
-from readbench.models.text import render
+from readbench.models.language_model import LanguageModel
 
 
 class LocalTeacher:
@@ -27,7 +26,7 @@ class LocalTeacher:
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """Greedy responses, in order; ConfigError where a prompt does not fit the teacher's context."""
-        rendered = [tuple(render(self._greedy.tokenizer, prompt)) for prompt in prompts]
+        rendered = self._model.render(prompts)
         for ids in rendered:
             if len(ids) + max_new_tokens > self._context:
                 raise ConfigError(
@@ -37,6 +36,9 @@ class LocalTeacher:
         return self._greedy.respond(rendered, max_new_tokens=max_new_tokens)
 
     @functools.cached_property
+    def _model(self) -> LanguageModel:
+        return LanguageModel.load(self._path, device=self._device)
+
+    @functools.cached_property
     def _greedy(self) -> Greedy:
-        keep_freed_memory()
-        return Greedy(folder.load_causal_lm(self._path, self._device), folder.load_tokenizer(self._path))
+        return self._model.greedy()

@@ -143,10 +143,11 @@ def _propose(trial: RunningTrial, interval: int) -> Vector:
 
 def _finish(trial: RunningTrial) -> None:
     with trial.watch.phase("eval"):
-        evaluation = evaluate(trial.student, trial.setting.suite.folder, trial.setting.suite.config.test.task)
+        evaluation = evaluate(trial.student.model, trial.setting.suite.folder, trial.setting.suite.config.test.task)
         if not math.isfinite(evaluation.utility):
             raise TrialFailure("the utility is not finite")
-        answers = trial.student.answer(trial.setting.samples(), max_new_tokens=trial.spec.max_new_tokens)
+        prompts = [question.prompt for question in trial.setting.samples()]
+        answers = trial.student.model.answer(prompts, max_new_tokens=trial.spec.max_new_tokens)
     trial.store.finish(
         {
             "utility": evaluation.utility,
@@ -155,5 +156,5 @@ def _finish(trial: RunningTrial) -> None:
             "tokens": {"eval": evaluation.tokens + sum(answer.tokens for answer in answers)},
             "seconds": trial.watch.lap(),
         },
-        trial.student.save_pretrained,
+        trial.student.model.save_pretrained,
     )

@@ -15,10 +15,10 @@ from readbench.api import Response, Teacher
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import make
 from readbench.models.folder import resolve_device, resolve_model
+from readbench.models.language_model import LanguageModel
 from readbench.runs.config import teacher_reference
 from readbench.runs.executors.base import WorkerConfig
 from readbench.runs.recorded import RecordedTeacher
-from readbench.students.student import Student
 from readbench.suites.evaluation import evaluate
 from readbench.suites.probes import measure
 from readbench.suites.suite import load_suite
@@ -53,10 +53,10 @@ class Worker:
             num_dev=spec.num_dev,
         )
 
-    def _load(self, path: Path) -> Student:
-        spec = self._config.shared
-        objective = make("objective", spec.objective, **spec.objective_params)
-        return Student.load(path, training=spec.training, objective=objective, device=self._device)
+    def _answers(self, model: LanguageModel) -> list[Response]:
+        """The model's answers to the samples."""
+        prompts = [question.prompt for question in self._setting.samples()]
+        return model.answer(prompts, max_new_tokens=self._config.shared.max_new_tokens)
 
     def measure_teacher(self) -> dict[str, Any]:
         """A local teacher's profile on the probes and its answers to the samples: {"profile": (K,), "answers": (K,), "tokens"}.
@@ -68,12 +68,12 @@ class Worker:
         name, model = teacher_reference(self._config.shared.teacher)
         if name != "hf":
             return {"profile": None, "answers": None, "tokens": 0}
-        teacher = self._load(resolve_model(model))
+        teacher = LanguageModel.load(resolve_model(model), device=self._device)
         encoded = [[teacher.encode(q.prompt, q.answer) for q in each] for each in self._setting.questions["probe"]]
         profile = measure(teacher, encoded)
         if not np.isfinite(profile.score).all():
             raise ConfigError(f"teacher {model!r} has a score that is not finite", hint="its weights are damaged: give another --teacher")
-        answers = teacher.answer(self._setting.samples(), max_new_tokens=self._config.shared.max_new_tokens)
+        answers = self._answers(teacher)
         return {
             "profile": profile.score.tolist(),
             "answers": [answer.text for answer in answers],
@@ -82,9 +82,9 @@ class Worker:
 
     def measure_start(self) -> dict[str, Any]:
         """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
-        student = self._load(self._setting.student_path)
+        student = LanguageModel.load(self._setting.student_path, device=self._device)
         evaluation = evaluate(student, self._setting.suite.folder, self._setting.suite.config.test.task)
-        answers = student.answer(self._setting.samples(), max_new_tokens=self._config.shared.max_new_tokens)
+        answers = self._answers(student)
         return {
             "utility": evaluation.utility,
             "questions": evaluation.n,

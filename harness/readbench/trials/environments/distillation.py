@@ -53,7 +53,7 @@ class RunningTrial:
         self.supply = Supply(
             self.queue,
             setting.teacher,
-            functools.partial(setting.encode, self.student),
+            functools.partial(setting.encode, self.student.model),
             num_capabilities=num_capabilities,
             max_new_tokens=spec.max_new_tokens,
         )
@@ -100,7 +100,7 @@ class RunningTrial:
     def measure_probes(self) -> Profile:
         """The profile of the student as it is now."""
         with self.watch.phase("probe"):
-            profile = measure(self.student, self.setting.encoded("probe", self.student))
+            profile = measure(self.student.model, self.setting.encoded("probe", self.student.model))
         if not np.isfinite(profile.score).all():
             raise TrialFailure("a probe's score is not finite")
         return profile
@@ -108,7 +108,7 @@ class RunningTrial:
     def measure_dev(self) -> tuple[float, int]:
         """r·s on the dev questions of the required capabilities, and the tokens it took."""
         with self.watch.phase("probe"):
-            profile = measure(self.student, self.setting.encoded("dev", self.student))
+            profile = measure(self.student.model, self.setting.encoded("dev", self.student.model))
         return float(self.setting.suite.requirement @ profile.score), profile.tokens
 
     def state(self, interval: int) -> Callable[[], TrialState]:

@@ -30,7 +30,7 @@ def prefix(name: str) -> dict[str, object]:
     stream = lessons(student, RECIPES[name], 0)
     next(stream)
     second = next(stream)[::8]
-    loss = -student.log_likelihoods(second)[0].sum() / sum(example.label_count for example in second)
+    loss = -student.model.log_likelihoods(second)[0].sum() / sum(example.label_count for example in second)
     return {"hash": digest.hexdigest(), "loss": round(float(loss), 6)}
 
 
