@@ -7,6 +7,7 @@ code, and what the bits depend on (torch, device, instruction set). Whatever dif
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.nested import flatten
 
@@ -59,7 +60,8 @@ def _comparable(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if kind != "allocator" and kind not in allocators:  # an older version wrote params.NAME, without the kind
             yield from flatten(params, f"params.{kind}.")
     yield from flatten({"provenance": document["provenance"]})
-    yield from flatten({"fingerprint": document["environment"].get("fingerprint")})
+    measured = document["environment"].get("fingerprint") or {}
+    yield from ((f"fingerprint.{key}", measured[key]) for key in machine.DETERMINES if key in measured)
     yield "drift", document["environment"].get("drift") or []
 
 

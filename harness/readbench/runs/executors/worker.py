@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from readbench._core import instruction_set
 from readbench.api import Response, Teacher
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import make
@@ -18,6 +17,7 @@ from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.runs.config import teacher_reference
 from readbench.runs.executors.base import WorkerConfig
+from readbench.runs.executors.fingerprint import fingerprint
 from readbench.runs.recorded import RecordedTeacher
 from readbench.suites.evaluation import evaluate
 from readbench.suites.probes import measure
@@ -95,16 +95,7 @@ class Worker:
 
     def measure_fingerprint(self) -> dict[str, Any]:
         """What the bits of a result depend on besides the trial's spec."""
-        on_gpu = self._device.startswith("cuda")
-        return {
-            "torch": torch.__version__,
-            "cpu": torch.backends.cpu.get_cpu_capability(),
-            "threads": torch.get_num_threads(),
-            "instructions": instruction_set(),  # of the bandit's kernels
-            "device": torch.cuda.get_device_name(self._device) if on_gpu else "cpu",
-            "dtype": "bfloat16 autocast over float32" if on_gpu else "float32",
-            "optimizer": "fused AdamW",
-        }
+        return fingerprint(self._device)
 
     def run(
         self, spec: TrialSpec, teacher_profile: list[float] | None, observe: Callable[[Event], None], stopped: Callable[[], bool]
