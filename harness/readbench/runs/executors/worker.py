@@ -18,6 +18,7 @@ from readbench.models.folder import resolve_device, resolve_model
 from readbench.runs.config import teacher_reference
 from readbench.runs.executors.base import WorkerConfig
 from readbench.runs.recorded import RecordedTeacher
+from readbench.students.objectives.guarded import make_objective
 from readbench.students.student import Student
 from readbench.suites.evaluation import evaluate
 from readbench.suites.probes import measure
@@ -55,7 +56,7 @@ class Worker:
 
     def _load(self, path: Path) -> Student:
         spec = self._config.shared
-        objective = make("objective", spec.objective, **spec.objective_params)
+        objective = make_objective(spec.objective, **spec.objective_params)
         return Student.load(path, training=spec.training, objective=objective, device=self._device)
 
     def measure_teacher(self) -> dict[str, Any]:
