@@ -11,7 +11,10 @@ import pytest
 from readbench.runs.executors.fingerprint import fingerprint
 
 RUN = ("run", "--suite", "reasoning", "--allocators", "uniform,gap", "--seeds", "1", "--budget", "6000", "--intervals", "2", "--out", "run")
-MEASURE = "import torch; torch.set_num_threads(1); from readbench.runs.executors.fingerprint import fingerprint; print(fingerprint('cpu')['measured'])"
+MEASURE = (
+    "import torch; torch.set_num_threads(1)\nfrom readbench.runs.executors.fingerprint import measured_hash\nprint(measured_hash('cpu'))"
+)
+KERNELS = ({"MKL_CBWR": "COMPATIBLE"}, {"ATEN_CPU_CAPABILITY": "default"})
 
 
 def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
