@@ -1,7 +1,6 @@
 """A teacher behind the cache of responses that all trials of a run share."""
 
 import functools
-import time
 from collections.abc import Sequence
 
 from readbench.api import Response, Teacher
@@ -14,8 +13,6 @@ class CachedTeacher:
     def __init__(self, teacher: Teacher, cache: ResponseCache) -> None:
         self._teacher = teacher
         self._cache = cache
-        self.seconds = 0.0  # spent in the teacher
-        self.asked = 0  # prompts that it was asked
 
     def fingerprint(self) -> str:
         """The teacher's."""
@@ -30,9 +27,6 @@ class CachedTeacher:
         known = self._cache.get(self._fingerprint, prompts, max_new_tokens=max_new_tokens)
         missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
         if missing:
-            began = time.perf_counter()
             responses = self._teacher.respond(missing, max_new_tokens=max_new_tokens)
-            self.seconds += time.perf_counter() - began
-            self.asked += len(missing)
             known |= self._cache.put(self._fingerprint, dict(zip(missing, responses, strict=True)), max_new_tokens=max_new_tokens)
         return [known[prompt] for prompt in prompts]
