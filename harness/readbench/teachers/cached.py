@@ -5,7 +5,6 @@ and it stops the run, today and at every resume: the allocator did nothing wrong
 """
 
 import functools
-import time
 from collections.abc import Sequence
 
 from readbench.api import Response, Teacher
@@ -21,8 +20,6 @@ class CachedTeacher:
     def __init__(self, teacher: Teacher, cache: ResponseCache) -> None:
         self._teacher = teacher
         self._cache = cache
-        self.seconds = 0.0  # spent in the teacher
-        self.asked = 0  # prompts that it was asked
 
     def fingerprint(self) -> str:
         """The teacher's."""
@@ -37,10 +34,7 @@ class CachedTeacher:
         known = self._cache.get(self._fingerprint, prompts, max_new_tokens=max_new_tokens)
         missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
         if missing:
-            began = time.perf_counter()
             answers = _asked(self._teacher, missing, max_new_tokens)
-            self.seconds += time.perf_counter() - began
-            self.asked += len(missing)
             known |= self._cache.put(self._fingerprint, dict(zip(missing, answers, strict=True)), max_new_tokens=max_new_tokens)
         responses = [known[prompt] for prompt in prompts]
         if any(not response.text and not response.finished for response in responses):

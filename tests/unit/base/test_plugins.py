@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from readbench import make_allocator
-from readbench.api import Allocator, Problem, allocator
+from readbench.api import Allocator, Observation, Problem, allocator
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import make, registry, resolve_parameters
 
@@ -45,4 +47,8 @@ def test_a_factory_without_types_or_with_a_bad_name_is_refused_where_it_is_writt
 
 
 def test_make_passes_positional_arguments_on() -> None:
-    assert make("objective", "sft") is not None
+    problem = replace(PROBLEM, requirement=np.array([0.0, 1.0]))
+    observation = Observation(interval=0, profile=np.array([0.5, 0.5]), budget_left=1.0, recent=())
+    assert make("allocator", "task-static", problem, 3).propose(observation).tolist() == [0.0, 1.0]
+    seeds = [make("allocator", "random", PROBLEM, seed).propose(observation).tolist() for seed in (3, 3, 4)]
+    assert seeds[0] == seeds[1] != seeds[2]

@@ -66,11 +66,22 @@ def test_a_lean_forward_that_differs_is_not_taken(model: LanguageModel, monkeypa
 
 def test_sequences_beyond_the_lean_forward_take_the_general_one(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
     assert LONGEST >= 64
+    lean, widths = model._lean, []
+    assert lean is not None
+
+    def counted(inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        widths.append(inputs.shape[1])
+        return lean(inputs, positions)
+
+    monkeypatch.setattr(model, "_lean", counted)
     examples = examples_of(model)
     expected = model.log_likelihoods(examples)[0]
-    monkeypatch.setattr("readbench.models.language_model.LONGEST", 2)
-    monkeypatch.setattr(model, "_lean", None)
-    np.testing.assert_allclose(model.log_likelihoods(examples)[0], expected, rtol=1e-5)
+    longest = max(widths)
+    for limit in (longest, longest - 1):
+        widths.clear()
+        monkeypatch.setattr("readbench.models.language_model.LONGEST", limit)
+        np.testing.assert_allclose(model.log_likelihoods(examples)[0], expected, rtol=1e-5)
+        assert (longest in widths) == (limit == longest)
 
 
 def test_the_end_of_sequence_is_a_label_of_finished_responses(model: LanguageModel) -> None:

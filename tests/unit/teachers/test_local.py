@@ -154,10 +154,8 @@ def test_the_cache_asks_each_prompt_once(tmp_path: Path) -> None:
     assert first[0] == first[2]
     assert teacher.respond(["a", "c"], max_new_tokens=5)[0] == first[1]
     assert counting.prompts == ["b", "a", "c"]
-    assert teacher.asked == 3
-    assert teacher.seconds > 0
     teacher.respond(["a"], max_new_tokens=6)  # another limit is another answer
-    assert teacher.asked == 4
+    assert counting.prompts == ["b", "a", "c", "a"]
     assert teacher.respond([], max_new_tokens=5) == []
 
 
