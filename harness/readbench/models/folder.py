@@ -70,12 +70,14 @@ def check_model(path: Path) -> None:
     """ConfigError (one line, a hint) for what cannot be loaded; reads only the folder and its config.json."""
     if not path.is_dir():
         raise ConfigError(f"model folder {path} does not exist", hint="give a folder with config.json, tokenizer and safetensors weights")
+    if (path / "adapter_config.json").exists():  # transformers would load whatever model the adapter names, and unpickle an adapter
+        raise ConfigError(f"model folder {path} is an adapter", hint="merge it into its base model and save that (merge_and_unload)")
     config = read_config(path)
+    if config.get("is_encoder_decoder") is True:
+        raise ConfigError(f"model {path} is an encoder-decoder, not a causal language model", hint="give a causal language model")
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
         raise ConfigError(f"model folder {path} has no tokenizer", hint="save the tokenizer beside the weights (save_pretrained)")
     _check_weights(path)
-    if (path / "adapter_config.json").exists():  # transformers would load whatever model the adapter names, and unpickle an adapter
-        raise ConfigError(f"model folder {path} is an adapter", hint="merge it into its base model and save that (merge_and_unload)")
     if "auto_map" in config and not _is_native(str(config.get("model_type", ""))):
         raise ConfigError(
             f"model {path} needs code from its own folder (auto_map), which is never run", hint="use a model that transformers knows"
@@ -159,6 +161,7 @@ def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
 
     check_model(path)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its report of odd keys has 60 lines; what matters of it is below
     model: PreTrainedModel
     info: dict[str, Any]
     try:
@@ -170,8 +173,10 @@ def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
             f"model {path} cannot be loaded ({_first_line(error)})", hint="give a causal language model in safetensors"
         ) from None
     if info["missing_keys"]:  # transformers would fill them with random numbers
-        missing = sorted(info["missing_keys"])
-        raise ConfigError(f"model {path} lacks {len(missing)} weights of its config: {missing[0]}", hint="save or download it again")
+        missing, unexpected = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+        prefix = next((key.removesuffix(missing[0]) for key in unexpected if key.endswith(missing[0])), "")
+        hint = f"its weights carry the prefix {prefix}: save the model that is wrapped" if prefix else "save or download it again"
+        raise ConfigError(f"model {path} lacks {len(missing)} weights of its config: {missing[0]}", hint=hint)
     model.to(torch.device(device)).eval()  # type: ignore[arg-type]
     return model
 

@@ -24,10 +24,11 @@ from readbench.api import Response
 from readbench.base.errors import ConfigError
 from readbench.models import folder
 from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
+from readbench.models.checks import check_loaded
 from readbench.models.generation import Greedy
 from readbench.models.lean.llama import LONGEST, lean_llama
 from readbench.models.memory import keep_freed_memory
-from readbench.models.text import render, response_ids
+from readbench.models.text import NO_CHAT, ChatConfig, render, response_ids
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -38,29 +39,29 @@ _SCORE_TOKENS = 4096  # of one forward pass without gradients
 class LanguageModel:
     """A network with its tokenizer and context. Not shared between threads."""
 
-    def __init__(self, network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", *, context: int, device: str) -> None:
+    def __init__(
+        self, network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", *, context: int, device: str, chat: ChatConfig = NO_CHAT
+    ) -> None:
         keep_freed_memory()
         self.network = network
         self.tokenizer = tokenizer
         self.context = context
+        self.chat = chat
         self.device = torch.device(device)
         self.autocast = self.device.type == "cuda"
         self._logits_at = _logits_at(network)
         self._lean = lean_llama(network)
 
     @classmethod
-    def load(cls, path: Path, *, device: str) -> "LanguageModel":
-        """The model of a folder; ConfigError where it cannot be loaded."""
-        return cls(
-            folder.load_causal_lm(path, device),
-            folder.load_tokenizer(path),
-            context=folder.context_length(path),
-            device=device,
-        )
+    def load(cls, path: Path, *, device: str, chat: ChatConfig = NO_CHAT) -> "LanguageModel":
+        """The model of a folder; ConfigError where it cannot be loaded, or its numbers could not be believed."""
+        network, tokenizer = folder.load_causal_lm(path, device), folder.load_tokenizer(path)
+        check_loaded(network, tokenizer)
+        return cls(network, tokenizer, context=folder.context_length(path), device=device, chat=chat)
 
     def encode(self, prompt: str, response: str, *, finished: bool = True) -> Encoded:
         """The example's tokens; ConfigError where they do not fit the context or the response has no label token."""
-        prompt_ids = render(self.tokenizer, prompt)
+        prompt_ids = render(self.tokenizer, prompt, self.chat)
         label_ids = response_ids(self.tokenizer, response, finished=finished)
         length = len(prompt_ids) + len(label_ids)
         if length > self.context:
@@ -74,7 +75,7 @@ class LanguageModel:
 
     def render(self, prompts: Sequence[str]) -> list[tuple[int, ...]]:
         """The prompts' tokens."""
-        return [tuple(render(self.tokenizer, prompt)) for prompt in prompts]
+        return [tuple(render(self.tokenizer, prompt, self.chat)) for prompt in prompts]
 
     def greedy(self) -> Greedy:
         """Greedy generation with the weights as they are now; make a new one after the weights changed."""

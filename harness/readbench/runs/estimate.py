@@ -50,6 +50,18 @@ def mean_example_tokens(suite: Suite, student: Path) -> float:
     return float(np.mean(costs))
 
 
+def check_teacher_room(suite: Suite, teacher: Path, *, max_new_tokens: int) -> None:
+    """ConfigError where a sampled prompt and `max_new_tokens` new tokens do not fit a local teacher's context."""
+    count = _token_counter(teacher)
+    longest = max(count(question.prompt) + 1 for question in sample_questions(suite))
+    context = context_length(teacher)
+    if longest + max_new_tokens > context:
+        raise ConfigError(
+            f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the teacher's context of {context}",
+            hint="use shorter prompts, a smaller max_new_tokens, or a teacher with a longer context",
+        )
+
+
 def _token_counter(model: Path) -> Callable[[str], int]:
     file = model / "tokenizer.json"
     if not file.is_file():  # slow tokenizers: through transformers, which takes seconds to import

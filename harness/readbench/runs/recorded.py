@@ -12,9 +12,9 @@ from typing import Any
 from readbench.api import Response
 from readbench.base import machine
 from readbench.base.errors import ConfigError, DamagedError, ReadbenchError
-from readbench.models.folder import DECODING
+from readbench.models.text import answers_of
 from readbench.results.document import FINGERPRINT, START, read_part, read_run
-from readbench.runs.config import teacher_reference
+from readbench.runs.config import restored, teacher_reference
 from readbench.teachers.responses import ResponseCache
 
 
@@ -33,7 +33,7 @@ class RecordedTeacher:
             raise ConfigError(f"{run_dir} has recorded no teacher yet", hint=f"readbench resume {run_dir}")
         self._fingerprint: str = run["provenance"]["teacher"]
         plugin, _ = teacher_reference(run["config"]["teacher"])
-        self._stored_as = f"{self._fingerprint}:{DECODING}" if plugin == "hf" else self._fingerprint
+        self._stored_as = answers_of(self._fingerprint, restored(run["config"]).teacher_chat) if plugin == "hf" else self._fingerprint
         self._measured: dict[str, Any] = start["teacher"]
         self._responses = ResponseCache(run_dir / "responses.sqlite")
 

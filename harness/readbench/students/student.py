@@ -16,6 +16,7 @@ from readbench.api import Objective
 from readbench.base.errors import TrialFailure
 from readbench.models.batches import Encoded, chunks_by_length, collate
 from readbench.models.language_model import LanguageModel
+from readbench.models.text import NO_CHAT, ChatConfig
 from readbench.students.schedule import TrainingConfig, shuffled
 
 
@@ -31,9 +32,9 @@ class Student:
         self._optimizer = _optimizer(list(self._parameters.values()), training)
 
     @classmethod
-    def load(cls, path: Path, *, training: TrainingConfig, objective: Objective, device: str) -> "Student":
+    def load(cls, path: Path, *, training: TrainingConfig, objective: Objective, device: str, chat: ChatConfig = NO_CHAT) -> "Student":
         """A student from a model folder, untrained: moments zero, step 0."""
-        return cls(LanguageModel.load(path, device=device), training=training, objective=objective)
+        return cls(LanguageModel.load(path, device=device, chat=chat), training=training, objective=objective)
 
     def train(self, examples: Sequence[Encoded], *, progress: tuple[float, float], seed: int) -> npt.NDArray[np.float64]:
         """One pass over the examples; `progress` = share of the budget spent before and after it.

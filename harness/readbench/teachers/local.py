@@ -9,6 +9,7 @@ from readbench.base.errors import ConfigError
 from readbench.models import folder
 from readbench.models.generation import Greedy
 from readbench.models.language_model import LanguageModel
+from readbench.models.text import NO_CHAT, answers_of
 
 
 class LocalTeacher:
@@ -19,10 +20,11 @@ class LocalTeacher:
         self._path = path
         self._device = device
         self._context = folder.context_length(path)
+        self.chat = NO_CHAT  # how the run speaks to it; set before it is first asked
 
     def fingerprint(self) -> str:
         """Content of the model folder and way of decoding."""
-        return f"{folder.fingerprint(self._path)}:{folder.DECODING}"
+        return answers_of(folder.fingerprint(self._path), self.chat)
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """Greedy responses, in order; ConfigError where a prompt does not fit the teacher's context."""
@@ -37,7 +39,7 @@ class LocalTeacher:
 
     @functools.cached_property
     def _model(self) -> LanguageModel:
-        return LanguageModel.load(self._path, device=self._device)
+        return LanguageModel.load(self._path, device=self._device, chat=self.chat)
 
     @functools.cached_property
     def _greedy(self) -> Greedy:

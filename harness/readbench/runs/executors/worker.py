@@ -23,6 +23,7 @@ from readbench.suites.evaluation import evaluate
 from readbench.suites.probes import measure
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
+from readbench.teachers.local import LocalTeacher
 from readbench.teachers.responses import ResponseCache
 from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
@@ -68,7 +69,7 @@ class Worker:
         name, model = teacher_reference(self._config.shared.teacher)
         if name != "hf":
             return {"profile": None, "answers": None, "tokens": 0}
-        teacher = LanguageModel.load(resolve_model(model), device=self._device)
+        teacher = LanguageModel.load(resolve_model(model), device=self._device, chat=self._config.shared.teacher_chat)
         encoded = [[teacher.encode(q.prompt, q.answer) for q in each] for each in self._setting.questions["probe"]]
         profile = measure(teacher, encoded)
         if not np.isfinite(profile.score).all():
@@ -82,7 +83,7 @@ class Worker:
 
     def measure_start(self) -> dict[str, Any]:
         """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
-        student = LanguageModel.load(self._setting.student_path, device=self._device)
+        student = LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
         evaluation = evaluate(student, self._setting.suite.folder, self._setting.suite.config.test.task)
         answers = self._answers(student)
         return {
@@ -120,6 +121,8 @@ def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str,
     spec = config.shared
     name, model = teacher_reference(spec.teacher)
     teacher: Teacher = make("teacher", name, model, device, **spec.teacher_params)
+    if isinstance(teacher, LocalTeacher):
+        teacher.chat = spec.teacher_chat
     if isinstance(teacher, PaidTeacher):
         fingerprint = teacher.fingerprint()
 

@@ -46,7 +46,9 @@ class RunningTrial:
             self.allocator: Allocator = make_allocator(spec.allocator, problem, seed, **spec.params)
         with self.watch.phase("train"):
             objective = make_objective(spec.objective, **spec.objective_params)
-            self.student = Student.load(setting.student_path, training=spec.training, objective=objective, device=setting.device)
+            self.student = Student.load(
+                setting.student_path, training=spec.training, objective=objective, device=setting.device, chat=spec.student_chat
+            )
         self.ledger = Ledger(spec.budget_tokens, num_capabilities)
         self.scheduler = Scheduler(num_capabilities)
         self.queue = PromptQueue(setting.streams(spec.seed), num_capabilities)
