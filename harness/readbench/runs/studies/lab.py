@@ -10,7 +10,6 @@ lab check`` are the commands for the models.
 """
 
 import json
-import multiprocessing
 import random
 import sys
 import tempfile
@@ -24,6 +23,7 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from readbench.api import DIFFICULTIES, Difficulty, Source
+from readbench.base import processes
 from readbench.base.files import write_bytes, write_json
 from readbench.base.plugins import make
 from readbench.base.seeds import derive_seed
@@ -198,7 +198,7 @@ def _train_alone(folder: Path, name: str) -> None:
 
 def build(out: Path) -> None:
     """Trains teacher and student side by side, one process and one thread each, into `out`/teacher and `out`/student."""
-    with ProcessPoolExecutor(len(RECIPES), mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(RECIPES), mp_context=processes.context("spawn")) as pool:
         list(pool.map(_train_alone, [out / name for name in RECIPES], RECIPES))  # list: an error in a process is raised here
 
 
