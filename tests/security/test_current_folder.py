@@ -42,7 +42,20 @@ def test_a_new_process_executes_nothing_of_the_current_folder(method: str, booby
 
 
 def test_a_run_executes_nothing_of_the_current_folder(booby_trapped: Path, suite: Path, tmp_path: Path) -> None:
-    flags = "--allocators uniform --seeds 1 --budget 4000 --intervals 1 --set num_probes=4 --set num_dev=4".split()
+    flags = [
+        "--allocators",
+        "uniform",
+        "--seeds",
+        "1",
+        "--budget",
+        "4000",
+        "--intervals",
+        "1",
+        "--set",
+        "num_probes=4",
+        "--set",
+        "num_dev=4",
+    ]
     command = [Path(sys.executable).parent / "readbench", "run", "--suite", suite, *flags, "--out", tmp_path / "run"]
     done = subprocess.run(command, cwd=booby_trapped, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
