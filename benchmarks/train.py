@@ -26,9 +26,9 @@ from trl import SFTConfig, SFTTrainer
 
 from readbench.models.batches import Encoded, chunks_by_length
 from readbench.runs.studies.lab import STUDENT, lessons, write_blank
+from readbench.students.objectives.sft import sft
 from readbench.students.schedule import TrainingConfig
 from readbench.students.student import Student
-from readbench.teachers.builtin import sft
 
 INTERVAL_TOKENS = 10_000  # 120k tokens over 12 intervals
 ROUNDS = 4

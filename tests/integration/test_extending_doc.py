@@ -44,7 +44,7 @@ def plugin(module: str, name: str) -> Plugin:
 
 
 def test_the_allocator_keeps_the_contract(site: Path) -> None:
-    half = plugin("my_package._registry", "half")
+    half = plugin("my_package.half", "half")
     assert half.summary == "The requirement, mixed with an equal share for everything."
     check_allocator(half.factory, equivariant=True, params={"replay": 0.2})
 

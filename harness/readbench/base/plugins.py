@@ -1,14 +1,17 @@
-"""Finds plug-ins: every distribution's module in the entry-point group ``readbench.plugins``, ours among them.
+"""Finds plug-ins: every distribution's modules in the entry-point group ``readbench.plugins``, ours among them.
 
-A module's decorated factories (`readbench.api`) are its plug-ins; there is no global list to edit. A module that fails to
-import is noted and the others go on; two plug-ins of one kind and name are an error, because a result must not depend
-on which of them happened to be found first.
+An entry point names a module or a package. Of a package, every module is imported, in subpackages too, but for those whose
+name begins with an underscore: nobody keeps a list of plug-ins by hand. The decorated factories (`readbench.api`) of those
+modules are the plug-ins. A module that fails to import is noted and the others are still found; two plug-ins of one kind and
+name are an error, because a result must not depend on which of them happened to be found first.
 """
 
 import functools
+import pkgutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
@@ -62,6 +65,25 @@ def _distribution(entry: EntryPoint) -> str:
     return entry.dist.name if entry.dist is not None else entry.value.partition(".")[0]
 
 
+def _plugins(entry: EntryPoint, broken: list[Broken]) -> Iterator[Plugin]:
+    """The plug-ins of an entry point's module or package; appends the modules that fail to import to `broken`."""
+    loaders: list[tuple[str, Callable[[], Any]]] = [(entry.value, entry.load)]
+    while loaders:
+        name, load = loaders.pop(0)
+        try:
+            module = load()
+        except Exception as error:  # foreign code: whatever it raises must not take the others down
+            reason = f"{type(error).__name__}: {error}".splitlines()[0]
+            broken.append(Broken(name, _distribution(entry), reason))
+            continue
+        for value in vars(module).values():
+            plugin = getattr(value, "__readbench_plugin__", None)
+            if isinstance(plugin, Plugin):
+                yield plugin
+        inner = sorted(found.name for found in pkgutil.iter_modules(getattr(module, "__path__", ())) if not found.name.startswith("_"))
+        loaders += [(path, functools.partial(import_module, path)) for path in (f"{module.__name__}.{each}" for each in inner)]
+
+
 @functools.cache
 def registry() -> Registry:
     """Every plug-in of the environment. Imports the plug-in modules once in a process."""
@@ -70,16 +92,7 @@ def registry() -> Registry:
     # A distribution may be listed twice on sys.path (an editable install beside its own folder): the value decides.
     entries = {entry.value: entry for entry in entry_points(group=GROUP)}
     for _, entry in sorted(entries.items()):
-        try:
-            module = entry.load()
-        except Exception as error:  # foreign code: whatever it raises must not take the others down
-            reason = f"{type(error).__name__}: {error}".splitlines()[0]
-            broken.append(Broken(entry.value, _distribution(entry), reason))
-            continue
-        for value in vars(module).values():
-            plugin = getattr(value, "__readbench_plugin__", None)
-            if not isinstance(plugin, Plugin):
-                continue
+        for plugin in _plugins(entry, broken):
             key = (plugin.kind, plugin.name)
             known = found.get(key)
             if known is not None and known.plugin is not plugin:

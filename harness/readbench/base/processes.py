@@ -1,6 +1,5 @@
 """Processes beside this one: they import nothing from the current folder, and their sockets fit wherever TMPDIR points."""
 
-import multiprocessing
 import multiprocessing.util
 import os
 import tempfile
@@ -28,7 +27,7 @@ def context(method: Literal["forkserver", "spawn"]) -> ForkServerContext | Spawn
     if not os.environ.get("PYTHONSAFEPATH"):
         os.environ["PYTHONSAFEPATH"] = "1"
     _keep_socket_paths_short()
-    return multiprocessing.get_context(method)
+    return ForkServerContext() if method == "forkserver" else SpawnContext()
 
 
 def _keep_socket_paths_short() -> None:
@@ -41,6 +40,6 @@ def _keep_socket_paths_short() -> None:
         raise SurroundingError(f"TMPDIR is too long for the path of a socket: {usual}", hint="set TMPDIR to a shorter folder")
     tempfile.tempdir = short
     try:
-        multiprocessing.util.get_temp_dir()  # type: ignore[attr-defined] # typeshed has left it out
+        multiprocessing.util.get_temp_dir()
     finally:
         tempfile.tempdir = usual

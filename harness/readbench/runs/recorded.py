@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from readbench.api import Response
+from readbench.api import Response, Teacher, teacher
 from readbench.base import machine
 from readbench.base.errors import ConfigError, DamagedError, ReadbenchError
 from readbench.models.text import answers_of
@@ -63,3 +63,9 @@ class RecordedTeacher:
                 hint="repeat it with that run's suite, seeds, allocators, budget and max_new_tokens: others ask other prompts",
             )
         return [known[prompt] for prompt in prompts]
+
+
+@teacher("recorded")
+def recorded(model: str, device: str) -> Teacher:  # noqa: ARG001 - of every teacher; this one computes nothing
+    """What the teacher of another run said (recorded:RUN), without asking it again."""
+    return RecordedTeacher(Path(model))

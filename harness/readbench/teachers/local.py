@@ -1,15 +1,18 @@
-"""A local Hugging Face causal language model that answers greedily."""
+"""A local Hugging Face causal language model that answers greedily. Importing this module imports no torch: listing plug-ins does."""
 
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from readbench.api import Response
+from readbench.api import Response, Teacher, teacher
 from readbench.base.errors import ConfigError
 from readbench.models import folder
-from readbench.models.generation import Greedy
-from readbench.models.language_model import LanguageModel
 from readbench.models.text import NO_CHAT, answers_of
+
+if TYPE_CHECKING:
+    from readbench.models.generation import Greedy
+    from readbench.models.language_model import LanguageModel
 
 
 class LocalTeacher:
@@ -38,9 +41,17 @@ class LocalTeacher:
         return self._greedy.respond(rendered, max_new_tokens=max_new_tokens)
 
     @functools.cached_property
-    def _model(self) -> LanguageModel:
+    def _model(self) -> "LanguageModel":
+        from readbench.models.language_model import LanguageModel
+
         return LanguageModel.load(self._path, device=self._device, chat=self.chat)
 
     @functools.cached_property
-    def _greedy(self) -> Greedy:
+    def _greedy(self) -> "Greedy":
         return self._model.greedy()
+
+
+@teacher("hf")
+def hf(model: str, device: str) -> Teacher:
+    """A local Hugging Face causal language model, decoded greedily."""
+    return LocalTeacher(folder.resolve_model(model), device=device)

@@ -27,5 +27,6 @@ def test_a_baseline_imports_only_the_contracts(module: Path) -> None:
     assert ours <= {"readbench.api"}
 
 
-def test_registering_the_baselines_imports_no_torch() -> None:
-    subprocess.run([sys.executable, "-c", "import sys, readbench_baselines._registry; assert 'torch' not in sys.modules"], check=True)
+def test_finding_the_plug_ins_imports_no_torch_and_no_http_client() -> None:
+    code = "import sys; from readbench.base.plugins import registry; registry(); assert not {'torch', 'httpx2'} & {*sys.modules}"
+    subprocess.run([sys.executable, "-c", code], check=True)

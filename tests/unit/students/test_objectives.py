@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from readbench.teachers.builtin import sft
+from readbench.students.objectives.sft import sft
 
 
 def test_sft_is_the_negative_log_probability_of_the_label() -> None:

@@ -7,8 +7,7 @@ wait) and kept: they are paid for.
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-
-import httpx2
+from typing import TYPE_CHECKING
 
 from readbench.api import Response
 from readbench.base.errors import ConfigError, ReadbenchError
@@ -22,6 +21,9 @@ from readbench.teachers.endpoint.retry import RetryPolicy
 from readbench.teachers.endpoint.schema import Completion, parse_completion, request_body
 from readbench.teachers.spend.account import Account
 from readbench.teachers.spend.booking import Clerk
+
+if TYPE_CHECKING:
+    import httpx2
 
 _LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
 Sleep = Callable[[float], Awaitable[None]]
@@ -79,7 +81,7 @@ class _Batch:
         key: str,
         max_new_tokens: int,
         sleep: Sleep,
-        client: httpx2.AsyncClient,
+        client: "httpx2.AsyncClient",
     ) -> None:
         self._endpoint = endpoint
         self._account = account

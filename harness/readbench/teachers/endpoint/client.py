@@ -13,12 +13,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from typing import Any
-
-import httpx2
+from typing import TYPE_CHECKING, Any
 
 from readbench.teachers.endpoint.address import Address
 from readbench.teachers.endpoint.faults import Fault, one_line
+
+if TYPE_CHECKING:
+    import httpx2
 
 MAX_BYTES = 4 << 20  # of an answer: some hundred times what a long one takes
 _MAX_ERROR_BYTES = 1 << 16
@@ -34,8 +35,10 @@ class Answer:
     content_type: str
 
 
-def open_client(address: Address, *, key: str, connections: int, deadline_seconds: float) -> httpx2.AsyncClient:
+def open_client(address: Address, *, key: str, connections: int, deadline_seconds: float) -> "httpx2.AsyncClient":
     """A client for one endpoint; proxies of the environment are used for far ones only."""
+    import httpx2
+
     headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "readbench"}
     if key:
         headers["authorization"] = f"Bearer {key}"
@@ -52,11 +55,15 @@ def open_client(address: Address, *, key: str, connections: int, deadline_second
 @functools.cache
 def _tls() -> ssl.SSLContext:
     """The system's certificates, or those that SSL_CERT_FILE names; a tenth of a second to read."""
+    import httpx2
+
     return httpx2.create_ssl_context()
 
 
-async def exchange(client: httpx2.AsyncClient, target: str, body: Mapping[str, Any], *, deadline_seconds: float, key: str = "") -> Answer:
+async def exchange(client: "httpx2.AsyncClient", target: str, body: Mapping[str, Any], *, deadline_seconds: float, key: str = "") -> Answer:
     """The answer to one request; Fault where there is none."""
+    import httpx2
+
     try:
         async with (
             asyncio.timeout(deadline_seconds),
@@ -76,7 +83,7 @@ async def exchange(client: httpx2.AsyncClient, target: str, body: Mapping[str, A
         raise Fault(f"the connection broke before the answer was whole ({reason})", retry=True) from None
 
 
-async def _read(response: httpx2.Response, most: int) -> bytes:
+async def _read(response: "httpx2.Response", most: int) -> bytes:
     encoding = response.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise Fault(f"its answer is encoded ({one_line(encoding)}), which was not asked for")
@@ -88,8 +95,10 @@ async def _read(response: httpx2.Response, most: int) -> bytes:
     return bytes(content)
 
 
-async def _failure(response: httpx2.Response, key: str) -> Fault:
+async def _failure(response: "httpx2.Response", key: str) -> Fault:
     """The fault behind a status other than 200. Redirects and refusals come before any work, 408 and 5xx perhaps after it."""
+    import httpx2
+
     status = response.status_code
     if 300 <= status < 400:
         return Fault(f"it redirects (HTTP {status}), which is not followed", in_doubt=False, refused=True)

@@ -10,10 +10,10 @@ import asyncio
 import functools
 from collections.abc import Sequence
 
-from readbench.api import Response
+from readbench.api import Response, Teacher, teacher
 from readbench.base.hashing import json_hash
 from readbench.models.folder import resolve_tokenizer
-from readbench.teachers.endpoint.asking import Endpoint, Sleep, ask
+from readbench.teachers.endpoint.asking import Endpoint, Sleep, ask, make_endpoint
 from readbench.teachers.endpoint.counting import TokenCounter, open_counter, tokenizer_hash
 from readbench.teachers.endpoint.settings import read_key
 from readbench.teachers.spend.account import Account
@@ -72,3 +72,19 @@ class OpenAITeacher:
     @functools.cached_property
     def _counter(self) -> TokenCounter:
         return open_counter(resolve_tokenizer(self._tokenizer) if self._tokenizer else self._opened.student_path)
+
+
+@teacher("openai")
+def openai(
+    model: str,
+    device: str,  # noqa: ARG001 - of every teacher; this one computes elsewhere
+    *,
+    url: str = "",
+    api: str = "chat",
+    served_as: str = "",
+    tokenizer: str = "",
+    limit_field: str = "max_tokens",
+) -> Teacher:
+    """A model behind an OpenAI-compatible endpoint (--teacher-url), asked greedily."""
+    endpoint = make_endpoint(model, url=url, api=api, served_as=served_as, limit_field=limit_field)
+    return OpenAITeacher(endpoint, tokenizer=tokenizer)

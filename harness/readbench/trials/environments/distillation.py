@@ -11,7 +11,7 @@ from readbench.api import Allocator, Feedback, Problem, Vector
 from readbench.base.errors import TrialFailure
 from readbench.base.plugins import foreign, make_allocator
 from readbench.base.seeds import derive_seed
-from readbench.students.objectives.guarded import make_objective
+from readbench.students.guarded import make_objective
 from readbench.students.student import Student
 from readbench.suites.probes import Profile, measure
 from readbench.suites.prompts import PromptQueue
