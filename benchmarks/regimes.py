@@ -20,9 +20,10 @@ import torch
 from readbench.api import Difficulty, Vector
 from readbench.base.plugins import make
 from readbench.base.seeds import derive_seed
+from readbench.models.batches import Encoded
 from readbench.models.folder import resolve_model
 from readbench.runs.config import RunConfig, resolve
-from readbench.students.student import Encoded, Student
+from readbench.students.student import Student
 from readbench.suites.prompts import difficulty_mix
 from readbench.suites.splits import normalise, sample_from
 from readbench.suites.suite import Suite
@@ -36,7 +37,7 @@ def start(config: RunConfig) -> Student:
 
 def test_questions(suite: Suite, student: Student) -> tuple[list[str], list[Encoded]]:
     lines = [json.loads(line) for line in (suite.folder / "test.jsonl").read_text(encoding="utf-8").splitlines()]
-    return [line["capability"] for line in lines], [student.encode(line["prompt"], line["answer"]) for line in lines]
+    return [line["capability"] for line in lines], [student.model.encode(line["prompt"], line["answer"]) for line in lines]
 
 
 def train(student: Student, suite: Suite, config: RunConfig, mix: Vector, seed: int, tested: set[str]) -> None:
@@ -54,7 +55,7 @@ def train(student: Student, suite: Suite, config: RunConfig, mix: Vector, seed: 
         for capability, (source, rng) in enumerate(zip(sources, rngs, strict=True)):
             while owed[capability] > 0:
                 question = sample_from(source, "teach", rng, rng.choices(LEVELS, weights)[0], tested)
-                examples.append(student.encode(question.prompt, question.answer))
+                examples.append(student.model.encode(question.prompt, question.answer))
                 cost = len(examples[-1].tokens) + examples[-1].label_count
                 owed[capability] -= cost
                 charged += cost
@@ -95,7 +96,7 @@ def main() -> None:
         required = [suite.capabilities[c] for c in np.flatnonzero(suite.requirement)]
 
         def score(student: Student, capabilities: list[str] = capabilities, encoded: list[Encoded] = encoded) -> dict[str, float]:
-            matches = student.log_likelihoods(encoded)[1]
+            matches = student.model.log_likelihoods(encoded)[1]
             of = {c: float(np.mean([m for m, its in zip(matches, capabilities, strict=True) if its == c])) for c in set(capabilities)}
             return of | {"utility": float(matches.mean())}
 

@@ -24,10 +24,11 @@ from transformers import AutoModelForCausalLM, PrinterCallback, TrainerCallback
 from transformers.utils import logging
 from trl import SFTConfig, SFTTrainer
 
+from readbench.models.batches import Encoded, chunks_by_length
 from readbench.runs.studies.lab import STUDENT, lessons, write_blank
 from readbench.students.objectives.sft import sft
-from readbench.students.schedule import TrainingConfig, chunks_by_length
-from readbench.students.student import Encoded, Student
+from readbench.students.schedule import TrainingConfig
+from readbench.students.student import Student
 
 INTERVAL_TOKENS = 10_000  # 120k tokens over 12 intervals
 ROUNDS = 4
@@ -50,7 +51,7 @@ def equal_examples(student: Student) -> list[Encoded]:
 
 def flops(student: Student, examples: list[Encoded]) -> tuple[float, float]:
     """(all, executed) useful floating-point operations of one pass."""
-    config = student.model.config
+    config = student.model.network.config
     layer = 4 * config.hidden_size**2 + 3 * config.hidden_size * config.intermediate_size
     after_attention = config.hidden_size**2 + 3 * config.hidden_size * config.intermediate_size
     inputs = sum(len(example.tokens) - 1 for example in examples)

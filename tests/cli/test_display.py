@@ -37,9 +37,13 @@ def test_live_only_on_a_terminal_and_not_in_ci() -> None:
     assert isinstance(choose_display(None, {}), NoDisplay)
 
 
-def test_no_display_lets_everything_pass() -> None:
+def test_no_display_lets_every_event_pass_and_writes_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     with NoDisplay() as display:
-        display.observe(event("started"))
+        for kind in ("plan", "started", "interval", "evaluating", "finished", "failed", "complete"):
+            display.observe(event(kind))
+    assert capfd.readouterr() == ("", "")
+    with pytest.raises(KeyError, match="kept"), NoDisplay():
+        raise KeyError("kept")
 
 
 def test_time_left_is_tokens_left_over_the_rate() -> None:

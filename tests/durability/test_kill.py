@@ -50,7 +50,7 @@ def test_a_write_that_was_torn_in_two_and_a_resume_that_is_killed_again_are_surv
     rng = random.Random(1)
     for number in range(SAMPLED // 4):
         kills = [rng.randint(1, whole.calls), *(rng.randint(1, 60) for _ in range(2))]
-        survives(stand, tmp_path / f"{number}", whole, *kills, mode="tear")
+        assert survives(stand, tmp_path / f"{number}", whole, *kills, mode="tear")
 
 
 @pytest.mark.slow
@@ -70,9 +70,10 @@ def test_every_call(stand: Stand, whole: Ended, tmp_path: Path, mode: str, capsy
 
 @pytest.mark.slow
 def test_every_fifth_call_of_a_resume(stand: Stand, whole: Ended, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rng, tried = random.Random(2), 0
+    rng, tried, struck = random.Random(2), 0, 0
     for first in range(1, whole.calls, 5):
-        survives(stand, tmp_path / f"{first}", whole, first, rng.randint(1, 80), rng.randint(1, 80))
+        struck += survives(stand, tmp_path / f"{first}", whole, first, rng.randint(1, 80), rng.randint(1, 80))
         tried += 1
+    assert struck > 0.95 * tried  # the last calls may not come: the threads of a trial do not meet at the same call each time
     with capsys.disabled():
         print(f"\n{tried} trials killed three times, 0 lost intervals, 0 differing results")

@@ -20,7 +20,7 @@ from readbench.views.cli.main import main
 
 FLAGS = {"allocators": "uniform", "seeds": "2", "budget_tokens": 9000, "num_intervals": 2}
 COMMAND = ("run", "--suite", "reasoning", "--allocators", "uniform", "--seeds", "2", "--budget", "9000", "--intervals", "2")
-FINGERPRINT = {"torch": "2.13", "cpu": "AVX2"}
+FINGERPRINT = {"measured": "0" * 32, "torch": "2.13", "cpu": "AVX2"}
 
 
 @pytest.fixture
@@ -78,17 +78,21 @@ def test_a_run_that_another_process_holds_is_refused_with_its_id(refused: Callab
 
 def test_another_machine_s_bits_are_refused_or_marked(run_dir: Path) -> None:
     run, said = results.read_run(run_dir), []
-    other = FINGERPRINT | {"cpu": "AVX512"}
+    other = FINGERPRINT | {"cpu": "AVX512", "measured": "1" * 32}
+    relabelled = FINGERPRINT | {"processor": "renamed"}
     check_fingerprint(run_dir, run, FINGERPRINT, allow_drift=False, warn=said.append)
     before = (run_dir / "fingerprint.json").read_bytes()
-    with pytest.raises(ConfigError, match=r"begun under cpu 'AVX2', now 'AVX512'; .*--allow-drift"):
+    check_fingerprint(run_dir, run, relabelled, allow_drift=False, warn=said.append)  # other labels, the same bits
+    with pytest.raises(ConfigError, match="every label agrees"):
+        check_fingerprint(run_dir, run, FINGERPRINT | {"measured": "1" * 32}, allow_drift=False, warn=said.append)
+    with pytest.raises(ConfigError, match=r"other bits are computed \(cpu 'AVX2', now 'AVX512'\); .*--allow-drift"):
         check_fingerprint(run_dir, run, other, allow_drift=False, warn=said.append)
     assert (run_dir / "fingerprint.json").read_bytes() == before
     assert said == []
     for _ in range(2):
         check_fingerprint(run_dir, run, other, allow_drift=True, warn=said.append)
     check_fingerprint(run_dir, run, other, allow_drift=False, warn=said.append)  # marked: it may go on here
-    assert said == ["the run was begun under cpu 'AVX2', now 'AVX512': its results are marked"]
+    assert said == ["the run was begun where other bits are computed (cpu 'AVX2', now 'AVX512'): its results are marked"]
     assert results.gather(run_dir)["environment"]["fingerprint"] == FINGERPRINT
     assert results.gather(run_dir)["environment"]["drift"] == [other]
 

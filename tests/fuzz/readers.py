@@ -81,7 +81,7 @@ def _gate(found: dict[str, Any]) -> None:
 
 
 def judged(found: dict[str, Any], held: Any) -> None:
-    from readbench.results.scores import metrics_of
+    from readbench.suites.metric_names import metrics_of
     from readbench.views.console.text import console_for
     from readbench.views.gate.formats.junit import junit_xml
     from readbench.views.gate.formats.markdown import markdown

@@ -157,7 +157,7 @@ def answer(data: bytes) -> None:
 
 def pyproject(data: bytes) -> None:
     """``[tool.readbench.check]``."""
-    from readbench.results.scores import metrics_of
+    from readbench.suites.metric_names import metrics_of
     from readbench.views.gate.margins import read_settings, resolve_margins
 
     with folder() as path:

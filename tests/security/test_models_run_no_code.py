@@ -148,7 +148,7 @@ def test_a_chat_template_cannot_reach_python(lab: Path, canary: Path) -> None:
     (lab / "chat_template.jinja").write_text(code)
     from jinja2.exceptions import TemplateError
 
-    from readbench.models.folder import render
+    from readbench.models.text import render
 
     with pytest.raises(TemplateError):
         render(load_tokenizer(lab), "2+2")

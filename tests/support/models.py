@@ -15,7 +15,11 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
+from readbench.models.batches import Encoded
+from readbench.models.language_model import LanguageModel
+
 CONTEXT = 96
+PAIRS = [("2+2=", "4"), ("a longer prompt of many words", "and answer"), ("x", "yz"), ("what is what?", "it is it"), ("q?", "")]
 
 
 def byte_tokenizer() -> PreTrainedTokenizerFast:
@@ -38,3 +42,10 @@ def random_model(family: str) -> PreTrainedModel:
         return Gemma2ForCausalLM(Gemma2Config(**common, num_key_value_heads=2, head_dim=8, final_logit_softcapping=5.0))
     config = GPT2Config(vocab_size=258, n_embd=32, n_layer=2, n_head=4, n_positions=CONTEXT, eos_token_id=1, bos_token_id=1)
     return GPT2LMHeadModel(config)  # with dropout 0.1
+
+
+def plain_log_probabilities(model: LanguageModel, example: Encoded) -> torch.Tensor:
+    """(labels,) by the full forward of the one unpadded sequence, no fast path."""
+    logits = model.network(input_ids=torch.tensor([example.tokens])).logits[0, :-1].log_softmax(-1)
+    every = logits.gather(1, torch.tensor(example.tokens[1:])[:, None])[:, 0]
+    return every[example.prompt_length - 1 :]

@@ -90,7 +90,7 @@ def small_document() -> dict[str, Any]:
                 "clip_norm": 1.0,
             },
         },
-        "environment": {"python": "3.11", "fingerprint": {"torch": "2.13.0", "device": "cpu"}},
+        "environment": {"python": "3.11", "fingerprint": {"measured": "0" * 32, "torch": "2.13.0", "device": "cpu"}},
         "provenance": dict.fromkeys(("suite", "data", "code", "teacher", "student"), "0" * 32),
         "start": {
             "utility": 0.25,

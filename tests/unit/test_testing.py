@@ -1,330 +1,54 @@
-"""The conformance kit catches every broken rule: one deliberately broken allocator for each way to break one."""
-
-# ruff: noqa: ARG002  (what a broken allocator ignores is often what is broken about it)
+"""The conformance kit catches every broken rule."""
 
 import random
 import time
 from collections.abc import Callable
-from typing import ClassVar
 
 import numpy as np
 import pytest
 import torch
 
-from readbench.api import Feedback, Observation, Problem, Vector
 from readbench.testing import RULES, check_allocator
-
-
-def normalised(weights: Vector) -> Vector:
-    shares: Vector = weights / weights.sum()
-    return shares
-
-
-class Sound:
-    """Learns a preference per capability from the gains; everything below breaks one thing about it."""
-
-    def __init__(self, problem: Problem, seed: int) -> None:
-        self.problem = problem
-        self.seed = seed
-        self.gains = np.zeros(len(problem.capabilities))
-
-    def propose(self, observation: Observation) -> Vector:
-        noise = np.random.default_rng((self.seed, observation.interval)).uniform(0.9, 1.1, self.gains.size)
-        return self.simplex(np.exp(np.clip(self.gains, -5, 5)) * noise)
-
-    def simplex(self, weights: Vector) -> Vector:
-        return normalised(weights)
-
-    def update(self, feedback: Feedback) -> None:
-        self.gains = 0.9 * self.gains + feedback.profile_after - feedback.profile_before
-
-    def state(self) -> bytes:
-        return self.seed.to_bytes(8, "little") + self.gains.tobytes()
-
-    def restore(self, state: bytes) -> None:
-        if len(state) != 8 + self.gains.nbytes:
-            raise ValueError("not a state of this allocator")
-        self.seed = int.from_bytes(state[:8], "little")
-        self.gains = np.frombuffer(state[8:]).copy()
-
-
-class NoRestore:
-    def __init__(self, problem: Problem, seed: int) -> None:
-        pass
-
-    def propose(self, observation: Observation) -> Vector:
-        return np.full(observation.profile.size, 1 / observation.profile.size)
-
-    def update(self, feedback: Feedback) -> None: ...
-
-    def state(self) -> bytes:
-        return b""
-
-
-class NoSingleCapability(Sound):
-    def __init__(self, problem: Problem, seed: int) -> None:
-        super().__init__(problem, seed)
-        self.spread = 1 / np.log2(len(problem.capabilities)) if len(problem.capabilities) > 1 else 1 // 0
-
-
-class NotNormalised(Sound):
-    def simplex(self, weights: Vector) -> Vector:
-        return normalised(weights) * (1 + 1e-6)
-
-
-class Negative(Sound):
-    def simplex(self, weights: Vector) -> Vector:
-        shares = normalised(weights)
-        shares[0], shares[-1] = -0.1, shares[-1] + shares[0] + 0.1
-        return shares
-
-
-class SinglePrecision(Sound):
-    def simplex(self, weights: Vector) -> Vector:
-        return normalised(weights).astype(np.float32)
-
-
-class AList(Sound):
-    def simplex(self, weights: Vector) -> Vector:
-        return normalised(weights).tolist()  # type: ignore[no-any-return]
-
-
-class DividesByTheRoom(Sound):
-    def propose(self, observation: Observation) -> Vector:
-        with np.errstate(all="ignore"):
-            return normalised(1 - observation.profile)
-
-
-class NeedsATeacher(Sound):
-    def propose(self, observation: Observation) -> Vector:
-        assert self.problem.teacher_profile is not None
-        return super().propose(observation)
-
-
-class TrustsTheLoss(Sound):
-    def update(self, feedback: Feedback) -> None:
-        self.gains = self.gains + 0.1 * feedback.train_loss
-
-
-class DividesByTheRewardsSpread(Sound):
-    def update(self, feedback: Feedback) -> None:
-        self.gains = self.gains + 1 / abs(feedback.reward)
-
-
-class ChangesTheProfile(Sound):
-    def propose(self, observation: Observation) -> Vector:
-        observation.profile[0] = 0.25
-        return super().propose(observation)
-
-
-class NeedsWritableArrays(Sound):
-    def propose(self, observation: Observation) -> Vector:
-        np.add(observation.profile, 0.0, out=observation.profile)
-        return super().propose(observation)
-
-
-class ChangesTheFeedback(Sound):
-    def update(self, feedback: Feedback) -> None:
-        super().update(feedback)
-        feedback.allocation[:] = 0.125
-
-
-class ChangesTheRequirement(Sound):
-    def propose(self, observation: Observation) -> Vector:
-        self.problem.requirement[0] += 0.5
-        return super().propose(observation)
-
-
-class ReusesItsArray(Sound):
-    def __init__(self, problem: Problem, seed: int) -> None:
-        super().__init__(problem, seed)
-        self.buffer = np.empty(len(problem.capabilities))
-
-    def simplex(self, weights: Vector) -> Vector:
-        self.buffer[:] = normalised(weights)
-        return self.buffer
-
-
-class Unseeded(Sound):
-    def __init__(self, problem: Problem, seed: int) -> None:
-        super().__init__(problem, random.SystemRandom().getrandbits(63))
-
-
-class SeededByAddress(Sound):
-    def propose(self, observation: Observation) -> Vector:
-        self.seed = id(observation.profile)
-        return super().propose(observation)
-
-
-class SeededByTheDay(Sound):
-    def __init__(self, problem: Problem, seed: int) -> None:
-        super().__init__(problem, int(time.time()) // (30 * 86_400))
-
-
-class SharesItsMemory(Sound):
-    memory: ClassVar[dict[int, Vector]] = {}
-
-    def __init__(self, problem: Problem, seed: int) -> None:
-        super().__init__(problem, seed)
-        self.memory[len(problem.capabilities)] = self.gains
-
-    def update(self, feedback: Feedback) -> None:
-        super().update(feedback)
-        self.memory[self.gains.size] = self.gains
-
-    def propose(self, observation: Observation) -> Vector:
-        self.gains = self.memory[self.gains.size]
-        return super().propose(observation)
-
-
-class LovesMath(Sound):
-    def simplex(self, weights: Vector) -> Vector:
-        return super().simplex(weights + np.array([name == "math" for name in self.problem.capabilities]))
-
-
-class SortsByName(Sound):
-    def simplex(self, weights: Vector) -> Vector:
-        first = self.problem.capabilities.index(min(self.problem.capabilities))
-        return super().simplex(weights + np.eye(weights.size)[first])
-
-
-class DrawsFromRandom(Sound):
-    def __init__(self, problem: Problem, seed: int) -> None:
-        super().__init__(problem, 0)
-        random.random()
-
-
-class SeedsNumpy(Sound):
-    def propose(self, observation: Observation) -> Vector:
-        np.random.seed(self.seed)  # noqa: NPY002
-        return super().simplex(np.random.dirichlet(np.ones(self.gains.size)))  # noqa: NPY002
-
-
-class DrawsFromTorch(Sound):
-    def propose(self, observation: Observation) -> Vector:
-        torch.rand(1)
-        return super().propose(observation)
-
-
-class TextState(Sound):
-    def state(self) -> bytes:
-        return super().state().hex()  # type: ignore[return-value]
-
-
-class StateMoves(Sound):
-    def state(self) -> bytes:
-        self.gains = self.gains + 0.01 * np.arange(self.gains.size)
-        return super().state()
-
-
-class ForgetsItsGains(Sound):
-    def restore(self, state: bytes) -> None:
-        super().restore(state)
-        self.gains = np.zeros_like(self.gains)
-
-
-class ForgetsItsSeed(Sound):
-    def restore(self, state: bytes) -> None:
-        seed = self.seed
-        super().restore(state)
-        self.seed = seed
-
-
-class SettlesTiesByItsFirstSeed(Sound):
-    """The most needed capability; of equal ones the seed chooses, once, and the choice is not in the state."""
-
-    def __init__(self, problem: Problem, seed: int) -> None:
-        super().__init__(problem, seed)
-        self.order = np.random.default_rng(seed).permutation(len(problem.capabilities))
-
-    def propose(self, observation: Observation) -> Vector:
-        first = self.order[np.argmax(self.problem.requirement[self.order])]
-        return self.simplex(np.eye(self.gains.size)[first])
-
-
-class RoundsItsState(Sound):
-    def state(self) -> bytes:
-        return self.seed.to_bytes(8, "little") + self.gains.astype(np.float32).astype(np.float64).tobytes()
-
-
-class KeepsItsPast(Sound):
-    """Restores what it saved, but a counter that it does not save goes on."""
-
-    steps = 0
-
-    def update(self, feedback: Feedback) -> None:
-        super().update(feedback)
-        self.steps += 1
-
-    def simplex(self, weights: Vector) -> Vector:
-        return super().simplex(weights + self.steps * np.eye(weights.size)[0])
-
-
-class RefusesItsOwnState(Sound):
-    def restore(self, state: bytes) -> None:
-        raise ValueError("never")
-
-
-class TakesAnything(Sound):
-    def restore(self, state: bytes) -> None:
-        if len(state) == 8 + self.gains.nbytes:
-            super().restore(state)
-
-
-class TakesALongState(Sound):
-    def restore(self, state: bytes) -> None:
-        super().restore(state[: 8 + self.gains.nbytes])
-
-
-class FailsOtherwise(Sound):
-    def restore(self, state: bytes) -> None:
-        if len(state) != 8 + self.gains.nbytes:
-            raise KeyError("gains")
-        super().restore(state)
-
-
-class PrefersTheFirst(Sound):
-    def propose(self, observation: Observation) -> Vector:
-        return self.simplex(1.0 + np.eye(self.gains.size)[0])
-
+from support import broken_allocators, broken_states
+from support.broken_allocators import Sound
 
 BROKEN: list[tuple[str, Callable[..., object]]] = [
-    ("factory", NoRestore),
-    ("factory", NoSingleCapability),
-    ("simplex", NotNormalised),
-    ("simplex", Negative),
-    ("simplex", SinglePrecision),
-    ("simplex", AList),
-    ("simplex", DividesByTheRoom),
-    ("simplex", TrustsTheLoss),
-    ("finite", NeedsATeacher),
-    ("finite", DividesByTheRewardsSpread),
-    ("finite", NeedsWritableArrays),
-    ("inputs", ChangesTheProfile),
-    ("inputs", ChangesTheFeedback),
-    ("inputs", ChangesTheRequirement),
-    ("own array", ReusesItsArray),
-    ("determinism", Unseeded),
-    ("determinism", SeededByAddress),
-    ("clock", SeededByTheDay),
-    ("instances", SharesItsMemory),
-    ("names", LovesMath),
-    ("names", SortsByName),
-    ("global random state", DrawsFromRandom),
-    ("global random state", SeedsNumpy),
-    ("global random state", DrawsFromTorch),
-    ("state", TextState),
-    ("state", StateMoves),
-    ("restore", ForgetsItsGains),
-    ("restore", ForgetsItsSeed),
-    ("restore", SettlesTiesByItsFirstSeed),
-    ("restore", RoundsItsState),
-    ("restore", KeepsItsPast),
-    ("restore", RefusesItsOwnState),
-    ("garbage", TakesAnything),
-    ("garbage", TakesALongState),
-    ("garbage", FailsOtherwise),
-    ("equivariance", PrefersTheFirst),
+    ("factory", broken_allocators.NoRestore),
+    ("factory", broken_allocators.NoSingleCapability),
+    ("simplex", broken_allocators.NotNormalised),
+    ("simplex", broken_allocators.Negative),
+    ("simplex", broken_allocators.SinglePrecision),
+    ("simplex", broken_allocators.AList),
+    ("simplex", broken_allocators.DividesByTheRoom),
+    ("simplex", broken_allocators.TrustsTheLoss),
+    ("finite", broken_allocators.NeedsATeacher),
+    ("finite", broken_allocators.DividesByTheRewardsSpread),
+    ("finite", broken_allocators.NeedsWritableArrays),
+    ("inputs", broken_allocators.ChangesTheProfile),
+    ("inputs", broken_allocators.ChangesTheFeedback),
+    ("inputs", broken_allocators.ChangesTheRequirement),
+    ("own array", broken_allocators.ReusesItsArray),
+    ("determinism", broken_allocators.Unseeded),
+    ("determinism", broken_allocators.SeededByAddress),
+    ("clock", broken_allocators.SeededByTheDay),
+    ("instances", broken_allocators.SharesItsMemory),
+    ("names", broken_allocators.LovesMath),
+    ("names", broken_allocators.SortsByName),
+    ("global random state", broken_allocators.DrawsFromRandom),
+    ("global random state", broken_allocators.SeedsNumpy),
+    ("global random state", broken_allocators.DrawsFromTorch),
+    ("state", broken_states.TextState),
+    ("state", broken_states.StateMoves),
+    ("restore", broken_states.ForgetsItsGains),
+    ("restore", broken_states.ForgetsItsSeed),
+    ("restore", broken_states.SettlesTiesByItsFirstSeed),
+    ("restore", broken_states.RoundsItsState),
+    ("restore", broken_states.KeepsItsPast),
+    ("restore", broken_states.RefusesItsOwnState),
+    ("garbage", broken_states.TakesAnything),
+    ("garbage", broken_states.TakesALongState),
+    ("garbage", broken_states.FailsOtherwise),
+    ("equivariance", broken_allocators.PrefersTheFirst),
 ]
 
 

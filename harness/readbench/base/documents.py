@@ -6,15 +6,17 @@ a key that the schema lacks, or a value of another type, is an error that names 
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from readbench.base.errors import ConfigError, near_match
 
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)  # of every dataclass that a document is read into
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 MAX_INTEGER = 1 << 53  # up to here every JSON reader agrees on what an integer is (RFC 7493), and sums fit 64 bits
@@ -26,11 +28,11 @@ Typed = TypeVar("Typed")
 
 
 def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
-    """The file's text; ConfigError where it is missing, too large or not UTF-8."""
+    """The file's text without a byte order mark (editors on Windows write one); ConfigError where it is missing, too large or not UTF-8."""
     try:
         if path.stat().st_size > max_bytes:
             raise ConfigError(f"{path} is larger than {max_bytes} bytes", hint="is it the right file?")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
 
@@ -83,6 +85,18 @@ class _UniqueKeyLoader(yaml.SafeLoader):
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
+
+
+def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int | float:
+    """A float, but ``1e5`` as an integer: the schema takes it for a whole number and for a float alike."""
+    value: float = loader.construct_yaml_float(node)
+    exponent = "e" in node.value.lower()
+    return int(value) if exponent and abs(value) <= MAX_INTEGER and value.is_integer() else value
+
+
+# YAML 1.1 takes 5e-5 and 1.5e3 for text, since it wants a point and a sign. Everyone else takes them for numbers.
+_UniqueKeyLoader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
+_UniqueKeyLoader.add_constructor("tag:yaml.org,2002:float", _number)
 
 
 def read_yaml(path: Path) -> dict[str, Any]:

@@ -7,7 +7,6 @@ that others are computed from carries a digest of its content: a bit that flips 
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -18,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from readbench.base.errors import ConfigError, DamagedError, SurroundingError
+from readbench.base.hashing import content_hash, file_hash, json_hash
 
 ROOM = "free some space or choose another --out"  # what helps against most errors of a disk
-_CHUNK_BYTES = 1 << 20
 
 
 def sync(path: Path) -> None:
@@ -125,25 +124,20 @@ def read_json(path: Path) -> Any:
 
 def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
     """The document with a ``digest`` of its content."""
-    return {**document, "digest": _digest(document)}
+    return {**document, "digest": json_hash(document)}
 
 
 def unsealed(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
     """What `sealed` was given; DamagedError that names the file where its content is no longer what the digest says."""
     content = {key: value for key, value in document.items() if key != "digest"}
-    if document.get("digest") != _digest(content):
+    if document.get("digest") != json_hash(content):
         raise DamagedError(f"{path} is damaged: its content does not match its digest")
     return content
 
 
-def _digest(document: Mapping[str, Any]) -> str:
-    text = json.dumps(document, sort_keys=True)
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-
-
 def publish(folder: Path, content: bytes, suffix: str) -> str:
     """Stores content under its own hash, once; returns the file's name."""
-    name = hashlib.blake2b(content, digest_size=16).hexdigest() + suffix
+    name = content_hash(content) + suffix
     if not (folder / name).exists():
         write_bytes(folder / name, content)
     return name
@@ -155,7 +149,7 @@ def read_published(folder: Path, name: str) -> bytes:
         content = (folder / name).read_bytes()
     except OSError as error:
         raise DamagedError(f"cannot read {folder / name}: {error.strerror}") from error
-    if hashlib.blake2b(content, digest_size=16).hexdigest() != name.partition(".")[0]:
+    if content_hash(content) != name.partition(".")[0]:
         raise DamagedError(f"{folder / name} is damaged: its content does not match its name")
     return content
 
@@ -190,15 +184,7 @@ def _fill(folder: Path, fill: Callable[[Path], None]) -> None:
 
 def file_hashes(folder: Path) -> dict[str, str]:
     """The content hash of every file in a folder, by its path in it."""
-    hashes = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_file():
-            digest = hashlib.blake2b(digest_size=16)
-            with path.open("rb") as file:
-                while chunk := file.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-            hashes[path.relative_to(folder).as_posix()] = digest.hexdigest()
-    return hashes
+    return {path.relative_to(folder).as_posix(): file_hash(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @contextmanager

@@ -1,16 +1,20 @@
 """Where a run was made: versions, hardware, git revision, written down and never acted upon; and the hash of the code that made it."""
 
-import hashlib
 import os
 import platform
 import subprocess
 import sys
+from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from readbench.base.hashing import named_hash
+
 # Modules that read results and take no part in making them: everything else is part of a run's identity.
 READERS = frozenset({"results", "testing", "views"})
+# Of a fingerprint: what two computations must share to give the same bits. Its other keys are labels for people.
+DETERMINES = ("measured", "torch", "device", "dtype", "optimizer")
 PACKAGES = ("readbench", "torch", "transformers", "tokenizers", "lm-eval", "numpy", "safetensors")
 
 
@@ -19,7 +23,7 @@ def describe() -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "processor": _processor(),
+        "processor": cpu_labels()["processor"],
         "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
         "packages": {name: _version(name) for name in PACKAGES},
         "git": _git_revision(),
@@ -34,24 +38,27 @@ def _version(package: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def cpu_labels() -> dict[str, str]:
+    """Vendor, family and model of the CPU, as the kernel names them; "" where it does not."""
     try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor()
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
+    except OSError:
+        lines = []
+    found = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    family = "/".join(found.get(key, "") for key in ("cpu family", "model", "stepping")).strip("/")
+    return {"vendor": found.get("vendor_id", ""), "family": family, "processor": found.get("model name", platform.processor())}
+
+
+def same_bits(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
+    """Whether what two fingerprints measured is the same; one without a measurement is not known to be."""
+    return "measured" in first and all(first.get(key) == second.get(key) for key in DETERMINES)
 
 
 def code_hash() -> str:
     """Of readbench's own modules that compute results."""
     root = Path(__file__).parents[1]
-    digest = hashlib.blake2b(digest_size=16)
-    for path in sorted(root.rglob("*.py")):
-        name = path.relative_to(root)
-        if name.with_suffix("").parts[0] not in READERS:
-            content = path.read_bytes()
-            digest.update(f"{name.as_posix()}\0{len(content)}\0".encode() + content)
-    return digest.hexdigest()
+    names = (path.relative_to(root) for path in sorted(root.rglob("*.py")))
+    return named_hash((name.as_posix(), root / name) for name in names if name.with_suffix("").parts[0] not in READERS)
 
 
 def _command() -> list[str] | None:

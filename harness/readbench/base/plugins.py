@@ -9,13 +9,14 @@ name are an error, because a result must not depend on which of them happened to
 import functools
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from readbench.api import Allocator, Kind, Plugin, Problem
-from readbench.base.errors import ConfigError, near_match
+from readbench.base.errors import ConfigError, TrialFailure, near_match
 
 GROUP = "readbench.plugins"
 
@@ -132,3 +133,15 @@ def make_allocator(name: str, problem: Problem, seed: int = 0, **params: Any) ->
     """Builds an allocator by its registered name; ConfigError on an unknown name or parameter."""
     made: Allocator = make("allocator", name, problem, seed, **params)
     return made
+
+
+@contextmanager
+def foreign(kind: Kind, name: str, failure: Callable[[str], Exception] = TrialFailure) -> Iterator[None]:
+    """Whatever a plug-in raises becomes one line that names it; sys.exit too, but not Ctrl-C."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise failure(f"{kind} {name!r} raised {reason}") from error

@@ -1,4 +1,4 @@
-"""Model folders: where they are, whether they can be used, how a prompt becomes tokens. Torch-free at import.
+"""Model folders: where they are, whether they can be used. Torch-free at import.
 
 A model is any Hugging Face causal language model folder with safetensors weights, a hub id of one, or one of the embedded
 pair (``lab/teacher``, ``lab/student``), which are two such folders in the package. Nothing is unpickled and no code from a
@@ -6,7 +6,6 @@ model folder is run.
 """
 
 import functools
-import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from readbench.base.errors import ConfigError, SurroundingError
+from readbench.base.hashing import named_hash
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -70,12 +70,14 @@ def check_model(path: Path) -> None:
     """ConfigError (one line, a hint) for what cannot be loaded; reads only the folder and its config.json."""
     if not path.is_dir():
         raise ConfigError(f"model folder {path} does not exist", hint="give a folder with config.json, tokenizer and safetensors weights")
+    if (path / "adapter_config.json").exists():  # transformers would load whatever model the adapter names, and unpickle an adapter
+        raise ConfigError(f"model folder {path} is an adapter", hint="merge it into its base model and save that (merge_and_unload)")
     config = read_config(path)
+    if config.get("is_encoder_decoder") is True:
+        raise ConfigError(f"model {path} is an encoder-decoder, not a causal language model", hint="give a causal language model")
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
         raise ConfigError(f"model folder {path} has no tokenizer", hint="save the tokenizer beside the weights (save_pretrained)")
     _check_weights(path)
-    if (path / "adapter_config.json").exists():  # transformers would load whatever model the adapter names, and unpickle an adapter
-        raise ConfigError(f"model folder {path} is an adapter", hint="merge it into its base model and save that (merge_and_unload)")
     if "auto_map" in config and not _is_native(str(config.get("model_type", ""))):
         raise ConfigError(
             f"model {path} needs code from its own folder (auto_map), which is never run", hint="use a model that transformers knows"
@@ -125,7 +127,7 @@ def _is_native(model_type: str) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """Identity of config, tokenizer and weights: hex blake2b-16 over their names and contents."""
+    """Identity of config, tokenizer and weights: a hash over their names and contents."""
     files = sorted(file for pattern in _HUB_FILES for file in path.glob(pattern))
     return _digest(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
@@ -133,13 +135,7 @@ def fingerprint(path: Path) -> str:
 @functools.lru_cache(maxsize=16)
 def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
     # cached by size and time of change: an 8 B model has 16 GB to read, and every trial asks
-    digest = hashlib.blake2b(digest_size=16)
-    for file, size, _ in files:
-        digest.update(f"{file.name}\0{size}\0".encode())
-        with file.open("rb") as stream:
-            while block := stream.read(1 << 20):
-                digest.update(block)
-    return digest.hexdigest()
+    return named_hash((file.name, file) for file, _, _ in files)
 
 
 def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":
@@ -165,6 +161,7 @@ def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
 
     check_model(path)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its report of odd keys has 60 lines; what matters of it is below
     model: PreTrainedModel
     info: dict[str, Any]
     try:
@@ -176,8 +173,10 @@ def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
             f"model {path} cannot be loaded ({_first_line(error)})", hint="give a causal language model in safetensors"
         ) from None
     if info["missing_keys"]:  # transformers would fill them with random numbers
-        missing = sorted(info["missing_keys"])
-        raise ConfigError(f"model {path} lacks {len(missing)} weights of its config: {missing[0]}", hint="save or download it again")
+        missing, unexpected = sorted(info["missing_keys"]), sorted(info["unexpected_keys"])
+        prefix = next((key.removesuffix(missing[0]) for key in unexpected if key.endswith(missing[0])), "")
+        hint = f"its weights carry the prefix {prefix}: save the model that is wrapped" if prefix else "save or download it again"
+        raise ConfigError(f"model {path} lacks {len(missing)} weights of its config: {missing[0]}", hint=hint)
     model.to(torch.device(device)).eval()  # type: ignore[arg-type]
     return model
 
@@ -211,20 +210,3 @@ def resolve_device(device: str) -> str:
     if index >= count:
         raise SurroundingError(f"device {device} is not there ({count} CUDA devices are visible)", hint="use --device cpu")
     return f"cuda:{index}"
-
-
-def render(tokenizer: "PreTrainedTokenizerBase", prompt: str) -> list[int]:
-    """A prompt's tokens: by the chat template where there is one, else those of the prompt and a newline."""
-    if tokenizer.chat_template:
-        messages = [{"role": "user", "content": prompt}]
-        return list(tokenizer.apply_chat_template(messages, add_generation_prompt=True, return_dict=False))
-    ids = list(tokenizer.encode(prompt + "\n"))
-    if ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers close every text; a prompt is open
-        ids.pop()
-    return ids
-
-
-def response_ids(tokenizer: "PreTrainedTokenizerBase", text: str, *, finished: bool = True) -> list[int]:
-    """A response's tokens, EOS included where it is finished: the label tokens."""
-    ids = list(tokenizer.encode(text, add_special_tokens=False))
-    return [*ids, int(tokenizer.eos_token_id)] if finished else ids

@@ -18,6 +18,7 @@ import torch
 
 from readbench.api import Response
 from readbench.models.decoding import decoder_for
+from readbench.models.text import turn_end
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -43,7 +44,7 @@ class Greedy:
         stated = getattr(model.generation_config, "eos_token_id", None)  # chat models end a turn with another token than a text
         self.tokenizer = tokenizer
         self.decoder = decoder_for(model)
-        self._ends = frozenset({tokenizer.eos_token_id, *(stated if isinstance(stated, list) else [stated])} - {None})
+        self._ends = frozenset({tokenizer.eos_token_id, turn_end(tokenizer), *(stated if isinstance(stated, list) else [stated])} - {None})
 
     def respond(self, prompts: Sequence[tuple[int, ...]], *, max_new_tokens: int) -> list[Response]:
         """Answers to prompts that are rendered as tokens and leave room for the answer, in order."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from readbench.base.errors import ConfigError, IncompleteRunError, near_match
-from readbench.results.scores import PRIMARY, PROFILE, Family, Metric, metric_values, metrics_of, planned_seeds
+from readbench.results.scores import metric_values, planned_seeds
 from readbench.results.stats import (
     CONFIDENCE,
     MIN_PAIRS,
@@ -27,6 +27,7 @@ from readbench.results.stats import (
     sign_flip,
     whole_seed_band,
 )
+from readbench.suites.metric_names import PRIMARY, PROFILE, Family, Metric, metrics_of
 
 SCHEMA = 1
 Values = Mapping[str, Mapping[int, float]]  # metric → seed → value

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from readbench.base.errors import ConfigError
-from readbench.results.scores import metrics_of
+from readbench.suites.metric_names import metrics_of
 
 _TRIAL_ID = re.compile("[0-9a-f]{16}")
 _BY_CAPABILITY = ("requested", "allocation", "examples", "profile", "exact_match", "train_loss")  # of an interval

@@ -7,7 +7,9 @@ code, and what the bits depend on (torch, device, instruction set). Whatever dif
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from readbench.base import machine
 from readbench.base.errors import ConfigError
+from readbench.base.nested import flatten
 
 _MAY_DIFFER = {"allocators", "seeds", "params"}
 _BY_CONTENT = {"suite", "teacher", "student"}  # references: their hashes stand in the provenance
@@ -53,21 +55,14 @@ def _comparable(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     allocators = {trial["allocator"] for trial in document["trials"]}
     for key, value in config.items():
         if key not in _MAY_DIFFER | _BY_CONTENT:
-            yield from _flat(key, value)
-    for plugin, params in config.get("params", {}).items():
-        if plugin not in allocators:
-            yield from _flat(f"params.{plugin}", params)
-    yield from _flat("provenance", document["provenance"])
-    yield from _flat("fingerprint", document["environment"].get("fingerprint"))
+            yield from flatten({key: value})
+    for kind, params in config.get("params", {}).items():
+        if kind != "allocator" and kind not in allocators:  # an older version wrote params.NAME, without the kind
+            yield from flatten(params, f"params.{kind}.")
+    yield from flatten({"provenance": document["provenance"]})
+    measured = document["environment"].get("fingerprint") or {}
+    yield from ((f"fingerprint.{key}", measured[key]) for key in machine.DETERMINES if key in measured)
     yield "drift", document["environment"].get("drift") or []
-
-
-def _flat(key: str, value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            yield from _flat(f"{key}.{name}", inner)
-    else:
-        yield key, value
 
 
 _Variant = tuple[str, tuple[tuple[str, Any], ...], str]

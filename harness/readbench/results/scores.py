@@ -4,35 +4,10 @@ Only complete trials count. ``profile.<capability>`` is the trained student's sc
 training is the same for all allocators of a seed, so differences between allocators are differences of what was learned.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
-Family = Literal["primary", "capability", "exploratory"]
-PRIMARY = "utility"
-PROFILE = "profile."
-_EXPLORATORY = {"utility_gain": True, "profile_gain": True, "spillover": False, "collateral": False, "waste": False, "auc": True}
-
-# What the tables of a run show of it, in this order.
-METRICS = (PRIMARY, *_EXPLORATORY)
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """What is compared, and how it counts: the primary endpoint, one of the family of capabilities, or exploratory."""
-
-    name: str
-    higher_is_better: bool
-    family: Family
-
-
-def metrics_of(capabilities: Sequence[str]) -> tuple[Metric, ...]:
-    """Every metric of a suite with these capabilities."""
-    return (
-        Metric(PRIMARY, True, "primary"),
-        *(Metric(PROFILE + capability, True, "capability") for capability in capabilities),
-        *(Metric(name, higher, "exploratory") for name, higher in _EXPLORATORY.items()),
-    )
+from readbench.suites.metric_names import PROFILE, metrics_of
 
 
 def metric_values(document: Mapping[str, Any]) -> dict[str, dict[str, dict[int, float]]]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from readbench.base import files
 from readbench.results.delimited import csv_bytes
-from readbench.results.scores import PROFILE, metrics_of
+from readbench.suites.metric_names import PROFILE, metrics_of
 
 _TOKENS = ("generated", "trained", "probe", "dev", "eval")
 _SECONDS = ("total", "teacher", "train", "probe", "eval", "allocator")

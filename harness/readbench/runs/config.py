@@ -4,7 +4,6 @@ Layers, each over the one before: defaults, the suite's defaults, the ``--config
 (``READBENCH_BUDGET_TOKENS``, nested with two underscores: ``READBENCH_TRAINING__LEARNING_RATE``), flags and ``--set``.
 """
 
-import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,11 +15,13 @@ from typing import Annotated, Any
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.dataclasses import dataclass
 
-from readbench.base.documents import MAX_INTEGER, parse_yaml, read_yaml, typed
+from readbench.base.documents import MAX_INTEGER, STRICT, parse_yaml, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
+from readbench.base.hashing import json_hash
 from readbench.base.plugins import registry, resolve_parameters
+from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
-from readbench.suites.suite import STRICT, Suite, load_suite
+from readbench.suites.suite import Suite, load_suite
 from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.views.trackers import TRACKERS
 
@@ -57,6 +58,8 @@ class RunConfig:
     num_dev: Annotated[int, Ge(2)] = 40  # a required capability; the learning curve is measured on them
     params: dict[str, dict[str, bool | int | float | str]] = field(default_factory=dict)  # of plug-ins, by their name
     training: TrainingConfig = field(default_factory=TrainingConfig)
+    teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a teacher with a chat template
+    student_chat: ChatConfig = field(default_factory=ChatConfig)  # of a student with a chat template
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher that is asked over HTTP
 
 
@@ -73,8 +76,7 @@ class Resolved:
 
     def hash(self) -> str:
         """32 hex digits of the identity and the suite's content."""
-        text = json.dumps([self.identity(), self.suite.content_hash()], sort_keys=True)
-        return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        return json_hash([self.identity(), self.suite.content_hash()])
 
     def identity(self) -> dict[str, Any]:
         """The settings that two runs must share to be the same run."""

@@ -114,20 +114,26 @@ def _document(run_dir: Path, resolved: Resolved, trials: tuple[TrialSpec, ...], 
 def check_fingerprint(
     run_dir: Path, run: Mapping[str, Any], now: Mapping[str, Any], *, allow_drift: bool, warn: Callable[[str], None]
 ) -> None:
-    """Notes what the bits depend on, before the first trial; ConfigError where the run was begun under something else.
+    """Notes what the bits depend on, before the first trial; ConfigError where the run was begun on what computes other bits.
 
-    With `allow_drift` the run goes on and is marked: ``machine.drift`` of its results lists what it went on under.
+    With `allow_drift` the run resumes and is marked: ``environment.drift`` of its results lists what it resumed on.
     """
     known = results.read_part(run_dir, results.FINGERPRINT, run)
     if known is None:
         results.write_part(run_dir, results.FINGERPRINT, run, {"fingerprint": now, "drift": []})
         return
-    if now == known["fingerprint"] or now in known["drift"]:
-        return
     then = known["fingerprint"]
-    differing = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in sorted({*then, *now}) if then.get(key) != now.get(key)]
-    message = f"the run was begun under {'; '.join(differing)}"
+    if any(machine.same_bits(each, now) for each in (then, *known["drift"])):
+        return
+    message = f"the run was begun where other bits are computed ({_differences(then, now)})"
     if not allow_drift:
-        raise ConfigError(message, hint="its bits would differ: resume it where it was begun, or mark it with --allow-drift")
+        raise ConfigError(message, hint="resume it where it was begun, or mark it with --allow-drift")
     results.write_part(run_dir, results.FINGERPRINT, run, {"fingerprint": then, "drift": [*known["drift"], now]})
     warn(f"{message}: its results are marked")
+
+
+def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """The labels that differ, and what to look at where none does."""
+    labels = [key for key in sorted({*then, *now} - {"measured"}) if then.get(key) != now.get(key)]
+    differing = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in labels]
+    return "; ".join(differing) or "every label agrees: look for MKL_CBWR and other variables that choose kernels"

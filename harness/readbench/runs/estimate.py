@@ -1,6 +1,5 @@
 """What a run will need, said before it starts: tokens an example, seconds a run. Torch-free, a second's work."""
 
-import hashlib
 import json
 import math
 import random
@@ -14,6 +13,7 @@ from tokenizers import Tokenizer
 
 from readbench.api import Difficulty, Question
 from readbench.base.errors import ConfigError
+from readbench.base.hashing import json_hash
 from readbench.models.folder import context_length, load_tokenizer
 from readbench.suites.suite import Suite
 
@@ -31,8 +31,7 @@ def sample_questions(suite: Suite) -> list[Question]:
 
 def questions_hash(suite: Suite) -> str:
     """Of sampled questions: tells whether a suite's sources, which may be code, still ask the same."""
-    text = json.dumps([[question.prompt, question.answer] for question in sample_questions(suite)])
-    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+    return json_hash([[question.prompt, question.answer] for question in sample_questions(suite)])
 
 
 def mean_example_tokens(suite: Suite, student: Path) -> float:
@@ -49,6 +48,18 @@ def mean_example_tokens(suite: Suite, student: Path) -> float:
             )
         costs.append(prompt + 2 * answer)
     return float(np.mean(costs))
+
+
+def check_teacher_room(suite: Suite, teacher: Path, *, max_new_tokens: int) -> None:
+    """ConfigError where a sampled prompt and `max_new_tokens` new tokens do not fit a local teacher's context."""
+    count = _token_counter(teacher)
+    longest = max(count(question.prompt) + 1 for question in sample_questions(suite))
+    context = context_length(teacher)
+    if longest + max_new_tokens > context:
+        raise ConfigError(
+            f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the teacher's context of {context}",
+            hint="use shorter prompts, a smaller max_new_tokens, or a teacher with a longer context",
+        )
 
 
 def _token_counter(model: Path) -> Callable[[str], int]:

@@ -13,11 +13,12 @@ from typing import Any
 
 from readbench.base.errors import IncompleteRunError
 from readbench.results import document as results
-from readbench.runs.config import Resolved, restored
+from readbench.runs.config import Resolved, restored, teacher_reference
 from readbench.runs.directory import check_fingerprint, opened
 from readbench.runs.executors.base import WorkerConfig
 from readbench.runs.executors.pool import Pool, open_pool
 from readbench.runs.plan import Plan, num_workers, plan
+from readbench.runs.recorded import RecordedTeacher
 from readbench.suites.suite import load_suite
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.events import Event
@@ -128,6 +129,9 @@ class _Grid:
             first.append(teacher_future)
         pool.wait(set(first), self._observe)
         check_fingerprint(self._run_dir, self._run, fingerprint_future.result(), allow_drift=self._allow_drift, warn=self._warn)
+        name, model = teacher_reference(self._config.teacher)
+        if name == "recorded":
+            RecordedTeacher(Path(model)).check_bits(fingerprint_future.result(), self._warn)
         profile = (teacher_future.result() if self._start is None else self._start["teacher"])["profile"]
         self._observe(Event(kind="measured"))
         trials: set[Future[Any]] = {pool.run(spec, profile) for spec in self._todo}

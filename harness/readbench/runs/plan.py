@@ -9,8 +9,9 @@ from readbench.base import machine
 from readbench.base.errors import ConfigError, ReadbenchError
 from readbench.base.plugins import make, make_allocator, registry, resolve_parameters
 from readbench.models.folder import check_model, fingerprint, resolve_device, resolve_model
+from readbench.models.text import NO_CHAT
 from readbench.runs.config import Resolved, RunConfig, teacher_reference
-from readbench.runs.estimate import estimate_seconds, mean_example_tokens, questions_hash, sample_questions
+from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
 from readbench.runs.executors.pool import num_cores
 from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.forecast import Forecast, forecast
@@ -38,8 +39,12 @@ def plan(resolved: Resolved) -> Plan:
     teacher_params = resolve_parameters(registry().get("teacher", teacher_plugin), config.params.get(teacher_plugin, {}))
     teacher: Teacher | None = None  # a local model's is not made here: it would cost the import of torch
     if teacher_plugin == "hf":
-        teacher_fingerprint = fingerprint(_checked_model(teacher_model))
+        teacher_path = _checked_model(teacher_model)
+        teacher_fingerprint = fingerprint(teacher_path)
+        check_teacher_room(resolved.suite, teacher_path, max_new_tokens=config.max_new_tokens)
     else:
+        if config.teacher_chat != NO_CHAT:
+            raise ConfigError(f"teacher_chat has no effect on teacher {teacher_plugin!r}", hint="it is for local teachers: drop it")
         teacher = make("teacher", teacher_plugin, teacher_model, "cpu", **teacher_params)
         teacher_fingerprint = teacher.fingerprint()
     example_tokens = mean_example_tokens(resolved.suite, student_path)
@@ -71,6 +76,8 @@ def plan(resolved: Resolved) -> Plan:
             num_probes=config.num_probes,
             num_dev=config.num_dev,
             training=config.training,
+            teacher_chat=config.teacher_chat,
+            student_chat=config.student_chat,
         )
         # seed by seed inside an allocator: workers that run side by side then ask the teacher for different prompts
         for name in config.allocators

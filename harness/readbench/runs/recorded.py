@@ -5,15 +5,16 @@ is the one in that run's provenance, and what was measured before the trials (al
 was measured then.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from readbench.api import Response, Teacher, teacher
+from readbench.base import machine
 from readbench.base.errors import ConfigError, DamagedError, ReadbenchError
-from readbench.models.folder import DECODING
-from readbench.results.document import START, read_part, read_run
-from readbench.runs.config import teacher_reference
+from readbench.models.text import answers_of
+from readbench.results.document import FINGERPRINT, START, read_part, read_run
+from readbench.runs.config import restored, teacher_reference
 from readbench.teachers.responses import ResponseCache
 
 
@@ -32,9 +33,15 @@ class RecordedTeacher:
             raise ConfigError(f"{run_dir} has recorded no teacher yet", hint=f"readbench resume {run_dir}")
         self._fingerprint: str = run["provenance"]["teacher"]
         plugin, _ = teacher_reference(run["config"]["teacher"])
-        self._stored_as = f"{self._fingerprint}:{DECODING}" if plugin == "hf" else self._fingerprint
+        self._stored_as = answers_of(self._fingerprint, restored(run["config"]).teacher_chat) if plugin == "hf" else self._fingerprint
         self._measured: dict[str, Any] = start["teacher"]
         self._responses = ResponseCache(run_dir / "responses.sqlite")
+
+    def check_bits(self, now: Mapping[str, Any], warn: Callable[[str], None]) -> None:
+        """Warns where this machine computes other bits than the recorded run's: its answers are the same, the trials are not."""
+        then = read_part(self._run_dir, FINGERPRINT, read_run(self._run_dir))
+        if then is not None and not machine.same_bits(then["fingerprint"], now):
+            warn(f"{self._run_dir} was recorded on a machine that computes other bits: the answers are repeated, the trials differ")
 
     def fingerprint(self) -> str:
         """The recorded teacher's, as in the run's provenance."""

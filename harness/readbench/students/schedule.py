@@ -1,13 +1,11 @@
 """How a pass over an interval's examples is cut into optimiser steps, and at which learning rate (torch-free).
 
-Examples are sorted by length and cut into chunks of about `step_tokens` padded tokens, so that little is padded and no
-attention mask is needed (see `readbench.students.student`); the learning rate follows the share of the budget that is spent, not
-the number of steps, which differs between allocations.
+Examples are sorted by length and cut into chunks of about `step_tokens` padded tokens (`readbench.models.batches`); the
+learning rate follows the share of the budget that is spent, not the number of steps, which differs between allocations.
 """
 
 import math
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from readbench.base.errors import ConfigError
@@ -48,19 +46,6 @@ class TrainingConfig:
 def _check(name: str, value: float, valid: bool, allowed: str) -> None:
     if not valid:
         raise ConfigError(f"training.{name} is {value}", hint=f"it must be {allowed}")
-
-
-def chunks_by_length(lengths: Sequence[int], chunk_tokens: int) -> list[list[int]]:
-    """Indices sorted by length (ties: given order), cut into runs of about `chunk_tokens` tokens, balanced, padding included."""
-    order = sorted(range(len(lengths)), key=lengths.__getitem__)
-    total = sum(lengths)
-    count = max(1, round(total / chunk_tokens))
-    chunks: list[list[int]] = [[] for _ in range(count)]
-    before = 0
-    for index in order:  # an example belongs to the chunk in which its middle token lies
-        chunks[min(count - 1, int((before + lengths[index] / 2) * count / total))].append(index)
-        before += lengths[index]
-    return [chunk for chunk in chunks if chunk]
 
 
 def shuffled(chunks: list[list[int]], seed: int) -> list[list[int]]:

@@ -2,7 +2,7 @@
 
 lm-eval reads the suite's task (a YAML of its own format over JSON lines), builds the requests, and computes the metric;
 the student answers them through lm-eval's model interface with the same tokens as in training: the prompt rendered by
-`readbench.models.folder`, the target closed by EOS. For a `loglikelihood` task, `acc` is then exact match of greedy decoding.
+`readbench.models.text`, the target closed by EOS. For a `loglikelihood` task, `acc` is then exact match of greedy decoding.
 lm-eval's own task index, its caches, and the network are not touched.
 """
 
@@ -21,7 +21,7 @@ from lm_eval.tasks import TaskManager
 
 from readbench.base.documents import read_json_lines
 from readbench.base.errors import ConfigError
-from readbench.students.student import Student
+from readbench.models.language_model import LanguageModel
 from readbench.suites.task import read_task
 
 
@@ -36,13 +36,13 @@ class Evaluation:
     version: str
 
 
-def evaluate(student: Student, suite_folder: Path, task_file: str) -> Evaluation:
-    """Scores the student on the task; ConfigError where the task cannot be read or is of a kind that needs generated text."""
+def evaluate(model: LanguageModel, suite_folder: Path, task_file: str) -> Evaluation:
+    """Scores the model on the task; ConfigError where the task cannot be read or is of a kind that needs generated text."""
     file = suite_folder / task_file
     if not file.is_file():
         raise ConfigError(f"task file {file} does not exist", hint="name an lm-eval task YAML in the suite's folder")
     name, version, loaded = _load(file, file.stat().st_mtime_ns)
-    adapter = _Adapter(student)
+    adapter = _Adapter(model)
     with redirect_stderr(StringIO()):  # progress bars of requests that take milliseconds
         outcome = lm_eval_evaluate(adapter, loaded, bootstrap_iters=0, log_samples=False)
     return Evaluation(
@@ -80,17 +80,17 @@ def _questions(path: Path) -> Any:
 
 
 class _Adapter(LM):  # type: ignore[misc]
-    """The student behind lm-eval's model interface."""
+    """The model behind lm-eval's model interface."""
 
-    def __init__(self, student: Student) -> None:
+    def __init__(self, model: LanguageModel) -> None:
         super().__init__()
-        self._student = student
+        self._model = model
         self.tokens = 0
 
     def loglikelihood(self, requests: list[Instance]) -> list[tuple[float, bool]]:
-        encoded = [self._student.encode(*request.args) for request in requests]
+        encoded = [self._model.encode(*request.args) for request in requests]
         self.tokens += sum(len(example.tokens) for example in encoded)
-        log_likelihood, greedy = self._student.log_likelihoods(encoded)
+        log_likelihood, greedy = self._model.log_likelihoods(encoded)
         return [(float(value), bool(match)) for value, match in zip(log_likelihood, greedy, strict=True)]
 
     def loglikelihood_rolling(self, requests: list[Instance]) -> list[float]:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from readbench.api import Vector
-from readbench.students.student import Encoded, Student
+from readbench.models.batches import Encoded
+from readbench.models.language_model import LanguageModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,10 +36,10 @@ class Profile:
         )
 
 
-def measure(student: Student, encoded: Sequence[Sequence[Encoded]]) -> Profile:
-    """The profile on K capabilities' probes, encoded by the student with their right answers."""
+def measure(model: LanguageModel, encoded: Sequence[Sequence[Encoded]]) -> Profile:
+    """The profile on K capabilities' probes, encoded by the model with their right answers."""
     probes = [probe for each in encoded for probe in each]
-    log_likelihood, greedy = student.log_likelihoods(probes)
+    log_likelihood, greedy = model.log_likelihoods(probes)
     score = np.exp(log_likelihood / np.array([probe.label_count for probe in probes]))
     bounds = np.cumsum([len(each) for each in encoded])[:-1]
     matches = np.split(greedy, bounds)

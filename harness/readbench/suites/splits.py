@@ -4,7 +4,6 @@ The unit is the problem, not its text: a source gives 7+5 and 5+7 one key, so th
 capability *is* recall, the key is the phrasing of a fact, and the same fact may be taught under another phrasing.
 """
 
-import hashlib
 import random
 import re
 import unicodedata
@@ -13,6 +12,7 @@ from typing import Literal
 
 from readbench.api import Difficulty, Question, Source
 from readbench.base.errors import ConfigError
+from readbench.base.hashing import content_digest
 
 Split = Literal["teach", "probe", "dev", "test"]
 _UPPER_PERCENT: tuple[tuple[int, Split], ...] = ((60, "teach"), (72, "probe"), (80, "dev"), (100, "test"))
@@ -27,7 +27,7 @@ def normalise(text: str) -> str:
 def split_of(question: Question) -> Split:
     """The split of the question's problem: 60 % teach, 12 % probe, 8 % dev, 20 % test."""
     identity = question.key or normalise(question.prompt)
-    percent = int.from_bytes(hashlib.blake2b(identity.encode(), digest_size=8).digest(), "little") % 100
+    percent = int.from_bytes(content_digest(identity.encode(), size=8), "little") % 100
     return next(split for upper, split in _UPPER_PERCENT if percent < upper)
 
 

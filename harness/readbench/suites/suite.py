@@ -4,7 +4,6 @@ A suite is a folder with ``suite.yaml``, an lm-eval task and its data; one that 
 name, any other by the path of its ``suite.yaml``. The requirement r (K,) is the capabilities' weights over their sum.
 """
 
-import hashlib
 import json
 import random
 from dataclasses import field
@@ -13,17 +12,17 @@ from typing import Annotated, Any
 
 import numpy as np
 from annotated_types import Ge, Gt, MaxLen, MinLen
-from pydantic import ConfigDict, StringConstraints
+from pydantic import StringConstraints
 from pydantic.dataclasses import dataclass
 
 from readbench.api import DIFFICULTIES, NAME_PATTERN, Difficulty, Question, Source, Vector
-from readbench.base.documents import check_values, read_json_lines, read_yaml, typed
+from readbench.base.documents import STRICT, check_values, read_json_lines, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
+from readbench.base.hashing import named_hash
 from readbench.base.plugins import make, registry
-from readbench.results.scores import metrics_of
+from readbench.suites.metric_names import metrics_of
 from readbench.suites.task import read_task
 
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
 Text = Annotated[str, MinLen(1), MaxLen(4000)]
 
@@ -110,11 +109,8 @@ class Suite:
 
         `defaults` are left out, since the settings that come of them stand in the trial's config, and so is how strict a gate is.
         """
-        digest = hashlib.blake2b(digest_size=16)
-        for path in sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".jsonl", ".json")):
-            content = self._settings() if path == self.file else path.read_bytes()
-            digest.update(f"{path.relative_to(self.folder)}\0{len(content)}\0".encode() + content)
-        return digest.hexdigest()
+        paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".jsonl", ".json"))
+        return named_hash((str(path.relative_to(self.folder)), self._settings() if path == self.file else path) for path in paths)
 
     def _settings(self) -> bytes:
         settings = read_yaml(self.file)

@@ -11,26 +11,24 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import MaxLen, MinLen
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from readbench.base.documents import read_yaml, typed
+from readbench.base.documents import STRICT, read_yaml, typed
 from readbench.base.errors import ConfigError
 
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 _FIELD = re.compile(r"\{\{-?\s*[A-Za-z]\w*(\.[A-Za-z]\w*|\[\d+\])*\s*-?\}\}")
 _TEMPLATE = re.compile(r"\{\{|\{%|\{#")
 Text = Annotated[str, MaxLen(4000)]
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class DataFiles:
     """``dataset_kwargs``: by split, a file of questions beside the task."""
 
     data_files: dict[str, str]
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Accuracy:
     """An entry of ``metric_list``: the one metric that is a utility."""
 
@@ -39,7 +37,7 @@ class Accuracy:
     higher_is_better: Literal[True] = True
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Task:
     """What a task file may say."""
 

@@ -5,12 +5,13 @@ and it stops the run, today and at every resume: the allocator did nothing wrong
 """
 
 import functools
-import time
 from collections.abc import Sequence
 
 from readbench.api import Response, Teacher
-from readbench.base.errors import SurroundingError
+from readbench.base.errors import ReadbenchError, SurroundingError, TrialFailure
 from readbench.teachers.responses import ResponseCache
+
+_REPAIR = "fix the plug-in, then resume the run"
 
 
 class CachedTeacher:
@@ -19,8 +20,6 @@ class CachedTeacher:
     def __init__(self, teacher: Teacher, cache: ResponseCache) -> None:
         self._teacher = teacher
         self._cache = cache
-        self.seconds = 0.0  # spent in the teacher
-        self.asked = 0  # prompts that it was asked
 
     def fingerprint(self) -> str:
         """The teacher's."""
@@ -35,10 +34,7 @@ class CachedTeacher:
         known = self._cache.get(self._fingerprint, prompts, max_new_tokens=max_new_tokens)
         missing = [prompt for prompt in dict.fromkeys(prompts) if prompt not in known]
         if missing:
-            began = time.perf_counter()
-            answers = self._teacher.respond(missing, max_new_tokens=max_new_tokens)
-            self.seconds += time.perf_counter() - began
-            self.asked += len(missing)
+            answers = _asked(self._teacher, missing, max_new_tokens)
             known |= self._cache.put(self._fingerprint, dict(zip(missing, answers, strict=True)), max_new_tokens=max_new_tokens)
         responses = [known[prompt] for prompt in prompts]
         if any(not response.text and not response.finished for response in responses):
@@ -47,3 +43,34 @@ class CachedTeacher:
                 hint="begin a new run with a higher max_new_tokens, or turn the teacher's thinking off",
             )
         return responses
+
+
+def _asked(teacher: Teacher, prompts: Sequence[str], max_new_tokens: int) -> list[Response]:
+    """The teacher's answers; SurroundingError where it raises, or gives what cannot be charged: no trial is at fault."""
+    name = type(teacher).__name__
+    try:
+        answers = teacher.respond(prompts, max_new_tokens=max_new_tokens)
+    except (ReadbenchError, TrialFailure, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SurroundingError(f"teacher {name!r} raised {reason}", hint=_REPAIR) from error
+    if not isinstance(answers, list | tuple) or len(answers) != len(prompts):
+        given = f"{len(answers)} answers" if isinstance(answers, list | tuple) else type(answers).__name__
+        raise SurroundingError(f"teacher {name!r} gave {given} to {len(prompts)} prompts", hint=_REPAIR)
+    for answer in answers:
+        fault = _fault(answer, max_new_tokens)
+        if fault:
+            raise SurroundingError(f"teacher {name!r} {fault}", hint=_REPAIR)
+    return list(answers)
+
+
+def _fault(answer: object, max_new_tokens: int) -> str:
+    """What makes an answer unusable, or an empty text."""
+    if not isinstance(answer, Response) or not isinstance(answer.text, str):
+        return "gave an answer that is no Response with a text"
+    if type(answer.tokens) is not int or not 0 <= answer.tokens <= max_new_tokens:
+        return f"reports {answer.tokens!r} tokens for an answer of at most {max_new_tokens}"
+    if answer.text and answer.tokens == 0:
+        return "reports 0 tokens for a text that is not empty"
+    return ""

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 from readbench.api import Response, Teacher, teacher
 from readbench.base.errors import ConfigError
 from readbench.models import folder
-from readbench.models.memory import keep_freed_memory
+from readbench.models.text import NO_CHAT, answers_of
 
 if TYPE_CHECKING:
     from readbench.models.generation import Greedy
+    from readbench.models.language_model import LanguageModel
 
 
 class LocalTeacher:
@@ -22,14 +23,15 @@ class LocalTeacher:
         self._path = path
         self._device = device
         self._context = folder.context_length(path)
+        self.chat = NO_CHAT  # how the run speaks to it; set before it is first asked
 
     def fingerprint(self) -> str:
         """Content of the model folder and way of decoding."""
-        return f"{folder.fingerprint(self._path)}:{folder.DECODING}"
+        return answers_of(folder.fingerprint(self._path), self.chat)
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """Greedy responses, in order; ConfigError where a prompt does not fit the teacher's context."""
-        rendered = [tuple(folder.render(self._greedy.tokenizer, prompt)) for prompt in prompts]
+        rendered = self._model.render(prompts)
         for ids in rendered:
             if len(ids) + max_new_tokens > self._context:
                 raise ConfigError(
@@ -39,11 +41,14 @@ class LocalTeacher:
         return self._greedy.respond(rendered, max_new_tokens=max_new_tokens)
 
     @functools.cached_property
-    def _greedy(self) -> "Greedy":
-        from readbench.models.generation import Greedy
+    def _model(self) -> "LanguageModel":
+        from readbench.models.language_model import LanguageModel
 
-        keep_freed_memory()
-        return Greedy(folder.load_causal_lm(self._path, self._device), folder.load_tokenizer(self._path))
+        return LanguageModel.load(self._path, device=self._device, chat=self.chat)
+
+    @functools.cached_property
+    def _greedy(self) -> "Greedy":
+        return self._model.greedy()
 
 
 @teacher("hf")

@@ -1,11 +1,10 @@
 """The cache of teacher responses: one SQLite file that all workers and trials of a run share.
 
-Content-addressed: a response's key is the blake2b of the teacher's fingerprint, the limit of new tokens and the prompt. What
+Content-addressed: a response's key is a digest of the teacher's fingerprint, the limit of new tokens and the prompt. What
 was stored first stays: two workers that ask at once get the same answer even from a teacher that answers differently each
 time. Every row carries a digest of what it says under which key: a response that is no longer what was stored is not used.
 """
 
-import hashlib
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,6 +13,7 @@ from pathlib import Path
 from readbench.api import Response
 from readbench.base.errors import DamagedError
 from readbench.base.files import database_errors, open_database, transaction
+from readbench.base.hashing import content_digest, parts_digest
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (
@@ -87,14 +87,9 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 
 def _key(teacher: str, prompt: str, max_new_tokens: int) -> bytes:
-    digest = hashlib.blake2b(digest_size=16)
-    for part in (teacher, str(max_new_tokens), prompt):
-        encoded = part.encode("utf-8", "surrogatepass")
-        digest.update(len(encoded).to_bytes(8, "little") + encoded)
-    return digest.digest()
+    parts = (teacher, str(max_new_tokens), prompt)
+    return parts_digest((part.encode("utf-8", "surrogatepass") for part in parts), prefix_bytes=8)
 
 
 def _digest(key: bytes, response: Response) -> bytes:
-    digest = hashlib.blake2b(key, digest_size=16)
-    digest.update(f"{response.tokens} {response.finished} {response.text}".encode("utf-8", "surrogatepass"))
-    return digest.digest()
+    return content_digest(key + f"{response.tokens} {response.finished} {response.text}".encode("utf-8", "surrogatepass"))

@@ -14,9 +14,10 @@ import numpy as np
 
 from readbench.api import Observation, Vector
 from readbench.base.errors import ConfigError, DamagedError, TrialFailure
+from readbench.base.plugins import foreign
 from readbench.base.seeds import derive_seed
 from readbench.suites.evaluation import evaluate
-from readbench.trials.environments.distillation import RunningTrial, foreign
+from readbench.trials.environments.distillation import RunningTrial
 from readbench.trials.events import Event
 from readbench.trials.feedback import frozen, make_feedback, standard_error, to_record
 from readbench.trials.record.commits import Commits
@@ -104,7 +105,7 @@ def _interval(trial: RunningTrial, interval: int, requested: Vector, observe: Ca
     epsilon = standard_error(before, trial.profile, suite.requirement)
     if not np.isfinite([learned.reward, epsilon, dev[0]]).all():
         raise TrialFailure(f"interval {interval}: the reward is not finite")
-    with trial.watch.phase("allocator"), foreign(spec.allocator):
+    with trial.watch.phase("allocator"), foreign("allocator", spec.allocator):
         trial.allocator.update(learned)
     trial.remember(learned)
 
@@ -131,7 +132,7 @@ def _propose(trial: RunningTrial, interval: int) -> Vector:
         budget_left=trial.ledger.remaining_tokens / trial.spec.budget_tokens,
         recent=trial.recent,
     )
-    with trial.watch.phase("allocator"), foreign(trial.spec.allocator):
+    with trial.watch.phase("allocator"), foreign("allocator", trial.spec.allocator):
         proposed = np.asarray(trial.allocator.propose(observation), dtype=np.float64)
     if proposed.shape != (len(trial.setting.suite.capabilities),):
         raise TrialFailure(f"allocator {trial.spec.allocator!r} proposed shape {proposed.shape} in interval {interval}, not (K,)")
@@ -143,10 +144,11 @@ def _propose(trial: RunningTrial, interval: int) -> Vector:
 
 def _finish(trial: RunningTrial) -> None:
     with trial.watch.phase("eval"):
-        evaluation = evaluate(trial.student, trial.setting.suite.folder, trial.setting.suite.config.test.task)
+        evaluation = evaluate(trial.student.model, trial.setting.suite.folder, trial.setting.suite.config.test.task)
         if not math.isfinite(evaluation.utility):
             raise TrialFailure("the utility is not finite")
-        answers = trial.student.answer(trial.setting.samples(), max_new_tokens=trial.spec.max_new_tokens)
+        prompts = [question.prompt for question in trial.setting.samples()]
+        answers = trial.student.model.answer(prompts, max_new_tokens=trial.spec.max_new_tokens)
     trial.store.finish(
         {
             "utility": evaluation.utility,
@@ -155,5 +157,5 @@ def _finish(trial: RunningTrial) -> None:
             "tokens": {"eval": evaluation.tokens + sum(answer.tokens for answer in answers)},
             "seconds": trial.watch.lap(),
         },
-        trial.student.save_pretrained,
+        trial.student.model.save_pretrained,
     )

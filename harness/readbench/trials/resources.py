@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from readbench.api import Question
-from readbench.students.student import Encoded, Student
+from readbench.models.batches import Encoded
+from readbench.models.language_model import LanguageModel
 from readbench.suites.prompts import HeldOut, PromptStreams, held_out_questions
 from readbench.suites.splits import Split
 from readbench.suites.suite import Suite
@@ -47,15 +48,15 @@ class Setting:
             self._streams[seed] = PromptStreams(self._sources, seed, self._held_out)
         return self._streams[seed]
 
-    def encode(self, student: Student, prompt: str, response: str, *, finished: bool) -> Encoded:
+    def encode(self, model: LanguageModel, prompt: str, response: str, *, finished: bool) -> Encoded:
         """An example in the student's tokens; trials of a seed share most of theirs, and tokenizing takes a tenth of a trial."""
         key = (prompt, response, finished)
         if key not in self._examples:
-            self._examples[key] = student.encode(prompt, response, finished=finished)
+            self._examples[key] = model.encode(prompt, response, finished=finished)
         return self._examples[key]
 
-    def encoded(self, split: Split, student: Student) -> Sequence[Sequence[Encoded]]:
+    def encoded(self, split: Split, model: LanguageModel) -> Sequence[Sequence[Encoded]]:
         """The K capabilities' questions of a split with their right answers, in the student's tokens."""
         if split not in self._encoded:
-            self._encoded[split] = [[student.encode(q.prompt, q.answer) for q in each] for each in self.questions[split]]
+            self._encoded[split] = [[model.encode(q.prompt, q.answer) for q in each] for each in self.questions[split]]
         return self._encoded[split]

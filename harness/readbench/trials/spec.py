@@ -1,11 +1,12 @@
 """What identifies a trial: plain values that cross process borders."""
 
-import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from readbench.base.hashing import content_hash
+from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
 
 
@@ -31,6 +32,8 @@ class TrialSpec:
     num_probes: int
     num_dev: int
     training: TrainingConfig
+    teacher_chat: ChatConfig = field(default_factory=ChatConfig)
+    student_chat: ChatConfig = field(default_factory=ChatConfig)
 
     def document(self) -> dict[str, Any]:
         """The spec as JSON values."""
@@ -46,4 +49,4 @@ class TrialSpec:
 def trial_id(document: Mapping[str, Any]) -> str:
     """The id of the trial whose spec that is."""
     text = json.dumps(document, sort_keys=True, allow_nan=False)
-    return hashlib.blake2b(text.encode(), digest_size=8).hexdigest()
+    return content_hash(text.encode(), size=8)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from readbench._core import Ledger, Scheduler
-from readbench.students.student import Encoded
+from readbench.models.batches import Encoded
 from readbench.suites.prompts import PromptQueue, Slot
 from readbench.teachers.cached import CachedTeacher
 

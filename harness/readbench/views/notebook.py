@@ -14,9 +14,9 @@ import pandas as pd
 
 from readbench.results import comparison, document, tables
 from readbench.results.merging import merge
-from readbench.results.scores import METRICS
 from readbench.results.stats import Estimate
 from readbench.results.summary import Summary, summarise
+from readbench.suites.metric_names import METRICS
 from readbench.views.console.closing import verdict
 from readbench.views.console.comparison import COLUMNS, HEADINGS, by_family, cells, notes
 from readbench.views.console.text import printable

@@ -1,13 +1,10 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from readbench.base.documents import MAX_BYTES, parse_yaml, read_json_lines, read_yaml, typed
+from readbench.base.documents import MAX_BYTES, STRICT, parse_yaml, read_json_lines, read_yaml, typed
 from readbench.base.errors import ConfigError
-
-STRICT = ConfigDict(extra="forbid", strict=True)
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -82,3 +79,26 @@ def test_json_lines_name_the_line_that_is_wrong(tmp_path: Path) -> None:
     path.write_text("[" * 100_000)
     with pytest.raises(ConfigError, match="line 1"):
         read_json_lines(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("5e-5", 5e-5), ("1e5", 100_000), ("1.5e5", 150_000), ("1E+3", 1000), ("-2e-1", -0.2), (".5e-2", 0.005), ("1.0e-3", 1e-3)],
+)
+def test_scientific_notation_is_a_number_in_yaml(text: str, number: float) -> None:
+    value = parse_yaml(f"a: {text}", "here")["a"]
+    assert value == number
+    assert isinstance(value, type(number)), "a whole number may be given for an integer setting"
+
+
+@pytest.mark.parametrize("text", ["e5", "1e5x", "5e", "'5e-5'"])
+def test_text_that_looks_like_a_number_stays_text(text: str) -> None:
+    assert isinstance(parse_yaml(f"a: {text}", "here")["a"], str)
+
+
+def test_a_byte_order_mark_is_not_part_of_the_text(tmp_path: Path) -> None:
+    lines, settings = tmp_path / "q.jsonl", tmp_path / "a.yaml"
+    lines.write_text('{"prompt": "a"}\n', encoding="utf-8-sig")
+    settings.write_text("a: 1\n", encoding="utf-8-sig")
+    assert read_json_lines(lines) == [{"prompt": "a"}]
+    assert read_yaml(settings) == {"a": 1}

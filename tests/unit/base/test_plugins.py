@@ -1,5 +1,6 @@
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from readbench import make_allocator
-from readbench.api import Allocator, Problem, allocator
+from readbench.api import Allocator, Observation, Problem, allocator
 from readbench.base import plugins
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import Registry, make, registry, resolve_parameters
@@ -51,7 +52,11 @@ def test_a_factory_without_types_or_with_a_bad_name_is_refused_where_it_is_writt
 
 
 def test_make_passes_positional_arguments_on() -> None:
-    assert make("objective", "sft") is not None
+    problem = replace(PROBLEM, requirement=np.array([0.0, 1.0]))
+    observation = Observation(interval=0, profile=np.array([0.5, 0.5]), budget_left=1.0, recent=())
+    assert make("allocator", "task-static", problem, 3).propose(observation).tolist() == [0.0, 1.0]
+    seeds = [make("allocator", "random", PROBLEM, seed).propose(observation).tolist() for seed in (3, 3, 4)]
+    assert seeds[0] == seeds[1] != seeds[2]
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""Model folders: every unusable one costs one line, and rendering is one rule."""
+"""Model folders: every unusable one costs one line."""
 
 import json
 import shutil
@@ -16,13 +16,9 @@ from readbench.models.folder import (
     fingerprint,
     load_causal_lm,
     load_tokenizer,
-    render,
     resolve_device,
     resolve_model,
-    response_ids,
 )
-
-TEMPLATE = "{% for m in messages %}[{{ m.role }}]{{ m.content }}{% endfor %}{% if add_generation_prompt %}[a]{% endif %}"
 
 
 @pytest.fixture
@@ -136,7 +132,7 @@ def test_an_unreachable_hub_is_one_line() -> None:
 
 
 def test_the_embedded_pair_lies_in_the_package() -> None:
-    assert resolve_model("lab/teacher").parts[-3:] == ("readbench", "pair", "teacher")
+    assert resolve_model("lab/teacher").parts[-3:] == ("models", "pair", "teacher")
     assert resolve_model("lab/student").name == "student"
 
 
@@ -162,21 +158,3 @@ def test_devices() -> None:
         resolve_device("cuda:99")
     with pytest.raises(ConfigError, match="it must be auto, cpu, cuda"):
         resolve_device("tpu")
-
-
-def test_a_prompt_is_closed_by_a_newline_or_by_the_chat_template(folder: Path) -> None:
-    tokenizer = load_tokenizer(folder)
-    assert tokenizer.decode(render(tokenizer, "1+1=")) == "1+1=\n"
-    assert tokenizer.decode(response_ids(tokenizer, "2")) == "2<eos>"
-    assert tokenizer.decode(response_ids(tokenizer, "2", finished=False)) == "2"
-    tokenizer.chat_template = TEMPLATE
-    assert tokenizer.decode(render(tokenizer, "1+1=")) == "[user]1+1=[a]"
-
-
-def test_a_tokenizer_that_closes_every_text_leaves_prompts_open(folder: Path) -> None:
-    from tokenizers.processors import TemplateProcessing
-
-    tokenizer = load_tokenizer(folder)
-    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="$A <eos>", special_tokens=[("<eos>", 1)])
-    assert tokenizer.decode(render(tokenizer, "a")) == "a\n"
-    assert tokenizer.decode(response_ids(tokenizer, "b")) == "b<eos>"

@@ -1,4 +1,4 @@
-"""The student: fast paths are exact, the same calls give the same bits, and what is saved can be loaded."""
+"""The student: its gradient is exact, the same calls give the same bits, and what is saved can be loaded."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,38 +9,16 @@ import safetensors.torch
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from readbench.base.errors import ConfigError, TrialFailure
-from readbench.models.lean.llama import LONGEST, lean_llama
-from readbench.students.student import Encoded, Student
+from readbench.base.errors import TrialFailure
+from readbench.models.batches import Encoded, collate
+from readbench.students.student import Student
+from support.models import PAIRS, plain_log_probabilities
 
 FAMILIES = ("llama", "gpt2", "qwen2", "gemma2")
-PAIRS = [("2+2=", "4"), ("a longer prompt of many words", "and answer"), ("x", "yz"), ("what is what?", "it is it"), ("q?", "")]
 
 
 def examples_of(student: Student, copies: int = 1) -> list[Encoded]:
-    return [student.encode(prompt, answer) for prompt, answer in PAIRS * copies]
-
-
-def plain_log_probabilities(student: Student, example: Encoded) -> torch.Tensor:
-    """(labels,) by the full forward of the one unpadded sequence, no fast path."""
-    logits = student.model(input_ids=torch.tensor([example.tokens])).logits[0, :-1].log_softmax(-1)
-    every = logits.gather(1, torch.tensor(example.tokens[1:])[:, None])[:, 0]
-    return every[example.prompt_length - 1 :]
-
-
-@pytest.mark.parametrize("family", FAMILIES)
-def test_scores_are_those_of_each_sequence_alone_through_the_full_forward(family: str, student_of: Callable[..., Student]) -> None:
-    student = student_of(family)
-    examples = examples_of(student)
-    log_likelihood, greedy = student.log_likelihoods(examples)
-    with torch.inference_mode():
-        expected = [float(plain_log_probabilities(student, example).double().sum()) for example in examples]
-        matches = []
-        for example in examples:
-            best = student.model(input_ids=torch.tensor([example.tokens])).logits[0].argmax(-1).tolist()
-            matches.append(best[example.prompt_length - 1 : -1] == list(example.tokens[example.prompt_length :]))
-    np.testing.assert_allclose(log_likelihood, expected, rtol=1e-5)
-    assert greedy.tolist() == matches
+    return [student.model.encode(prompt, answer) for prompt, answer in PAIRS * copies]
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -48,64 +26,19 @@ def test_the_gradient_is_that_of_the_full_forward(family: str, student_of: Calla
     student = student_of(family)
     examples = examples_of(student)
     labels = sum(example.label_count for example in examples)
-    batch = student._collate(examples)
-    student._objective.token_losses(student._label_logits(batch), batch.labels).sum().div(labels).backward()
+    batch = collate(examples, student.model.device)
+    student._objective.token_losses(student.model.label_logits(batch), batch.labels).sum().div(labels).backward()
     found = {name: parameter.grad.clone() for name, parameter in student._parameters.items() if parameter.grad is not None}
-    student.model.zero_grad()
-    (-sum(plain_log_probabilities(student, example).sum() for example in examples) / labels).backward()
+    student.model.network.zero_grad()
+    (-sum(plain_log_probabilities(student.model, example).sum() for example in examples) / labels).backward()
     for name, parameter in student._parameters.items():
         assert parameter.grad is not None
         torch.testing.assert_close(found[name], parameter.grad, rtol=1e-4, atol=1e-6)
 
 
-def test_which_forward_is_taken(student_of: Callable[..., Student]) -> None:
-    assert student_of("llama")._lean is not None
-    assert student_of("qwen2")._lean is not None
-    assert student_of("gpt2")._lean is None
-    assert student_of("gpt2")._logits_at.__name__ == "fast"
-    assert student_of("gemma2")._logits_at.__name__ == "full"  # its cap stands after the head
-
-
-def test_a_variant_that_the_lean_forward_does_not_know_takes_the_general_one(student: Student) -> None:
-    student.model.config.num_key_value_heads = 2
-    assert lean_llama(student.model) is None
-
-
-def test_a_lean_forward_that_differs_is_not_taken(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert lean_llama(student.model) is not None
-    monkeypatch.setattr("readbench.models.lean.llama.LeanLlama.__call__", lambda *_: torch.zeros(12, 258))
-    assert lean_llama(student.model) is None
-
-
-def test_sequences_beyond_the_lean_forward_take_the_general_one(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert LONGEST >= 64
-    examples = examples_of(student)
-    expected = student.log_likelihoods(examples)[0]
-    monkeypatch.setattr("readbench.students.student.LONGEST", 2)
-    monkeypatch.setattr(student, "_lean", None)
-    np.testing.assert_allclose(student.log_likelihoods(examples)[0], expected, rtol=1e-5)
-
-
-def test_the_end_of_sequence_is_a_label_of_finished_responses(student: Student) -> None:
-    finished, cut = student.encode("a", "bc"), student.encode("a", "bc", finished=False)
-    assert finished.tokens == (*cut.tokens, student.tokenizer.eos_token_id)
-    assert (finished.label_count, cut.label_count, cut.prompt_length) == (3, 2, 2)
-
-
-def test_an_example_beyond_the_context_names_the_lengths(student: Student) -> None:
-    with pytest.raises(ConfigError, match=r"90 \+ 8 tokens, the student's context 96"):
-        student.encode("x" * 89, "1234567")
-    assert len(student.encode("x" * 89, "12345").tokens) == 96
-
-
-def test_an_empty_unfinished_response_is_refused(student: Student) -> None:
-    with pytest.raises(ConfigError, match="empty"):
-        student.encode("a", "", finished=False)
-
-
 def test_losses_are_those_before_the_update_in_the_given_order(student: Student) -> None:
     examples = examples_of(student)
-    expected = -student.log_likelihoods(examples)[0]
+    expected = -student.model.log_likelihoods(examples)[0]
     losses = student.train(examples, progress=(0.1, 0.2), seed=0)  # one step holds them all
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
@@ -114,10 +47,10 @@ def test_losses_are_those_before_the_update_in_the_given_order(student: Student)
 def test_training_learns(family: str, student_of: Callable[..., Student]) -> None:
     student = student_of(family, warmup_share=0.0)
     examples = examples_of(student, 4)
-    before = student.log_likelihoods(examples)[0].sum()
+    before = student.model.log_likelihoods(examples)[0].sum()
     for step in range(8):
         student.train(examples, progress=(step / 8, (step + 1) / 8), seed=step)
-    assert student.log_likelihoods(examples)[0].sum() > 0.7 * before
+    assert student.model.log_likelihoods(examples)[0].sum() > 0.7 * before
 
 
 @pytest.mark.parametrize("family", ["llama", "gpt2"])
@@ -139,7 +72,7 @@ def test_dropout_comes_from_the_seed_and_leaves_the_global_generator_alone(stude
         torch.manual_seed(0)
         found = student.train(examples_of(student), progress=(0.0, 0.1), seed=seed).tolist()
         assert torch.initial_seed() == 0
-        assert not student.model.training
+        assert not student.model.network.training
         return found
 
     expected = torch.manual_seed(0).get_state()
@@ -179,12 +112,12 @@ def test_a_saved_student_is_loaded_by_the_library_with_the_same_weights(
 ) -> None:
     student = student_of(family)
     student.train(examples_of(student), progress=(0.0, 1.0), seed=0)
-    student.save_pretrained(tmp_path / "student")
+    student.model.save_pretrained(tmp_path / "student")
     model = AutoModelForCausalLM.from_pretrained(tmp_path / "student")
     tokenizer = AutoTokenizer.from_pretrained(tmp_path / "student")
-    weights = dict(student.model.named_parameters())
+    weights = dict(student.model.network.named_parameters())
     assert all(torch.equal(parameter, weights[name]) for name, parameter in model.named_parameters())
-    assert tokenizer.encode("a b") == student.tokenizer.encode("a b")
+    assert tokenizer.encode("a b") == student.model.tokenizer.encode("a b")
     if family == "llama":  # tied
         assert model.lm_head.weight is model.model.embed_tokens.weight
         assert not any("lm_head" in key for key in student.state())
@@ -222,17 +155,17 @@ def test_the_gradient_is_clipped_over_all_parameters(student_of: Callable[..., S
 def test_bf16_autocast_trains_fp32_master_weights(student_of: Callable[..., Student]) -> None:
     student = student_of(warmup_share=0.0)
     examples = examples_of(student)
-    expected = student.log_likelihoods(examples)[0]
-    student.autocast = True  # what CUDA does
-    np.testing.assert_allclose(student.log_likelihoods(examples)[0], expected, rtol=0.02)
+    expected = student.model.log_likelihoods(examples)[0]
+    student.model.autocast = True  # what CUDA does
+    np.testing.assert_allclose(student.model.log_likelihoods(examples)[0], expected, rtol=0.02)
     for step in range(8):
         student.train(examples, progress=(step / 8, (step + 1) / 8), seed=step)
-    assert student.log_likelihoods(examples)[0].sum() > 0.7 * expected.sum()
+    assert student.model.log_likelihoods(examples)[0].sum() > 0.7 * expected.sum()
     assert {tensor.dtype for tensor in student.state().values()} == {torch.float32}
 
 
 def test_nothing_to_train_or_score_is_no_step(student: Student) -> None:
     before = student.state()
     assert student.train([], progress=(0.0, 0.1), seed=0).shape == (0,)
-    assert student.log_likelihoods([])[0].shape == (0,)
+    assert student.model.log_likelihoods([])[0].shape == (0,)
     assert all(torch.equal(tensor, before[key]) for key, tensor in student.state().items())

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from readbench.base.errors import ConfigError
-from readbench.models.folder import render
+from readbench.models.text import render
 from readbench.students.student import Student
 from readbench.suites.evaluation import Evaluation, evaluate
 
@@ -43,7 +43,7 @@ def suite(tmp_path: Path) -> Path:
 def half_taught(student_of: Callable[..., Student], suite: Path) -> Student:
     student = student_of(warmup_share=0.0)
     for step in range(30):
-        student.train([student.encode(f"{step % 10}a=", "7")] * 4, progress=(0.0, 0.1), seed=step)
+        student.train([student.model.encode(f"{step % 10}a=", "7")] * 4, progress=(0.0, 0.1), seed=step)
     return student
 
 
@@ -52,14 +52,14 @@ def questions(suite: Path) -> list[dict[str, str]]:
 
 
 def test_utility_is_exact_match_of_greedy_generation(half_taught: Student, suite: Path) -> None:
-    right = 0
+    model, right = half_taught.model, 0
     for question in questions(suite):
-        ids = render(half_taught.tokenizer, question["prompt"])
+        ids = render(model.tokenizer, question["prompt"])
         mask = torch.ones(1, len(ids), dtype=torch.long)
-        written = half_taught.model.generate(torch.tensor([ids]), attention_mask=mask, max_new_tokens=8, do_sample=False)[0, len(ids) :]
-        right += half_taught.tokenizer.decode(written) == question["answer"] + "<eos>"
-    result = evaluate(half_taught, suite, "task.yaml")
-    tokens = sum(len(half_taught.encode(question["prompt"], question["answer"]).tokens) for question in questions(suite))
+        written = model.network.generate(torch.tensor([ids]), attention_mask=mask, max_new_tokens=8, do_sample=False)[0, len(ids) :]
+        right += model.tokenizer.decode(written) == question["answer"] + "<eos>"
+    result = evaluate(model, suite, "task.yaml")
+    tokens = sum(len(model.encode(question["prompt"], question["answer"]).tokens) for question in questions(suite))
     assert 0 < right < 60
     assert result == Evaluation(utility=right / 60, n=60, tokens=tokens, task="tiny", version="3")
 
@@ -67,15 +67,15 @@ def test_utility_is_exact_match_of_greedy_generation(half_taught: Student, suite
 def test_lm_eval_s_own_model_gives_the_same_utility(half_taught: Student, suite: Path) -> None:
     from lm_eval.models.huggingface import HFLM
 
-    lm = HFLM(pretrained=half_taught.model, tokenizer=half_taught.tokenizer, batch_size=8, max_length=96)
-    encoded = [half_taught.encode(question["prompt"], question["answer"]) for question in questions(suite)]
+    lm = HFLM(pretrained=half_taught.model.network, tokenizer=half_taught.model.tokenizer, batch_size=8, max_length=96)
+    encoded = [half_taught.model.encode(question["prompt"], question["answer"]) for question in questions(suite)]
     requests = [
         ((str(index), ""), list(example.tokens[: example.prompt_length]), list(example.tokens[example.prompt_length :]))
         for index, example in enumerate(encoded)
     ]  # as tokens: from text, it would count the newline before the answer as part of the answer
     matches = [match for _, match in lm._loglikelihood_tokens(requests, disable_tqdm=True)]
     assert 0 < sum(matches) < 60
-    assert evaluate(half_taught, suite, "task.yaml").utility == pytest.approx(sum(matches) / 60)
+    assert evaluate(half_taught.model, suite, "task.yaml").utility == pytest.approx(sum(matches) / 60)
 
 
 def test_it_stays_in_the_suite_s_folder(
@@ -88,18 +88,18 @@ def test_it_stays_in_the_suite_s_folder(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(socket.socket, "connect", refused)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
-    evaluate(half_taught, suite, "task.yaml")
+    evaluate(half_taught.model, suite, "task.yaml")
     assert sorted(tmp_path.rglob("*")) == before
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_same_student_is_evaluated_twice_alike_and_a_trained_one_anew(half_taught: Student, suite: Path) -> None:
-    first = evaluate(half_taught, suite, "task.yaml")
-    assert evaluate(half_taught, suite, "task.yaml") == first
-    taught = [half_taught.encode(question["prompt"], "07") for question in questions(suite)]
+    first = evaluate(half_taught.model, suite, "task.yaml")
+    assert evaluate(half_taught.model, suite, "task.yaml") == first
+    taught = [half_taught.model.encode(question["prompt"], "07") for question in questions(suite)]
     for step in range(10):
         half_taught.train(taught, progress=(0.0, 0.1), seed=step)
-    assert evaluate(half_taught, suite, "task.yaml").utility != first.utility
+    assert evaluate(half_taught.model, suite, "task.yaml").utility != first.utility
 
 
 def replaced(old: str, new: str) -> str:
@@ -122,9 +122,9 @@ def test_a_task_that_cannot_be_used_is_one_line(student: Student, suite: Path, t
     (suite / "empty.jsonl").write_text("\n")
     (suite / "task.yaml").write_text(task)
     with pytest.raises(ConfigError, match=message):
-        evaluate(student, suite, "task.yaml")
+        evaluate(student.model, suite, "task.yaml")
 
 
 def test_a_missing_task_file_is_one_line(student: Student, suite: Path) -> None:
     with pytest.raises(ConfigError, match="does not exist"):
-        evaluate(student, suite, "other.yaml")
+        evaluate(student.model, suite, "other.yaml")

@@ -11,12 +11,12 @@ QUESTIONS = [[("1+1=", "2"), ("what?", "nothing")], [], [("capital", "letter a")
 
 
 def test_a_score_is_the_geometric_mean_probability_with_the_end_of_sequence(student: Student) -> None:
-    encoded = [[student.encode(prompt, answer) for prompt, answer in each] for each in QUESTIONS]
-    profile = measure(student, encoded)
+    encoded = [[student.model.encode(prompt, answer) for prompt, answer in each] for each in QUESTIONS]
+    profile = measure(student.model, encoded)
     for each, scores in zip(encoded, profile.scores, strict=True):
         for example, score in zip(each, scores, strict=True):
             with torch.inference_mode():
-                probabilities = student.model(input_ids=torch.tensor([example.tokens])).logits[0].softmax(-1)
+                probabilities = student.model.network(input_ids=torch.tensor([example.tokens])).logits[0].softmax(-1)
             places = range(example.prompt_length, len(example.tokens))
             product = np.prod([float(probabilities[place - 1, example.tokens[place]]) for place in places])
             assert score == pytest.approx(product ** (1 / len(places)), rel=1e-4)
@@ -25,21 +25,22 @@ def test_a_score_is_the_geometric_mean_probability_with_the_end_of_sequence(stud
 
 
 def test_exact_match_is_what_greedy_decoding_would_write(student: Student) -> None:
-    example = student.encode("say: ", "yes")
+    example = student.model.encode("say: ", "yes")
     for _ in range(60):
         student.train([example], progress=(0.1, 0.1), seed=0)
-    profile = measure(student, [[student.encode("say: ", "yes"), student.encode("say: ", "no")], [student.encode("say: ", "yes")]])
+    right, wrong = (student.model.encode("say: ", answer) for answer in ("yes", "no"))
+    profile = measure(student.model, [[right, wrong], [right]])
     assert profile.exact_match.tolist() == [0.5, 1.0]
     assert profile.score[1] > 0.5
 
 
 def test_a_profile_is_made_again_from_its_scores(student: Student) -> None:
-    encoded = [[student.encode(prompt, answer) for prompt, answer in each] for each in QUESTIONS]
-    profile = measure(student, encoded)
+    encoded = [[student.model.encode(prompt, answer) for prompt, answer in each] for each in QUESTIONS]
+    profile = measure(student.model, encoded)
     again = Profile.from_scores([each.tolist() for each in profile.scores], exact_match=profile.exact_match.tolist())
     assert again.score.tolist() == profile.score.tolist()
     assert again.exact_match.tolist() == profile.exact_match.tolist()
 
 
 def test_a_suite_without_probes_is_all_zero(student: Student) -> None:
-    assert measure(student, [[], []]).score.tolist() == [0.0, 0.0]
+    assert measure(student.model, [[], []]).score.tolist() == [0.0, 0.0]

@@ -15,7 +15,8 @@ import readbench.models.generation
 from readbench.api import Response
 from readbench.base.errors import ConfigError
 from readbench.models.decoding import LeanDecoder, LibraryDecoder
-from readbench.models.folder import load_causal_lm, load_tokenizer, render
+from readbench.models.folder import load_causal_lm, load_tokenizer
+from readbench.models.text import render
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.local import LocalTeacher
 from readbench.teachers.responses import ResponseCache
@@ -153,10 +154,8 @@ def test_the_cache_asks_each_prompt_once(tmp_path: Path) -> None:
     assert first[0] == first[2]
     assert teacher.respond(["a", "c"], max_new_tokens=5)[0] == first[1]
     assert counting.prompts == ["b", "a", "c"]
-    assert teacher.asked == 3
-    assert teacher.seconds > 0
     teacher.respond(["a"], max_new_tokens=6)  # another limit is another answer
-    assert teacher.asked == 4
+    assert counting.prompts == ["b", "a", "c", "a"]
     assert teacher.respond([], max_new_tokens=5) == []
 
 

@@ -16,6 +16,7 @@ from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event as StopEvent
 from typing import TYPE_CHECKING, Any
 
+from readbench.base import processes
 from readbench.runs.executors.base import WorkerConfig
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
@@ -88,7 +89,7 @@ def open_pool(config: WorkerConfig, num_workers: int) -> Iterator[Pool]:
     """Starts workers that live as long as the block."""
     for name, value in _THREADS.items():
         os.environ.setdefault(name, value)  # read by torch when the fork server imports it
-    context = multiprocessing.get_context("forkserver")
+    context = processes.context("forkserver")
     context.set_forkserver_preload(["readbench.runs.executors.forkserver"])
     events: SimpleQueue[Event] = context.SimpleQueue()
     stop = context.Event()

@@ -10,19 +10,20 @@ from typing import Any
 import numpy as np
 import torch
 
-from readbench._core import instruction_set
 from readbench.api import Response, Teacher
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import make
 from readbench.models.folder import resolve_device, resolve_model
+from readbench.models.language_model import LanguageModel
 from readbench.runs.config import teacher_reference
 from readbench.runs.executors.base import WorkerConfig
+from readbench.runs.executors.fingerprint import fingerprint
 from readbench.runs.recorded import RecordedTeacher
-from readbench.students.student import Student
 from readbench.suites.evaluation import evaluate
 from readbench.suites.probes import measure
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
+from readbench.teachers.local import LocalTeacher
 from readbench.teachers.responses import ResponseCache
 from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
@@ -53,10 +54,10 @@ class Worker:
             num_dev=spec.num_dev,
         )
 
-    def _load(self, path: Path) -> Student:
-        spec = self._config.shared
-        objective = make("objective", spec.objective, **spec.objective_params)
-        return Student.load(path, training=spec.training, objective=objective, device=self._device)
+    def _answers(self, model: LanguageModel) -> list[Response]:
+        """The model's answers to the samples."""
+        prompts = [question.prompt for question in self._setting.samples()]
+        return model.answer(prompts, max_new_tokens=self._config.shared.max_new_tokens)
 
     def measure_teacher(self) -> dict[str, Any]:
         """A local teacher's profile on the probes and its answers to the samples: {"profile": (K,), "answers": (K,), "tokens"}.
@@ -68,12 +69,12 @@ class Worker:
         name, model = teacher_reference(self._config.shared.teacher)
         if name != "hf":
             return {"profile": None, "answers": None, "tokens": 0}
-        teacher = self._load(resolve_model(model))
+        teacher = LanguageModel.load(resolve_model(model), device=self._device, chat=self._config.shared.teacher_chat)
         encoded = [[teacher.encode(q.prompt, q.answer) for q in each] for each in self._setting.questions["probe"]]
         profile = measure(teacher, encoded)
         if not np.isfinite(profile.score).all():
             raise ConfigError(f"teacher {model!r} has a score that is not finite", hint="its weights are damaged: give another --teacher")
-        answers = teacher.answer(self._setting.samples(), max_new_tokens=self._config.shared.max_new_tokens)
+        answers = self._answers(teacher)
         return {
             "profile": profile.score.tolist(),
             "answers": [answer.text for answer in answers],
@@ -82,9 +83,9 @@ class Worker:
 
     def measure_start(self) -> dict[str, Any]:
         """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
-        student = self._load(self._setting.student_path)
+        student = LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
         evaluation = evaluate(student, self._setting.suite.folder, self._setting.suite.config.test.task)
-        answers = student.answer(self._setting.samples(), max_new_tokens=self._config.shared.max_new_tokens)
+        answers = self._answers(student)
         return {
             "utility": evaluation.utility,
             "questions": evaluation.n,
@@ -95,16 +96,7 @@ class Worker:
 
     def measure_fingerprint(self) -> dict[str, Any]:
         """What the bits of a result depend on besides the trial's spec."""
-        on_gpu = self._device.startswith("cuda")
-        return {
-            "torch": torch.__version__,
-            "cpu": torch.backends.cpu.get_cpu_capability(),
-            "threads": torch.get_num_threads(),
-            "instructions": instruction_set(),  # of the bandit's kernels
-            "device": torch.cuda.get_device_name(self._device) if on_gpu else "cpu",
-            "dtype": "bfloat16 autocast over float32" if on_gpu else "float32",
-            "optimizer": "fused AdamW",
-        }
+        return fingerprint(self._device)
 
     def run(
         self, spec: TrialSpec, teacher_profile: list[float] | None, observe: Callable[[Event], None], stopped: Callable[[], bool]
@@ -129,6 +121,8 @@ def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str,
     spec = config.shared
     name, model = teacher_reference(spec.teacher)
     teacher: Teacher = make("teacher", name, model, device, **spec.teacher_params)
+    if isinstance(teacher, LocalTeacher):
+        teacher.chat = spec.teacher_chat
     if isinstance(teacher, PaidTeacher):
         fingerprint = teacher.fingerprint()
 

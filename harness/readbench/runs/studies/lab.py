@@ -10,7 +10,6 @@ lab check`` are the commands for the models.
 """
 
 import json
-import multiprocessing
 import random
 import sys
 import tempfile
@@ -24,12 +23,15 @@ from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from readbench.api import DIFFICULTIES, Difficulty, Source
+from readbench.base import processes
 from readbench.base.files import write_bytes, write_json
 from readbench.base.plugins import make
 from readbench.base.seeds import derive_seed
+from readbench.models.batches import Encoded
 from readbench.models.folder import resolve_model
+from readbench.models.language_model import LanguageModel
 from readbench.students.schedule import TrainingConfig
-from readbench.students.student import Encoded, Student
+from readbench.students.student import Student
 from readbench.suites.splits import normalise, sample_from
 from readbench.suites.suite import load_suite
 
@@ -162,7 +164,7 @@ def lessons(student: Student, recipe: Recipe, seed: int) -> Iterator[list[Encode
             owed[capability] += LESSON_TOKENS * recipe.shares[capability] / total
             while owed[capability] > 0:
                 question = sample_from(source, "teach", rng, rng.choice(LEVELS))
-                examples.append(student.encode(question.prompt, question.answer))
+                examples.append(student.model.encode(question.prompt, question.answer))
                 owed[capability] -= len(examples[-1].tokens)
         yield examples
         lesson += 1
@@ -190,13 +192,13 @@ def train(recipe: Recipe, *, max_lessons: int | None = None, report: Callable[[s
 def _train_alone(folder: Path, name: str) -> None:
     torch.set_num_threads(1)  # the sums' order, and with it every bit, depends on it
     student = train(RECIPES[name], report=lambda line: print(f"{name}: {line}", file=sys.stderr, flush=True))
-    student.model.save_pretrained(folder)
+    student.model.network.save_pretrained(folder)
     write_tokenizer(folder)  # not the student's: a tokenizer notes from where it was loaded
 
 
 def build(out: Path) -> None:
     """Trains teacher and student side by side, one process and one thread each, into `out`/teacher and `out`/student."""
-    with ProcessPoolExecutor(len(RECIPES), mp_context=multiprocessing.get_context("spawn")) as pool:
+    with ProcessPoolExecutor(len(RECIPES), mp_context=processes.context("spawn")) as pool:
         list(pool.map(_train_alone, [out / name for name in RECIPES], RECIPES))  # list: an error in a process is raised here
 
 
@@ -213,10 +215,7 @@ class CheckRow:
 
 def check(teacher: str = "lab/teacher", student: str = "lab/student", *, n: int = 200) -> list[CheckRow]:
     """Greedy exact match (the end of the sequence included) on `n` distinct test questions of each capability and difficulty."""
-    pair = [
-        Student.load(resolve_model(model), training=TrainingConfig(), objective=make("objective", "sft"), device="cpu")
-        for model in (teacher, student)
-    ]
+    pair = [LanguageModel.load(resolve_model(model), device="cpu") for model in (teacher, student)]
     rows = []
     for capability, source in lab_sources().items():
         for level in LEVELS:

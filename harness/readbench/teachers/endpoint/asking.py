@@ -5,13 +5,13 @@ wait) and kept: they are paid for.
 """
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from readbench.api import Response
 from readbench.base.errors import ConfigError, ReadbenchError
+from readbench.base.hashing import content_digest
 from readbench.base.seeds import derive_seed
 from readbench.teachers.endpoint.address import Address, parse_address
 from readbench.teachers.endpoint.client import exchange, open_client
@@ -178,4 +178,4 @@ class _Batch:
 
 
 def _digest(prompt: str) -> bytes:
-    return hashlib.blake2b(prompt.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+    return content_digest(prompt.encode("utf-8", "surrogatepass"))

@@ -5,7 +5,6 @@ and counts are in the teacher's tokens. Without it they are in the student's, wh
 with smaller pieces counts more than the teacher generated (and cuts sooner), never less than it is going to read.
 """
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from readbench.base.errors import ConfigError
+from readbench.base.hashing import file_hash
 from readbench.models.folder import load_tokenizer, resolve_tokenizer
 
 
@@ -51,4 +51,4 @@ def tokenizer_hash(reference: str) -> str:
     file = resolve_tokenizer(reference) / "tokenizer.json"
     if not file.is_file():
         raise ConfigError(f"params.openai.tokenizer: {reference} has no tokenizer.json", hint="name a folder or hub id that has one")
-    return hashlib.blake2b(file.read_bytes(), digest_size=16).hexdigest()
+    return file_hash(file)

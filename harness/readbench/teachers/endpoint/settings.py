@@ -5,16 +5,16 @@ import re
 from typing import Annotated
 
 from annotated_types import Ge, Gt, Le
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from readbench.base.documents import STRICT
 from readbench.base.errors import ConfigError
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MONEY = re.compile(r"(\d+(?:\.\d+)?) ?([A-Z]{3})")
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class EndpointConfig:
     """Of every teacher that is asked over HTTP."""
 

@@ -8,11 +8,10 @@ here) and at most `max_new_tokens`: a text that counts more is cut there, an ans
 
 import asyncio
 import functools
-import hashlib
-import json
 from collections.abc import Sequence
 
 from readbench.api import Response, Teacher, teacher
+from readbench.base.hashing import json_hash
 from readbench.models.folder import resolve_tokenizer
 from readbench.teachers.endpoint.asking import Endpoint, Sleep, ask, make_endpoint
 from readbench.teachers.endpoint.counting import TokenCounter, open_counter, tokenizer_hash
@@ -42,7 +41,7 @@ class OpenAITeacher:
         endpoint = self._endpoint
         counted = tokenizer_hash(self._tokenizer) if self._tokenizer else "student"
         parts = [_VERSION, endpoint.address.base, endpoint.api, endpoint.model, endpoint.served_as, endpoint.limit_field, counted]
-        return hashlib.blake2b(json.dumps(parts).encode(), digest_size=16).hexdigest()
+        return json_hash(parts)
 
     def open_account(self, account: Account) -> None:
         """See `readbench.teachers.spend.account.PaidTeacher`; ConfigError where the key cannot be one."""

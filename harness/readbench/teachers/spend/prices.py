@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Annotated
 
 from annotated_types import Ge, Le
-from pydantic import ConfigDict
 from pydantic import dataclasses as pydantic_dataclasses
 
-from readbench.base.documents import read_yaml, typed
+from readbench.base.documents import STRICT, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.teachers.endpoint.settings import EndpointConfig, parse_money
 
@@ -22,7 +21,7 @@ _MILLION = 1_000_000
 _Amount = Annotated[float, Ge(0), Le(1e9)]
 
 
-@pydantic_dataclasses.dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid"))
+@pydantic_dataclasses.dataclass(frozen=True, kw_only=True, config=STRICT)
 class _Entry:
     prompt: _Amount
     completion: _Amount

@@ -1,8 +1,7 @@
 """A trial at work: its allocator, student, accounts and questions, as made or as they were after the last commit."""
 
 import functools
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 
 import numpy as np
 import safetensors.torch
@@ -10,8 +9,9 @@ import safetensors.torch
 from readbench._core import Ledger, Scheduler
 from readbench.api import Allocator, Feedback, Problem, Vector
 from readbench.base.errors import TrialFailure
-from readbench.base.plugins import make, make_allocator
+from readbench.base.plugins import foreign, make_allocator
 from readbench.base.seeds import derive_seed
+from readbench.students.guarded import make_objective
 from readbench.students.student import Student
 from readbench.suites.probes import Profile, measure
 from readbench.suites.prompts import PromptQueue
@@ -41,19 +41,21 @@ class RunningTrial:
             budget_tokens=spec.budget_tokens,
             num_intervals=spec.num_intervals,
         )
-        with self.watch.phase("allocator"), foreign(spec.allocator):
+        with self.watch.phase("allocator"), foreign("allocator", spec.allocator):
             seed = derive_seed("allocator", spec.seed)
             self.allocator: Allocator = make_allocator(spec.allocator, problem, seed, **spec.params)
         with self.watch.phase("train"):
-            objective = make("objective", spec.objective, **spec.objective_params)
-            self.student = Student.load(setting.student_path, training=spec.training, objective=objective, device=setting.device)
+            objective = make_objective(spec.objective, **spec.objective_params)
+            self.student = Student.load(
+                setting.student_path, training=spec.training, objective=objective, device=setting.device, chat=spec.student_chat
+            )
         self.ledger = Ledger(spec.budget_tokens, num_capabilities)
         self.scheduler = Scheduler(num_capabilities)
         self.queue = PromptQueue(setting.streams(spec.seed), num_capabilities)
         self.supply = Supply(
             self.queue,
             setting.teacher,
-            functools.partial(setting.encode, self.student),
+            functools.partial(setting.encode, self.student.model),
             num_capabilities=num_capabilities,
             max_new_tokens=spec.max_new_tokens,
         )
@@ -83,7 +85,7 @@ class RunningTrial:
         if state is None:
             return
         self.next_interval = state.interval + 1
-        with foreign(self.spec.allocator):
+        with foreign("allocator", self.spec.allocator):
             self.allocator.restore(state.allocator)
         self.scheduler = Scheduler.from_bytes(state.scheduler)
         self.ledger = Ledger.from_bytes(state.ledger)
@@ -100,7 +102,7 @@ class RunningTrial:
     def measure_probes(self) -> Profile:
         """The profile of the student as it is now."""
         with self.watch.phase("probe"):
-            profile = measure(self.student, self.setting.encoded("probe", self.student))
+            profile = measure(self.student.model, self.setting.encoded("probe", self.student.model))
         if not np.isfinite(profile.score).all():
             raise TrialFailure("a probe's score is not finite")
         return profile
@@ -108,12 +110,12 @@ class RunningTrial:
     def measure_dev(self) -> tuple[float, int]:
         """r·s on the dev questions of the required capabilities, and the tokens it took."""
         with self.watch.phase("probe"):
-            profile = measure(self.student, self.setting.encoded("dev", self.student))
+            profile = measure(self.student.model, self.setting.encoded("dev", self.student.model))
         return float(self.setting.suite.requirement @ profile.score), profile.tokens
 
     def state(self, interval: int) -> Callable[[], TrialState]:
         """Everything needed to go on after the interval: copied now, serialised by the call, beside the next interval."""
-        with foreign(self.spec.allocator):
+        with foreign("allocator", self.spec.allocator):
             allocator_state = bytes(self.allocator.state())
         tensors = self.student.state()
         copied = functools.partial(
@@ -126,13 +128,3 @@ class RunningTrial:
             probe_scores=[scores.tolist() for scores in self.profile.scores],
         )
         return lambda: copied(checkpoint=safetensors.torch.save(tensors))
-
-
-@contextmanager
-def foreign(name: str) -> Iterator[None]:
-    """Whatever a plug-in raises fails its trial, not the run."""
-    try:
-        yield
-    except Exception as error:
-        reason = " ".join(str(error).split())
-        raise TrialFailure(f"allocator {name!r} raised {type(error).__name__}: {reason}") from error

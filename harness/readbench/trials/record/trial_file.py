@@ -5,7 +5,6 @@ and the interval before, beginning with the trial's id and spec; the trial's row
 interval; the state row is bound by its hash in the last interval. What does not match is damaged, and is never believed.
 """
 
-import hashlib
 import json
 import sqlite3
 from contextlib import closing
@@ -15,6 +14,7 @@ from typing import Any
 
 from readbench.base.errors import DamagedError
 from readbench.base.files import database_errors, open_database
+from readbench.base.hashing import content_digest
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -144,4 +144,4 @@ def interval_digest(before: bytes, interval: int, record: str, seconds: str, sta
 def digest_of(*values: str | int | bytes | None) -> bytes:
     """16 bytes of a row's values."""
     text = json.dumps([value.hex() if isinstance(value, bytes) else value for value in values])
-    return hashlib.blake2b(text.encode(), digest_size=16).digest()
+    return content_digest(text.encode())

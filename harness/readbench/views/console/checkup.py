@@ -5,10 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from rich import box
-from rich.table import Table
-
-from readbench.views.console.text import cell, console_for, write_json
+from readbench.views.console.text import cell, console_for, new_table, write_json
 
 if TYPE_CHECKING:
     from readbench.views.doctor import Check
@@ -21,7 +18,7 @@ def show_checkup(checks: Sequence["Check"], *, as_json: bool) -> None:
     if as_json:
         write_json({"checks": [asdict(check) for check in checks]})
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table()
     for heading in ("check", "", "detail"):
         table.add_column(heading)
     for check in checks:
@@ -35,7 +32,7 @@ def show_lab(rows: Sequence[Mapping[str, Any]], *, as_json: bool) -> None:
     if as_json:
         write_json({"rows": list(rows)})
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table()
     for heading in ("capability", "difficulty"):
         table.add_column(heading)
     for heading in ("n", "teacher", "student"):

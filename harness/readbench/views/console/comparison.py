@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from readbench.results.comparison import Comparison, Row
-from readbench.results.scores import PROFILE, Family
-from readbench.views.console.text import cell
+from readbench.suites.metric_names import PROFILE, Family
+from readbench.views.console.text import cell, new_table
 
 HEADINGS: dict[Family, str] = {
     "primary": "utility at full budget: the one test of each allocator, not adjusted",
@@ -87,7 +86,7 @@ def print_comparison(console: Console, comparison: Comparison, *, title: str) ->
 
 def _table(rows: list[Row], columns: Iterable[int]) -> Table:
     shown = list(columns)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table()
     for position in shown:
         table.add_column(COLUMNS[position], justify="left" if position < 2 else "right", no_wrap=position < 2)
     for row, following in zip(rows, [*rows[1:], None], strict=True):

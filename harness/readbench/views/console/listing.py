@@ -3,12 +3,9 @@
 import sys
 from typing import Any
 
-from rich import box
-from rich.table import Table
-
 from readbench.api import Kind
 from readbench.base.plugins import Registered, registry
-from readbench.views.console.text import cell, console_for, write_json, write_line
+from readbench.views.console.text import cell, console_for, new_table, write_json, write_line
 
 KINDS: dict[str, Kind] = {"suites": "suite", "allocators": "allocator", "objectives": "objective", "teachers": "teacher"}
 
@@ -22,7 +19,7 @@ def show_plugins(what: str, *, as_json: bool) -> None:
     if as_json:
         write_json(rows)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table()
     table.add_column("name", no_wrap=True)
     for heading in ("what it is", "parameters", "from"):
         table.add_column(heading)

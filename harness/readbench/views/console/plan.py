@@ -1,13 +1,11 @@
 """``readbench run --dry-run``: every setting with its origin, and what the run would cost."""
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from rich import box
-from rich.table import Table
-
+from readbench.base.nested import flatten
 from readbench.runs.config import config_document
-from readbench.views.console.text import cell, console_for, duration_text, tokens_text, write_json
+from readbench.views.console.text import cell, console_for, duration_text, new_table, tokens_text, write_json
 
 if TYPE_CHECKING:
     from readbench.runs.config import Resolved
@@ -29,7 +27,7 @@ def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
         }
         write_json(document)
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table = new_table()
     for heading in ("setting", "value", "origin"):
         table.add_column(heading)
     for key, value in flatten(settings):
@@ -55,11 +53,3 @@ def _spend_lines(spend: "Forecast") -> list[str]:
         )
     bound = f"the spend limit of {spend.limit} stops the run before" if spend.limit.is_set else "no --spend-limit is set"
     return [*lines, f"teacher: {bound}"]
-
-
-def flatten(settings: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
-    """Dotted keys and their values, in order."""
-    rows: list[tuple[str, Any]] = []
-    for key, value in settings.items():
-        rows += flatten(value, f"{prefix}{key}.") if isinstance(value, dict) else [(f"{prefix}{key}", value)]
-    return rows

@@ -4,14 +4,13 @@ Every number is a mean over the complete seeds, ± its sample standard deviation
 and their changes are scores in [0, 1]; waste and allocations are shares; overhead is what measuring cost beside the budget.
 """
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from readbench.results.stats import Estimate
 from readbench.results.summary import AllocatorSummary, Summary
-from readbench.views.console.text import UNBOUNDED_COLUMNS, cell, printable, tokens_text
+from readbench.views.console.text import UNBOUNDED_COLUMNS, cell, new_table, printable, tokens_text
 
 # Metric, heading, and whether the higher mean is the better one.
 COLUMNS = (
@@ -59,7 +58,7 @@ def allocator_tables(console: Console, summary: Summary, *, num_seeds: int) -> l
 
 def _allocator_table(summary: Summary, *, num_seeds: int, scores: bool, costs: bool) -> Table:
     """The best mean of each column is bold; numbers are set tight where there is no room for the costs beside them."""
-    table = _table()
+    table = new_table()
     table.add_column("allocator", no_wrap=True)
     for _, heading, _ in COLUMNS if scores else ():
         table.add_column(heading, justify="right", no_wrap=True)
@@ -86,7 +85,7 @@ def profile_tables(summary: Summary, *, width: int) -> list[Table]:
 
 
 def _profile_table(summary: Summary, allocators: tuple[AllocatorSummary, ...]) -> Table:
-    table = _table()
+    table = new_table()
     table.add_column("capability", no_wrap=True)
     table.add_column("required", justify="right")
     table.add_column("before", justify="right")
@@ -101,10 +100,6 @@ def _profile_table(summary: Summary, allocators: tuple[AllocatorSummary, ...]) -
             *(_after(before, allocator.profile_after[capability], allocator.allocation[capability]) for allocator in allocators),
         )
     return table
-
-
-def _table() -> Table:
-    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
 
 
 def _best(summary: Summary, metric: str, highest: bool) -> float | None:

@@ -8,7 +8,9 @@ import json
 import sys
 from typing import IO, Any
 
+from rich import box
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
 # Wide enough for every table of ours: a file or a pipe has no edge at which to fold.
@@ -28,6 +30,11 @@ def shortened(text: str, length: int = 2000) -> str:
 def cell(text: object, style: str = "") -> Text:
     """A table's cell that rich does not parse."""
     return Text(printable(text), style=style)
+
+
+def new_table() -> Table:
+    """An empty table in the one style of all our tables: bold headings over a line, no edges."""
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
 
 
 def console_for(stream: IO[str]) -> Console:

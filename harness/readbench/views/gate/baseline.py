@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import MinLen
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from readbench.base.documents import read_text, typed
+from readbench.base.documents import STRICT, read_text, typed
 from readbench.base.errors import ConfigError
 from readbench.base.files import write_json
 from readbench.results.scores import metric_values
@@ -21,10 +20,9 @@ from readbench.views.gate.measurement import Value, config_hash, measurement_of,
 
 SCHEMA = 1
 MAX_BYTES = 1 << 24
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class Baseline:
     """What a run is held against."""
 

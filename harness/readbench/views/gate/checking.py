@@ -8,7 +8,7 @@ from typing import Literal
 from readbench.base.errors import ConfigError
 from readbench.base.files import write_bytes
 from readbench.results.document import load
-from readbench.results.scores import metrics_of
+from readbench.suites.metric_names import metrics_of
 from readbench.views.gate.baseline import read_baseline
 from readbench.views.gate.formats.github import SUMMARY, append_summary
 from readbench.views.gate.formats.junit import junit_xml

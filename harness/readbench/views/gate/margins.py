@@ -5,25 +5,24 @@ A margin δ > 0 is the least loss that matters, in the metric's unit. A metric i
 
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass as plain_dataclass
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Gt
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
-from readbench.base.documents import check_values, read_text, typed
+from readbench.base.documents import STRICT, check_values, read_text, typed
 from readbench.base.errors import ConfigError, near_match
-from readbench.results.scores import PRIMARY, Metric
+from readbench.base.nested import flatten
+from readbench.suites.metric_names import PRIMARY, Metric
 
 DEFAULT_MARGIN = 0.02  # of the primary metric, where nobody gives any
-_STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class CheckSettings:
     """``[tool.readbench.check]``."""
 
@@ -32,7 +31,7 @@ class CheckSettings:
     inconclusive: Literal["warn", "fail"] = "warn"
 
 
-@dataclass(frozen=True, kw_only=True, config=_STRICT)
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class ToolSettings:
     """``[tool.readbench]``."""
 
@@ -120,13 +119,5 @@ def _with_dotted_margins(table: Any) -> Any:
     """TOML reads the bare key ``profile.math = 0.05`` as a table in a table: both spellings name the metric."""
     match table:
         case {"check": {"margins": {**margins}, **check}, **rest}:
-            return rest | {"check": check | {"margins": dict(_dotted(margins))}}
+            return rest | {"check": check | {"margins": dict(flatten({str(key): value for key, value in margins.items()}))}}
     return table
-
-
-def _dotted(table: Mapping[Any, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in table.items():
-        if isinstance(value, dict):
-            yield from _dotted(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value

@@ -6,10 +6,12 @@ parameters, objective, code, versions) is the change under test: it is named bes
 refused a cut learning rate could not catch it.
 """
 
-import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
+
+from readbench.base.hashing import json_hash
+from readbench.base.nested import flatten
 
 Value = str | int | float | bool | None
 ABSENT = "absent"
@@ -37,23 +39,19 @@ def settings_of(document: Mapping[str, Any], *, allocators: Collection[str]) -> 
     params = {name: given for name, given in config["params"].items() if name not in resolved}
     params |= {name: resolved[name] for name in allocators}
     left_out = {*_MEASURED_CONFIG, *_COVERAGE, *_BY_CONTENT, "params"}
-    return dict(
-        _flat(
-            {key: value for key, value in config.items() if key not in left_out}
-            | {
-                "params": params,
-                "hash": {"code": document["provenance"]["code"]},
-                "python": environment.get("python"),
-                "packages": environment.get("packages"),
-                "fingerprint": environment.get("fingerprint"),
-            }
-        )
-    )
+    recorded = {key: value for key, value in config.items() if key not in left_out} | {
+        "params": params,
+        "hash": {"code": document["provenance"]["code"]},
+        "python": environment.get("python"),
+        "packages": environment.get("packages"),
+        "fingerprint": environment.get("fingerprint"),
+    }
+    return {key: _plain(value) for key, value in flatten(recorded)}
 
 
 def config_hash(document: Mapping[str, Any]) -> str:
     """32 hex digits of the whole resolved config."""
-    return hashlib.blake2b(json.dumps(document["config"], sort_keys=True).encode(), digest_size=16).hexdigest()
+    return json_hash(document["config"])
 
 
 def differences(then: Mapping[str, Value], now: Mapping[str, Value]) -> tuple[str, ...]:
@@ -68,9 +66,6 @@ def _shown(values: Mapping[str, Value], key: str) -> str:
     return str(value)[:12] if key.startswith("hash.") else str(value)
 
 
-def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Value]]:
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:  # the environment is free: what is no plain value there is compared as text
-            yield f"{prefix}{key}", value if isinstance(value, (str, int, float, type(None))) else json.dumps(value, sort_keys=True)
+def _plain(value: Any) -> Value:
+    """The value as it is compared: the environment is free, and what is no plain value there is compared as text."""
+    return value if isinstance(value, (str, int, float, type(None))) else json.dumps(value, sort_keys=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from readbench.base import machine
 from readbench.base.errors import ConfigError, IncompleteRunError, near_match
 from readbench.results.scores import metric_values
 from readbench.results.stats import MIN_PAIRS
@@ -29,6 +30,7 @@ class Outcome:
     margins: tuple[Margin, ...]
     changes: tuple[str, ...]  # since the baseline, one `key old → new` each
     same_config: bool
+    same_bits: bool  # the run was made where the same bits are computed as the baseline
     new_allocators: tuple[str, ...]  # of the run, which the baseline does not hold
     inconclusive: Literal["warn", "fail"]
 
@@ -56,6 +58,7 @@ class Outcome:
             "suite": self.suite,
             "run": self.run,
             "same_config": self.same_config,
+            "same_bits": self.same_bits,
             "changes": list(self.changes),
             "new_allocators": list(self.new_allocators),
             "margins": {margin.metric.name: {"delta": margin.delta, "origin": margin.origin} for margin in self.margins},
@@ -112,9 +115,15 @@ def examine(
         margins=tuple(margins),
         changes=differences(baseline.settings, settings_of(document, allocators=baseline.values)),
         same_config=config_hash(document) == baseline.config_hash,
+        same_bits=_same_bits(document, baseline),
         new_allocators=tuple(sorted(values.keys() - baseline.values.keys())),
         inconclusive=inconclusive,
     )
+
+
+def _same_bits(document: Mapping[str, Any], baseline: Baseline) -> bool:
+    then = {key: baseline.settings.get(f"fingerprint.{key}") for key in machine.DETERMINES if f"fingerprint.{key}" in baseline.settings}
+    return machine.same_bits(then, document["environment"].get("fingerprint") or {})
 
 
 def _verdict(allocator: str, margin: Margin, values: Mapping[str, Mapping[int, float]], held: Mapping[str, Mapping[int, float]]) -> Verdict:

@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
 from readbench.results.stats import MIN_PAIRS, Estimate, estimate
-from readbench.views.console.text import cell
+from readbench.views.console.text import cell, new_table
 from readbench.views.gate.baseline import Baseline, baseline_of, read_baseline, write_baseline
 from readbench.views.gate.formats.wording import seeds_text
 from readbench.views.gate.measurement import differences
@@ -72,7 +70,7 @@ def print_update(console: Console, update: Update) -> None:
     else:
         console.print(cell(f"baseline {update.path} replaced"), soft_wrap=True)
     if update.replaced:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+        table = new_table()
         for heading in ("allocator", "metric"):
             table.add_column(heading, no_wrap=True)
         for heading in ("old", "new"):

@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from readbench.results.scores import Metric
 from readbench.results.stats import MIN_PAIRS, difference_of, differences_by_seed, minimum_detectable, one_sided_bounds, seeds_needed
+from readbench.suites.metric_names import Metric
 
 _ROUNDING = 1e-12  # utilities are multiples of 1/questions: a drop of exactly δ must not hang on the last bit of a subtraction
 SUSPICIOUS_SDS = 5  # a jump upwards by more standard deviations: a broken scorer raises scores too

@@ -3,7 +3,7 @@
 import shlex
 from typing import Any
 
-from readbench.views.console.plan import flatten
+from readbench.base.nested import flatten
 from readbench.views.console.text import printable
 from readbench.views.report.model import Fact, Group
 from readbench.views.report.numbers import NOTHING

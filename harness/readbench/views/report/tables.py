@@ -1,7 +1,7 @@
 """The tables that stand by themselves: the key numbers by allocator, every trial, and the trials without a result."""
 
-from readbench.results.scores import METRICS
 from readbench.results.summary import AllocatorSummary
+from readbench.suites.metric_names import METRICS
 from readbench.views.report import numbers
 from readbench.views.report.model import Cell, Column, Table
 from readbench.views.report.view import View, label, mean_over_seeds

@@ -15,6 +15,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.queues import Queue
 from pathlib import Path
 
+from readbench.base import processes
 from readbench.trials.events import Event
 from readbench.views.trackers.following import Following
 from readbench.views.trackers.progress import Progress
@@ -33,7 +34,7 @@ class Sink:
 
     def __init__(self, name: str, recorder: str, run: RunInfo) -> None:
         self.name = name
-        context = multiprocessing.get_context("spawn")  # not the workers' fork server: it has torch loaded
+        context = processes.context("spawn")  # not the workers' fork server: it has torch loaded
         self._inbox: Queue[Message] = context.Queue()
         self._inbox.cancel_join_thread()  # this process may end before a sink that hangs has read all
         self._failures, answers = context.Pipe(duplex=False)

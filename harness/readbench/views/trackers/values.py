@@ -3,9 +3,10 @@
 Units are those of results.json. Text that models wrote is not among them.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
+from readbench.base.nested import flatten
 from readbench.views.trackers.recorder import Value
 
 _BY_CAPABILITY = ("profile", "exact_match", "allocation", "train_loss")
@@ -32,14 +33,6 @@ def final_values(trial: Mapping[str, Any]) -> dict[str, float]:
     return {name: float(value) for name, value in trial["metrics"].items()} | grouped
 
 
-def flat_config(config: Mapping[str, Any], prefix: str = "") -> dict[str, Value]:
+def flat_config(config: Mapping[str, Any]) -> dict[str, Value]:
     """The settings by dotted key; lists as comma-separated text."""
-    return dict(_flat(config, prefix))
-
-
-def _flat(config: Mapping[str, Any], prefix: str) -> Iterator[tuple[str, Value]]:
-    for key, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value
+    return {key: ",".join(map(str, value)) if isinstance(value, (list, tuple)) else value for key, value in flatten(config)}

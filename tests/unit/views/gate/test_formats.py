@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from readbench.base.errors import SurroundingError
-from readbench.results.scores import Metric
+from readbench.suites.metric_names import Metric
 from readbench.views.gate.formats.github import annotations, append_summary, on_github
 from readbench.views.gate.formats.junit import junit_xml
 from readbench.views.gate.formats.markdown import escaped, markdown
@@ -35,6 +35,7 @@ def outcome_of(*, inconclusive: str = "warn", **runs: tuple[float, ...]) -> Outc
         margins=(),
         changes=("training.learning_rate 0.001 → 0.0001",),
         same_config=False,
+        same_bits=True,
         new_allocators=("new",),
         inconclusive=inconclusive,  # type: ignore[arg-type]
     )
@@ -160,7 +161,7 @@ def test_the_last_bits_of_another_machine_are_shown_and_not_rounded_away() -> No
 def test_identical_says_whether_the_config_is_too() -> None:
     outcome = outcome_of(a=(0, 0, 0))
     assert headline(outcome).endswith("bit for bit")
-    assert headline(replace(outcome, same_config=True)).endswith("and so is the config")
+    assert headline(replace(outcome, same_config=True, same_bits=True)).endswith("and so is the config")
 
 
 def test_github_is_known_by_its_variables() -> None:

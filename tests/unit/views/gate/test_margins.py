@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from readbench.base.errors import ConfigError
-from readbench.results.scores import metrics_of
+from readbench.suites.metric_names import metrics_of
 from readbench.views.gate.margins import CheckSettings, read_settings, resolve_margins
 
 KNOWN = metrics_of(("math", "code"))

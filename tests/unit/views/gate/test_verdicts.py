@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from readbench.results.scores import Metric
 from readbench.results.stats import minimum_detectable, one_sided_bounds, seeds_needed
+from readbench.suites.metric_names import Metric
 from readbench.views.gate.verdicts import Status, judge, status_of
 
 UTILITY = Metric("utility", True, "primary")

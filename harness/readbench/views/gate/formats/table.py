@@ -1,10 +1,8 @@
 """The verdicts in a terminal."""
 
-from rich import box
 from rich.console import Console, RenderableType
-from rich.table import Table
 
-from readbench.views.console.text import cell
+from readbench.views.console.text import cell, new_table
 from readbench.views.gate.formats.wording import bounds_text, headline, remarks, signed
 from readbench.views.gate.outcome import Outcome
 from readbench.views.gate.verdicts import Status, Verdict
@@ -15,7 +13,7 @@ _STYLES = {Status.IDENTICAL: "green", Status.PASS: "green", Status.INCONCLUSIVE:
 def print_outcome(console: Console, outcome: Outcome) -> None:
     """The table, what changed and what is missing, and the outcome as the last line."""
     console.print(cell(f"{outcome.suite}: {outcome.run} against its baseline", "bold"), soft_wrap=True)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
+    table = new_table()
     for heading in ("verdict", "allocator", "metric"):
         table.add_column(heading, no_wrap=True)
     for heading in ("baseline", "run", "improvement", "one-sided bounds", "margin", "seeds"):

@@ -48,6 +48,8 @@ def headline(outcome: Outcome) -> str:
     """The outcome in one line, with the metrics that it rests on."""
     status = outcome.status
     if status is Status.IDENTICAL:
+        if not outcome.same_bits:
+            return "identical: every value is the baseline's, although this machine computes other bits than the baseline's"
         return f"identical: every value is the baseline's, bit for bit{', and so is the config' if outcome.same_config else ''}"
     if status is Status.PASS:
         passed = len(outcome.of(Status.PASS))

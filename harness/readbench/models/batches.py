@@ -1,0 +1,62 @@
+"""Examples as tokens, and batches of them: sorted by length, so that little is padded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An example as tokens; the labels are ``tokens[prompt_length:]``, EOS included where the response is finished."""
+
+    tokens: tuple[int, ...]
+    prompt_length: int
+
+    @property
+    def label_count(self) -> int:
+        """Number of label tokens."""
+        return len(self.tokens) - self.prompt_length
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows padded on the right. B rows of L inputs, N label tokens in row order."""
+
+    inputs: torch.Tensor  # (B, L) int64
+    positions: torch.Tensor  # (N,) int64 into the flattened (B·L) inputs: where the label tokens are predicted
+    labels: torch.Tensor  # (N,) int64
+    starts: npt.NDArray[np.int64]  # (B,) index of each row's first label
+
+
+def chunks_by_length(lengths: Sequence[int], chunk_tokens: int) -> list[list[int]]:
+    """Indices sorted by length (ties: given order), cut into runs of about `chunk_tokens` tokens, balanced, padding included."""
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    total = sum(lengths)
+    count = max(1, round(total / chunk_tokens))
+    chunks: list[list[int]] = [[] for _ in range(count)]
+    before = 0
+    for index in order:  # an example belongs to the chunk in which its middle token lies
+        chunks[min(count - 1, int((before + lengths[index] / 2) * count / total))].append(index)
+        before += lengths[index]
+    return [chunk for chunk in chunks if chunk]
+
+
+def collate(examples: Sequence[Encoded], device: torch.device) -> Batch:
+    """The examples as one batch on the device."""
+    width = max(len(example.tokens) for example in examples) - 1
+    inputs = np.zeros((len(examples), width), dtype=np.int64)  # padding is token 0: never seen, see `readbench.models.language_model`
+    positions, labels = [], []
+    for row, example in enumerate(examples):
+        inputs[row, : len(example.tokens) - 1] = example.tokens[:-1]
+        positions.append(np.arange(example.prompt_length - 1, len(example.tokens) - 1) + row * width)
+        labels.append(example.tokens[example.prompt_length :])
+    starts = np.cumsum([0, *(len(label) for label in labels[:-1])])
+    return Batch(
+        torch.from_numpy(inputs).to(device),
+        torch.from_numpy(np.concatenate(positions)).to(device),
+        torch.from_numpy(np.concatenate(labels)).to(device),
+        starts,
+    )

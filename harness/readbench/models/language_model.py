@@ -1,0 +1,140 @@
+"""Any causal language model as it is used here: it encodes text, scores answers and writes answers. It has no optimiser.
+
+What makes it fast, and why the result is the same:
+
+- Inputs are padded on the right and there is no attention mask: in a causal model a token sees only what stands before it,
+  so that padding cannot reach a real token, and sdpa runs its causal kernel.
+- Logits are computed at label positions only (a prompt has none), through the base model and its output head, where that
+  equals the full forward bit for bit (checked on load: softcaps and logit scales fail the check); else through the full forward.
+- The last token of an example is only a label, never an input.
+- Examples are sorted by length and cut into batches of about the same number of tokens: little padding.
+
+On CUDA the forward runs in bf16 autocast over fp32 weights. Given the same calls the CPU gives the same bits.
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from readbench.api import Response
+from readbench.base.errors import ConfigError
+from readbench.models import folder
+from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
+from readbench.models.checks import check_loaded
+from readbench.models.generation import Greedy
+from readbench.models.lean.llama import LONGEST, lean_llama
+from readbench.models.memory import keep_freed_memory
+from readbench.models.text import NO_CHAT, ChatConfig, render, response_ids
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+_SCORE_TOKENS = 4096  # of one forward pass without gradients
+
+
+class LanguageModel:
+    """A network with its tokenizer and context. Not shared between threads."""
+
+    def __init__(
+        self, network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", *, context: int, device: str, chat: ChatConfig = NO_CHAT
+    ) -> None:
+        keep_freed_memory()
+        self.network = network
+        self.tokenizer = tokenizer
+        self.context = context
+        self.chat = chat
+        self.device = torch.device(device)
+        self.autocast = self.device.type == "cuda"
+        self._logits_at = _logits_at(network)
+        self._lean = lean_llama(network)
+
+    @classmethod
+    def load(cls, path: Path, *, device: str, chat: ChatConfig = NO_CHAT) -> "LanguageModel":
+        """The model of a folder; ConfigError where it cannot be loaded, or its numbers could not be believed."""
+        network, tokenizer = folder.load_causal_lm(path, device), folder.load_tokenizer(path)
+        check_loaded(network, tokenizer)
+        return cls(network, tokenizer, context=folder.context_length(path), device=device, chat=chat)
+
+    def encode(self, prompt: str, response: str, *, finished: bool = True) -> Encoded:
+        """The example's tokens; ConfigError where they do not fit the context or the response has no label token."""
+        prompt_ids = render(self.tokenizer, prompt, self.chat)
+        label_ids = response_ids(self.tokenizer, response, finished=finished)
+        length = len(prompt_ids) + len(label_ids)
+        if length > self.context:
+            raise ConfigError(
+                f"an example has {len(prompt_ids)} + {len(label_ids)} tokens, the model's context {self.context}",
+                hint="use shorter prompts, a smaller max_new_tokens, or a model with a longer context",
+            )
+        if not prompt_ids or not label_ids:
+            raise ConfigError("an example has an empty prompt or an empty, unfinished response", hint="check the teacher and the prompts")
+        return Encoded((*prompt_ids, *label_ids), len(prompt_ids))
+
+    def render(self, prompts: Sequence[str]) -> list[tuple[int, ...]]:
+        """The prompts' tokens."""
+        return [tuple(render(self.tokenizer, prompt, self.chat)) for prompt in prompts]
+
+    def greedy(self) -> Greedy:
+        """Greedy generation with the weights as they are now; make a new one after the weights changed."""
+        return Greedy(self.network, self.tokenizer)
+
+    def answer(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
+        """Greedy answers with the weights as they are now, cut where the context ends; ConfigError where a prompt alone fills it."""
+        rendered = self.render(prompts)
+        room = self.context - max(map(len, rendered))
+        if room < 1:
+            raise ConfigError(f"a prompt fills the model's context of {self.context} tokens", hint="use shorter prompts")
+        return self.greedy().respond(rendered, max_new_tokens=min(max_new_tokens, room))
+
+    def log_likelihoods(self, examples: Sequence[Encoded]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+        """(N,) summed log-probability of the labels in nats, and (N,) whether every label is the most likely token (greedy).
+
+        The batches depend on the examples' lengths alone, so that the same call gives the same bits.
+        """
+        log_likelihood = np.zeros(len(examples))
+        greedy = np.zeros(len(examples), dtype=np.bool_)
+        if not examples:
+            return log_likelihood, greedy
+        with torch.inference_mode():
+            for chunk in chunks_by_length([len(example.tokens) for example in examples], _SCORE_TOKENS):
+                batch = collate([examples[index] for index in chunk], self.device)
+                logits = self.label_logits(batch)
+                chosen = logits.gather(1, batch.labels[:, None]).squeeze(1) - logits.logsumexp(1)
+                hits = logits.argmax(1) == batch.labels
+                log_likelihood[chunk] = np.add.reduceat(chosen.double().cpu().numpy(), batch.starts)
+                greedy[chunk] = np.logical_and.reduceat(hits.cpu().numpy(), batch.starts)
+        return log_likelihood, greedy
+
+    def label_logits(self, batch: Batch) -> torch.Tensor:
+        """(N, V) fp32 logits that predict the label tokens, with gradients where they are recorded."""
+        if self._lean is not None and not self.autocast and batch.inputs.shape[1] <= LONGEST:
+            return self._lean(batch.inputs, batch.positions)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            return self._logits_at(batch.inputs, batch.positions).float()
+
+    def save_pretrained(self, folder: Path) -> None:
+        """The network and its tokenizer, loadable by AutoModelForCausalLM and AutoTokenizer."""
+        self.network.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
+
+def _logits_at(model: "PreTrainedModel") -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """(inputs (B, L), positions (N,)) → logits (N, V): through base model and head where that equals the full forward."""
+    base, head = model.base_model, model.get_output_embeddings()  # type: ignore[no-untyped-call]
+
+    def full(inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        return model(input_ids=inputs, use_cache=False).logits.flatten(0, 1).index_select(0, positions)  # type: ignore[no-any-return]
+
+    def fast(inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+        hidden = base(input_ids=inputs, use_cache=False)[0].flatten(0, 1)
+        return head(hidden.index_select(0, positions))  # type: ignore[no-any-return]
+
+    if base is model or head is None:
+        return full
+    inputs = torch.arange(8, device=model.device).reshape(2, 4) % model.config.get_text_config().vocab_size
+    positions = torch.arange(8, device=model.device)
+    with torch.inference_mode():
+        return fast if torch.equal(fast(inputs, positions), full(inputs, positions)) else full
