@@ -81,7 +81,7 @@ class Allocator(Protocol):
         """Learns from the interval that has just ended."""
 
     def state(self) -> bytes:
-        """Everything needed to go on, bit for bit."""
+        """Everything needed to resume, bit for bit."""
 
     def restore(self, state: bytes) -> None:
         """Takes back what `state` returned; ValueError if the bytes are not such a state."""

@@ -179,7 +179,7 @@ def test_model_that_needs_remote_code(refused: Refused, model: Path, tmp_path: P
 def test_model_with_damaged_config(refused: Refused, model: Path, tmp_path: Path) -> None:
     broken = changed(model, tmp_path)
     (broken / "config.json").write_text("{")
-    assert "config.json is no valid JSON" in refused("--student", broken)
+    assert "config.json is not valid JSON" in refused("--student", broken)
 
 
 def test_prompt_longer_than_the_context(refused: Refused, model: Path, tmp_path: Path) -> None:

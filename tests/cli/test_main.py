@@ -118,7 +118,7 @@ def test_interrupted_run_prints_the_command_that_goes_on(tmp_path: Path, capsys:
     def stop(_: session.Observe) -> dict[str, Any]:
         raise KeyboardInterrupt
 
-    with pytest.raises(session.InterruptedRunError, match=r"go on with: readbench resume 'a run'") as caught:
+    with pytest.raises(session.InterruptedRunError, match=r"resume with: readbench resume 'a run'") as caught:
         session.follow(Path("a run"), stop, as_json=False)
     assert caught.value.exit_code == 130
     assert capsys.readouterr().out == ""

@@ -24,7 +24,7 @@ CLOCKS = {
     "runs/executors/pool.py": "how long a stopped worker is waited for",
     "teachers/endpoint/client.py": "when to ask again",
     "teachers/endpoint/retry.py": "when to ask again",
-    "runs/execute.py": "the name of a run directory",
+    "runs/plan.py": "the name of a run directory",
     "trials/stopwatch.py": "the timings",
     "teachers/cached.py": "the timings",
     "testing.py": "an allocator that looks at the clock",

@@ -93,7 +93,7 @@ def test_results_with_a_trial_twice_or_with_one_left_out_are_refused(document: d
     ours = [{**document["trials"][number], "id": spec.id} for number, spec in enumerate(specs)]
     for trials in ([*ours, ours[0]], ours[:-1], [ours[1], ours[0], *ours[2:]]):
         write_json(tmp_path / "run" / "results.json", sealed({**document, "trials": trials}))
-        with pytest.raises(ConfigError, match=r"results\.json (belongs to another run|is damaged: trial .* stands twice)"):
+        with pytest.raises(ConfigError, match=r"results\.json (belongs to another run|is damaged: trial .* appears twice)"):
             results.load(tmp_path / "run")
     write_json(tmp_path / "run" / "results.json", sealed({**document, "trials": ours}) | {"run": "other"})
     with pytest.raises(ConfigError, match="does not match its digest"):

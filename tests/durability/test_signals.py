@@ -112,7 +112,7 @@ def test_a_signal_in_any_phase_leaves_a_run_that_is_resumed_to_the_same_result(
     assert committed(run_dir) >= before
     if phase != "planning":
         assert process.returncode == 128 + number
-        assert errors.splitlines()[-1] == f"error: interrupted; go on with: readbench resume {run_dir}"
+        assert errors.splitlines()[-1] == f"error: interrupted; resume with: readbench resume {run_dir}"
     else:
         assert process.returncode in (128 + number, -number)  # nothing was begun: the default may strike
     if (run_dir / "run.json").exists():
@@ -127,7 +127,7 @@ def test_a_terminated_run_and_all_its_processes_end_with_143_and_the_command_to_
     os.killpg(process.pid, signal.SIGTERM)  # as a batch system does: to every process
     _, errors = process.communicate(timeout=PATIENCE)
     assert process.returncode == 143
-    assert errors.splitlines()[-1] == f"error: interrupted; go on with: readbench resume {run_dir}"
+    assert errors.splitlines()[-1] == f"error: interrupted; resume with: readbench resume {run_dir}"
     assert "Traceback" not in errors
     assert orphans(process.pid) == []
 

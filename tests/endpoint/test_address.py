@@ -36,12 +36,12 @@ def test_https_and_near_http_are_taken(url: str, target: str) -> None:
         ("https://api.example.com/v1#hunter2", "holds more than an address"),
         ("https://api.example.com:port/v1", "cannot be read"),
         ("https://[::1/v1", "cannot be read"),
-        ("ftp://api.example.com/v1", "no address of HTTP"),
-        ("file:///etc/passwd", "no address of HTTP"),
-        ("api.example.com/v1", "no address of HTTP"),
-        ("https:///v1", "no address of HTTP"),
-        ("https://api.example.com/v 1", "no address of HTTP"),
-        ("https://api.example.com/\x1b", "no address of HTTP"),
+        ("ftp://api.example.com/v1", "which is not an HTTP address"),
+        ("file:///etc/passwd", "which is not an HTTP address"),
+        ("api.example.com/v1", "which is not an HTTP address"),
+        ("https:///v1", "which is not an HTTP address"),
+        ("https://api.example.com/v 1", "which is not an HTTP address"),
+        ("https://api.example.com/\x1b", "which is not an HTTP address"),
     ],
 )
 def test_what_is_no_address_or_holds_a_secret_is_refused_without_showing_it(url: str, said: str) -> None:

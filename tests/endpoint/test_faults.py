@@ -60,7 +60,7 @@ def changed(**changes: Any) -> Callable[[Any], Any]:
     return lambda stub: stub.sends(stub.http(stub.document("9") | changes))
 
 
-NO_JSON = "its answer is no JSON"
+NO_JSON = "its answer is not JSON"
 FAULTS = {
     "429": Fault(error("429 Slow", "too fast"), "HTTP 429: too fast (3 attempts)", attempts=3, charged=0),
     "429, wait an hour": Fault(error("429 Slow", headers="Retry-After: 3600\r\n"), "HTTP 429: because", charged=0),

@@ -95,7 +95,7 @@ def test_a_failing_endpoint_stops_a_run_that_a_resume_completes_bit_for_bit(
     assert stopped.code == 5
     errors = [line for line in stopped.err.splitlines() if line.startswith("error:")]
     assert len(errors) == 1
-    assert "HTTP 500: out of order (2 attempts); what was paid for is kept; go on with: readbench resume broken" in errors[0]
+    assert "HTTP 500: out of order (2 attempts); what was paid for is kept; resume with: readbench resume broken" in errors[0]
     stored = json.loads(readbench("results", "broken", "--json").out)
     assert [trial["status"] for trial in stored["trials"]] == ["incomplete"], "the endpoint failed, not the allocator"
 

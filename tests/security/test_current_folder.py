@@ -1,5 +1,6 @@
 """The current folder is a user's own: a file there that has the name of a module is never taken for it."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,9 @@ if __name__ == "__main__":
 """
 
 
+STARTS_A_PROCESS = re.compile(r"\b(get_context|ForkServerContext|SpawnContext)\(")
+
+
 @pytest.fixture
 def booby_trapped(tmp_path: Path) -> Path:
     folder = tmp_path / "user"
@@ -41,22 +45,11 @@ def test_a_new_process_executes_nothing_of_the_current_folder(method: str, booby
     assert not (tmp_path / "executed").exists()
 
 
-def test_a_run_executes_nothing_of_the_current_folder(booby_trapped: Path, suite: Path, tmp_path: Path) -> None:
-    flags = [
-        "--allocators",
-        "uniform",
-        "--seeds",
-        "1",
-        "--budget",
-        "4000",
-        "--intervals",
-        "1",
-        "--set",
-        "num_probes=4",
-        "--set",
-        "num_dev=4",
-    ]
-    command = [Path(sys.executable).parent / "readbench", "run", "--suite", suite, *flags, "--out", tmp_path / "run"]
+def test_a_run_executes_nothing_of_the_current_folder(booby_trapped: Path, tmp_path: Path) -> None:
+    small = {"num_probes": 4, "num_dev": 4, "max_new_tokens": 16}
+    flags = ["--allocators", "uniform", "--seeds", "1", "--budget", "4000", "--intervals", "1"]
+    flags += [part for name, value in small.items() for part in ("--set", f"{name}={value}")]
+    command = [Path(sys.executable).parent / "readbench", "run", "--suite", "reasoning", *flags, "--out", tmp_path / "run"]
     done = subprocess.run(command, cwd=booby_trapped, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "executed").exists()
@@ -64,5 +57,7 @@ def test_a_run_executes_nothing_of_the_current_folder(booby_trapped: Path, suite
 
 def test_processes_are_started_in_one_place() -> None:
     root = Path(readbench.__file__).parent
-    starters = {file.relative_to(root).as_posix() for file in root.rglob("*.py") if "get_context(" in file.read_text(encoding="utf-8")}
+    starters = {
+        file.relative_to(root).as_posix() for file in root.rglob("*.py") if STARTS_A_PROCESS.search(file.read_text(encoding="utf-8"))
+    }
     assert starters == {"base/processes.py"}

@@ -26,8 +26,8 @@ def test_the_document_is_sound_before_it_is_changed(document: dict[str, Any], tm
 
 
 CONTRADICTIONS: dict[str, tuple[Change, str]] = {
-    "a trial twice": (lambda d: d["trials"].append(d["trials"][0]), "stands twice"),
-    "an id twice": (lambda d: d["trials"][1].update(id=d["trials"][0]["id"]), "stands twice"),
+    "a trial twice": (lambda d: d["trials"].append(d["trials"][0]), "appears twice"),
+    "an id twice": (lambda d: d["trials"][1].update(id=d["trials"][0]["id"]), "appears twice"),
     "a capability without a score": (lambda d: d["trials"][0]["profile"]["after"].pop("math"), "'math'"),
     "a capability of nobody": (lambda d: d["trials"][0]["profile"]["before"].update(juggling=0.5), "'juggling'"),
     "an interval without a share": (lambda d: d["trials"][0]["intervals"][0]["allocation"].pop("code"), "intervals[0].allocation"),
@@ -35,7 +35,7 @@ CONTRADICTIONS: dict[str, tuple[Change, str]] = {
     "an example twice": (lambda d: d["start"]["examples"].append(d["start"]["examples"][0]), "start.examples"),
     "no requirement": (lambda d: d["suite"].update(requirement=dict.fromkeys(d["suite"]["capabilities"], 0.0)), "zero throughout"),
     "a requirement too few": (lambda d: d["suite"]["requirement"].pop("math"), "suite.requirement"),
-    "a margin of no metric": (lambda d: d["suite"]["margins"].update({"juggling": 0.1}), "no metric of the suite"),
+    "a margin of no metric": (lambda d: d["suite"]["margins"].update({"juggling": 0.1}), "not a metric of the suite"),
     "a gap between intervals": (lambda d: d["trials"][0]["intervals"][0].update(interval=1), "lacks an interval"),
     "no interval": (lambda d: d["trials"][0].update(intervals=[]), "no interval"),
     "no list of intervals": (lambda d: d["trials"][0].update(intervals=None), "intervals"),
@@ -74,5 +74,5 @@ def test_a_forged_trial_id_is_no_way_out_of_the_run_directory(tmp_path: Path) ->
     run = {key: {} for key in ("config", "environment", "identity", "origins", "provenance", "suite")}
     for trials in ([{"id": "../../x"}], [{"id": "/etc"}], [{"id": "0" * 15 + "/"}], [{"id": 3}], [{}], ["x"], {}, None, [None]):
         (tmp_path / "run.json").write_text(json.dumps(sealed({**run, "run": "x", "schema": 1, "trials": trials})))
-        with pytest.raises(ConfigError, match=r"is no trial's id"):
+        with pytest.raises(ConfigError, match=r"is not a trial id"):
             read_run(tmp_path)

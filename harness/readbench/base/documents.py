@@ -73,7 +73,7 @@ def _line_of(event: yaml.Event) -> str:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """The safe loader, but a key that stands twice is an error: the first value would be dropped in silence."""
+    """The safe loader, but a key that appears twice is an error: the first value would be dropped in silence."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -82,7 +82,7 @@ class _UniqueKeyLoader(yaml.SafeLoader):
             if not isinstance(key, str):
                 raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is not text", key_node.start_mark)
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} stands twice", key_node.start_mark)
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} appears twice", key_node.start_mark)
             seen.add(key)
         return super().construct_mapping(node, deep)
 

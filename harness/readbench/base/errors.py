@@ -1,4 +1,4 @@
-"""What a user can mend, said in one line.
+"""What a user can fix, said in one line.
 
 Every error that a user can cause is a :class:`ReadbenchError`: the command line prints its message and its hint, and
 ends with its exit code; the traceback is shown only with ``--debug``. Anything else that escapes is a bug.
@@ -46,7 +46,7 @@ class SurroundingError(ReadbenchError):
 
 
 class TrialFailure(Exception):
-    """A trial cannot go on (a loss that explodes, an allocator that returns NaN): recorded; the other trials go on."""
+    """A trial cannot continue (a loss that explodes, an allocator that returns NaN): recorded; the other trials continue."""
 
 
 def near_match(name: str, known: Iterable[str]) -> str:

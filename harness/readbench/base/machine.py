@@ -55,7 +55,7 @@ def same_bits(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
 
 
 def code_hash() -> str:
-    """Of readbench's own modules that compute results."""
+    """The hash of readbench's own modules that compute results."""
     root = Path(__file__).parents[1]
     names = (path.relative_to(root) for path in sorted(root.rglob("*.py")))
     return named_hash((name.as_posix(), root / name) for name in names if name.with_suffix("").parts[0] not in READERS)
@@ -67,7 +67,7 @@ def _command() -> list[str] | None:
 
 
 def _git_revision() -> str | None:
-    """Of the working directory: the user's experiment, not ours."""
+    """The revision of the working directory: the user's experiment, not ours."""
     try:
         answer = subprocess.run(
             ["git", "-c", "core.fsmonitor=false", "describe", "--always", "--dirty", "--abbrev=40"],  # noqa: S607 - the user's own git

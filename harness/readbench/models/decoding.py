@@ -3,7 +3,7 @@
 Both give the logits of the next token of every row; what is chosen, and when a row is done, is `readbench.models.generation`'s.
 The lean one takes a third of the library's time on the lab's teacher (128 rows): the key-value cache is laid out once and
 not copied at every step, no mask is built, prompts of different lengths are padded on the right, where a causal model
-cannot see it, and every row goes on at its own position.
+cannot see it, and every row continues at its own position.
 
 Shapes: B rows, L tokens, H heads of width D, T places in the cache, V the vocabulary.
 """
@@ -37,7 +37,7 @@ class Decoder(Protocol):
         """Appends a token (B,) to each row; (B, V) logits of the next one."""
 
     def keep(self, rows: torch.Tensor) -> None:
-        """Goes on with these rows (N,) only."""
+        """Keeps these rows (N,) only."""
 
 
 def decoder_for(model: "PreTrainedModel") -> Decoder:

@@ -92,7 +92,7 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{file} is no valid JSON ({error})", hint="save or download the model again") from None
+        raise ConfigError(f"{file} is not valid JSON ({error})", hint="save or download the model again") from None
     if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
         raise ConfigError(f"{file} names no model_type", hint="give a folder written by save_pretrained")
     return config

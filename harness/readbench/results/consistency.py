@@ -21,7 +21,7 @@ def check_consistent(document: Mapping[str, Any], where: str) -> None:
     metrics = {metric.name for metric in metrics_of(capabilities)}
     unknown = sorted(document["suite"]["margins"].keys() - metrics)
     if unknown:
-        raise ConfigError(f"{where} is damaged: suite.margins has {unknown[0]!r:.80}, which is no metric of the suite")
+        raise ConfigError(f"{where} is damaged: suite.margins has {unknown[0]!r:.80}, which is not a metric of the suite")
     for place, values in _by_capability(document):
         _check_names(values, capabilities, f"{where} is damaged: {place}")
     if all(weight == 0 for weight in document["suite"]["requirement"].values()):
@@ -30,7 +30,7 @@ def check_consistent(document: Mapping[str, Any], where: str) -> None:
     for trial in document["trials"]:
         for key in ((trial["allocator"], trial["seed"]), (trial["id"],)):
             if key in seen:
-                raise ConfigError(f"{where} is damaged: trial {' '.join(map(str, key))} stands twice")
+                raise ConfigError(f"{where} is damaged: trial {' '.join(map(str, key))} appears twice")
             seen.add(key)
         _check_trial(trial, f"{where} is damaged: trial {trial['id']}")
 
@@ -40,7 +40,7 @@ def check_trial_names(trials: Any, where: str) -> None:
     ids = [trial.get("id") if isinstance(trial, dict) else None for trial in trials] if isinstance(trials, list) else [None]
     strange = [name for name in ids if not isinstance(name, str) or not _TRIAL_ID.fullmatch(name)]
     if strange:
-        raise ConfigError(f"{where} is damaged: {strange[0]!r:.80} is no trial's id")
+        raise ConfigError(f"{where} is damaged: {strange[0]!r:.80} is not a trial id")
 
 
 def _check_trial(trial: Mapping[str, Any], where: str) -> None:

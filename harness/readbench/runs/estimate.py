@@ -30,7 +30,7 @@ def sample_questions(suite: Suite) -> list[Question]:
 
 
 def questions_hash(suite: Suite) -> str:
-    """Of sampled questions: tells whether a suite's sources, which may be code, still ask the same."""
+    """The hash of sampled questions: tells whether a suite's sources, which may be code, still ask the same."""
     return json_hash([[question.prompt, question.answer] for question in sample_questions(suite)])
 
 

@@ -1,7 +1,7 @@
 """The grid: every allocator with every seed, and the run directory that holds what came of it.
 
-A run directory belongs to one config. The same config on the same directory goes on where it stopped; a trial that
-fails is recorded and the others go on.
+A run directory belongs to one config. The same config on the same directory resumes where it stopped; a trial that
+fails is recorded and the others continue.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -60,7 +60,7 @@ def _run_info(run_dir: Path, resolved: Resolved, planned: Plan) -> RunInfo:
 def resume(
     run_dir: Path, *, workers: int | None = None, spend_limit: int | str | None = None, allow_drift: bool = False, observe: Observer
 ) -> dict[str, Any]:
-    """Goes on with an interrupted run, with the config that stands in its ``run.json``."""
+    """Resumes an interrupted run, with the config in its ``run.json``."""
     document = results.read_run(run_dir)
     config = restored(document["config"])
     if workers is not None:
@@ -111,7 +111,7 @@ class _Grid:
             except BrokenProcessPool as error:
                 raise IncompleteRunError(
                     "a worker process died",
-                    hint=f"if memory was short use fewer --workers; go on with: readbench resume {self._run_dir}",
+                    hint=f"if memory was short use fewer --workers; resume with: readbench resume {self._run_dir}",
                 ) from error
             except BaseException:
                 try:
@@ -168,6 +168,6 @@ def _checked(document: dict[str, Any], run_dir: Path) -> dict[str, Any]:
         reason = f"{first['allocator']}, seed {first['seed']}: {first['failure']}"
         raise IncompleteRunError(
             f"{len(failed)} of {len(document['trials'])} trials are not complete; {reason}",
-            hint=f"mend the cause and go on with: readbench resume {run_dir}",
+            hint=f"fix the cause and resume with: readbench resume {run_dir}",
         )
     return document

@@ -11,15 +11,20 @@ from typing import Any
 
 from readbench.api import Response, Teacher, teacher
 from readbench.base import machine
+from readbench.base.documents import typed
 from readbench.base.errors import ConfigError, DamagedError, ReadbenchError
-from readbench.models.text import answers_of
+from readbench.models.text import ChatConfig, answers_of
 from readbench.results.document import FINGERPRINT, START, read_part, read_run
-from readbench.runs.config import restored, teacher_reference
+from readbench.runs.config import teacher_reference
 from readbench.teachers.responses import ResponseCache
 
 
 class RecordingError(ReadbenchError):
     """The recorded run does not hold an answer. No ConfigError: inside a trial that would be the trial's failure, of all trials alike."""
+
+
+def _chat_of(config: Mapping[str, Any]) -> ChatConfig:
+    return typed(ChatConfig, config.get("teacher_chat", {}), "run.json")
 
 
 class RecordedTeacher:
@@ -33,7 +38,7 @@ class RecordedTeacher:
             raise ConfigError(f"{run_dir} has recorded no teacher yet", hint=f"readbench resume {run_dir}")
         self._fingerprint: str = run["provenance"]["teacher"]
         plugin, _ = teacher_reference(run["config"]["teacher"])
-        self._stored_as = answers_of(self._fingerprint, restored(run["config"]).teacher_chat) if plugin == "hf" else self._fingerprint
+        self._stored_as = answers_of(self._fingerprint, _chat_of(run["config"])) if plugin == "hf" else self._fingerprint
         self._measured: dict[str, Any] = start["teacher"]
         self._responses = ResponseCache(run_dir / "responses.sqlite")
 

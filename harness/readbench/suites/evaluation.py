@@ -76,7 +76,7 @@ def _questions(path: Path) -> Any:
     try:
         return Dataset.from_list(lines)
     except (ValueError, TypeError, OverflowError) as error:  # Arrow: a column is of one type, and its integers have 64 bits
-        raise ConfigError(f"the test set {path} makes no table ({str(error).splitlines()[0]})", hint="give a field one type") from None
+        raise ConfigError(f"the test set {path} is not a table ({str(error).splitlines()[0]})", hint="give a field one type") from None
 
 
 class _Adapter(LM):  # type: ignore[misc]

@@ -139,7 +139,7 @@ class PromptQueue:
         return [self._advance(self._credits[capability], self._positions[capability], capability) for _ in range(count)]
 
     def state(self) -> dict[str, list[list[float]] | list[list[int]]]:
-        """JSON values; `restore` goes on exactly."""
+        """JSON values; `restore` continues exactly from them."""
         return {"credits": [list(c) for c in self._credits], "positions": [list(p) for p in self._positions]}
 
     def restore(self, state: dict[str, list[list[float]] | list[list[int]]]) -> None:

@@ -105,7 +105,7 @@ class Suite:
         return [_question({k: r[k] for k in ("prompt", "answer") if k in r}, f"{name}, line {n}").prompt for n, r in enumerate(records, 1)]
 
     def content_hash(self) -> str:
-        """Of every file in the suite's folder, of ``suite.yaml`` what a result depends on: part of a trial's identity.
+        """The hash of every file in the suite's folder (of ``suite.yaml`` what a result depends on): part of a trial's identity.
 
         `defaults` are left out, since the settings that come of them stand in the trial's config, and so is how strict a gate is.
         """
@@ -207,7 +207,7 @@ def _inside(folder: Path, name: str, where: str) -> Path:
     try:
         inside, found = path.resolve().is_relative_to(folder.resolve()), path.is_file()
     except (OSError, ValueError, RuntimeError) as error:  # a name too long, with a NUL in it, or a circle of links
-        raise ConfigError(f"{where}: {name!r:.80} is no file's name") from error
+        raise ConfigError(f"{where}: {name!r:.80} is not a file name") from error
     if not inside:
         raise ConfigError(f"{where}: {name!r} is outside the suite's folder")
     if not found:

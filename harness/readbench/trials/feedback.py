@@ -53,7 +53,7 @@ def make_feedback(
 
 
 def standard_error(before: Profile, after: Profile, requirement: Vector) -> float:
-    """Of r·Δs, from the paired differences of the probes: √(Σ_c r_c²·var_c/n_c)."""
+    """The standard error of r·Δs, from the paired differences of the probes: √(Σ_c r_c²·var_c/n_c)."""
     errors = [np.std(b - a, ddof=1) / np.sqrt(len(a)) for a, b in zip(before.scores, after.scores, strict=True)]
     return float(np.sqrt(np.sum((requirement * np.array(errors)) ** 2)))
 

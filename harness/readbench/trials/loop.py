@@ -41,7 +41,7 @@ def run_trial(
 ) -> None:
     """Runs a trial to its end, or on from its last committed interval; its record is in `folder`.
 
-    A trial that cannot go on is recorded as failed; a failed one is tried again. Raises `Interrupted` once `stopped()` is
+    A trial that cannot continue is recorded as failed; a failed one is tried again. Raises `Interrupted` once `stopped()` is
     true, after a commit.
     """
     with TrialStore.open(folder, spec.id, spec.document()) as store:

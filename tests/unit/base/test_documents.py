@@ -28,7 +28,7 @@ def test_a_yaml_bomb_is_refused_at_its_first_alias() -> None:
     ("text", "said"),
     [
         ("[1, 2]", "must be a mapping"),
-        ("a: 1\na: 2", "stands twice"),
+        ("a: 1\na: 2", "appears twice"),
         ("1: a", "is not text"),
         ("a: !!python/object/apply:os.system ['true']", "tags are not allowed"),
         ("a: [", "not valid YAML"),

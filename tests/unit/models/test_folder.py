@@ -52,7 +52,7 @@ def foreign_code(folder: Path) -> None:
 
 UNUSABLE = {
     "no config": (lambda folder: (folder / "config.json").unlink(), "no config.json"),
-    "damaged config": (lambda folder: (folder / "config.json").write_text('{"model_type": '), "no valid JSON"),
+    "damaged config": (lambda folder: (folder / "config.json").write_text('{"model_type": '), "not valid JSON"),
     "no object": (lambda folder: (folder / "config.json").write_text("[]"), "names no model_type"),
     "no model type": (lambda folder: rewrite_config(folder, model_type=None), "names no model_type"),
     "no tokenizer": (remove_tokenizer, "no tokenizer"),

@@ -42,7 +42,7 @@ def parse_address(url: str, api: str) -> Address:
             hint="give the key in the environment variable that endpoint.key_env names",
         )
     if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
-        raise ConfigError(f"the teacher's URL is {url!r}, no address of HTTP", hint=hint)
+        raise ConfigError(f"the teacher's URL is {url!r}, which is not an HTTP address", hint=hint)
     near = _is_near(host)
     if parts.scheme == "http" and not near:
         raise ConfigError(f"http://{host} would show key and prompts to everybody on the way", hint="use https, or a tunnel to localhost")

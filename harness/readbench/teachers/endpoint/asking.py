@@ -148,7 +148,7 @@ class _Batch:
         if completion.model != self._endpoint.served_as:
             raise Fault(
                 f"it answered with model {one_line(completion.model)!r}; if that is the right one: "
-                "begin anew with --set params.openai.served_as=NAME"
+                "start a new run with --set params.openai.served_as=NAME"
             )
         if completion.completion_tokens > most:
             raise Fault(f"it reports {completion.completion_tokens:,} tokens for an answer of at most {most:,}")

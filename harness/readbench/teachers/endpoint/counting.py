@@ -47,7 +47,7 @@ def open_counter(folder: Path) -> TokenCounter:
 
 
 def tokenizer_hash(reference: str) -> str:
-    """Of a named tokenizer's file: counts depend on it."""
+    """The hash of a named tokenizer's file: counts depend on it."""
     file = resolve_tokenizer(reference) / "tokenizer.json"
     if not file.is_file():
         raise ConfigError(f"params.openai.tokenizer: {reference} has no tokenizer.json", hint="name a folder or hub id that has one")

@@ -39,7 +39,7 @@ class EndpointRefusalError(ReadbenchError):
 
 
 class SpendLimitError(IncompleteRunError):
-    """The next request could pass the spend limit; a resume with a higher one goes on (exit code 4)."""
+    """The next request could pass the spend limit; a resume with a higher limit continues (exit code 4)."""
 
 
 def one_line(text: str, *, secret: str = "") -> str:

@@ -93,7 +93,7 @@ def parse_completion(api: str, content: bytes, content_type: str) -> Completion:
         found = error.errors(include_url=False, include_input=False)[0]
         if found["type"] == "json_invalid":
             what = "" if "json" in content_type else f" ({one_line(content_type) or 'no content type'})"
-            raise Fault(f"its answer is no JSON{what}") from None
+            raise Fault(f"its answer is not JSON{what}") from None
         place = ".".join(str(part) for part in found["loc"])
         raise Fault(f"its answer does not keep to the API: {place}: {found['msg'][0].lower()}{found['msg'][1:]}") from None
     choice = wire.choices[0]

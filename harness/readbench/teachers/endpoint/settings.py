@@ -16,7 +16,7 @@ _MONEY = re.compile(r"(\d+(?:\.\d+)?) ?([A-Z]{3})")
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class EndpointConfig:
-    """Of every teacher that is asked over HTTP."""
+    """Settings of every teacher that is asked over HTTP."""
 
     key_env: str = "TEACHER_API_KEY"  # the environment variable that holds the key; where it is not set no key is sent
     spend_limit: Annotated[int, Ge(0)] | str | None = None  # tokens, or money ("5 USD"; needs prices); None: no limit

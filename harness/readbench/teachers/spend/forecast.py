@@ -37,7 +37,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Forecast:
-    """Of a run."""
+    """The forecast of a run."""
 
     expected: Cost
     worst: Cost
@@ -74,7 +74,7 @@ def forecast(
     budget_tokens: int,
     max_new_tokens: int,
 ) -> Forecast:
-    """Of trials that charge `budget_tokens` each, asked about questions like these; ConfigError where the settings do not do."""
+    """The forecast of trials that charge `budget_tokens` each, asked about questions like these; ConfigError where the settings fail."""
     read_key(settings.key_env)
     counter = open_counter(student_path)
     prompt = fmean(counter.count(question.prompt) for question in questions)

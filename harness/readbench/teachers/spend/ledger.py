@@ -106,7 +106,7 @@ class SpendLedger:
                 raise SpendLimitError(
                     f"the spend limit of {self._limit} has no room for a request of up to {prompt_tokens + completion_tokens:,} tokens: "
                     f"{spent.tokens:,} are charged, {spent.in_doubt} of {spent.requests} requests at their cap",
-                    hint=f"go on with a higher one: readbench resume {self._path.parent} --spend-limit N",
+                    hint=f"resume with a higher one: readbench resume {self._path.parent} --spend-limit N",
                 )
             cursor = connection.execute(
                 "INSERT INTO requests (prompt, state, cap_prompt, cap_completion, prompt_tokens, completion_tokens)"

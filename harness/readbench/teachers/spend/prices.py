@@ -30,7 +30,7 @@ class _Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Price:
-    """Of a million tokens."""
+    """The price of a million tokens."""
 
     prompt: Decimal
     completion: Decimal

@@ -114,7 +114,7 @@ class RunningTrial:
         return float(self.setting.suite.requirement @ profile.score), profile.tokens
 
     def state(self, interval: int) -> Callable[[], TrialState]:
-        """Everything needed to go on after the interval: copied now, serialised by the call, beside the next interval."""
+        """Everything needed to resume after the interval: copied now, serialised by the call, beside the next interval."""
         with foreign("allocator", self.spec.allocator):
             allocator_state = bytes(self.allocator.state())
         tensors = self.student.state()

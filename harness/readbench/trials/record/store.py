@@ -1,6 +1,6 @@
 """A trial's record: one SQLite file, one commit an interval, the only truth about the trial.
 
-An interval is committed with everything needed to go on after it: first the student's checkpoint is published under its
+An interval is committed with everything needed to resume after it: first the student's checkpoint is published under its
 content hash, then one transaction adds the interval, its examples and the states of allocator, scheduler, ledger and
 prompts. A checkpoint that no committed row names is garbage and is collected. The lock file keeps a second writer out;
 where it was deleted, or does not work, the epoch in the trial's row does: every owner counts it up, and who finds another
@@ -45,7 +45,7 @@ from readbench.trials.record.trial_file import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialState:
-    """Everything needed to go on after an interval."""
+    """Everything needed to resume after an interval."""
 
     interval: int
     allocator: bytes
@@ -98,7 +98,7 @@ class TrialStore:
         return status
 
     def retry(self) -> None:
-        """A trial that had failed goes on from its last committed interval."""
+        """A failed trial resumes from its last committed interval."""
         with self._commit():
             self._connection.execute("UPDATE trial SET status = 'incomplete', failure = NULL")
 
@@ -172,7 +172,7 @@ class TrialStore:
         remove_checkpoints(self.folder)
 
     def fail(self, reason: str) -> None:
-        """The trial cannot go on; the reason is kept."""
+        """The trial cannot continue; the reason is kept."""
         with self._commit():
             self._connection.execute("UPDATE trial SET status = 'failed', failure = ?", (reason,))
 
@@ -204,7 +204,7 @@ def _seal(connection: sqlite3.Connection) -> None:
 
 
 def _last_digest(connection: sqlite3.Connection) -> bytes:
-    """Of the last interval, or what the chain begins with."""
+    """The digest of the last interval, or what the chain begins with."""
     row = connection.execute("SELECT digest FROM intervals ORDER BY interval DESC LIMIT 1").fetchone()
     return row[0] if row is not None else first_digest(*connection.execute("SELECT id, spec FROM trial").fetchone())
 

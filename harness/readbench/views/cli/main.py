@@ -55,7 +55,7 @@ def _show_version(wanted: bool) -> None:
 def _options(
     *,
     show_version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may stand anywhere."),
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may appear anywhere."),
 ) -> None:
     """Options of every command; `main` has acted on them before."""
 

@@ -1,4 +1,4 @@
-"""``readbench resume``: goes on where a run stopped."""
+"""``readbench resume``: resumes a run where it stopped."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,10 +14,12 @@ def resume(
     *,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; 0 is one per core.")] = None,
     spend_limit: Annotated[str | None, typer.Option(metavar="N", help="Another spend limit: tokens, or money (5 USD).")] = None,
-    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Go on where the bits differ; the run is marked.")] = False,
+    allow_drift: Annotated[
+        bool, typer.Option("--allow-drift", help="Resume even if results may no longer be bit-identical; the run is marked.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
 ) -> None:
-    """Go on with an interrupted run; finished trials are not repeated."""
+    """Resume an interrupted run; finished trials are not repeated."""
     from readbench.runs import execute
     from readbench.teachers.endpoint.settings import parse_spend_limit
     from readbench.views.cli.session import follow

@@ -19,16 +19,18 @@ def run(
     student: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/student, a model folder or a hub id.")] = None,
     objective: Annotated[str | None, typer.Option(metavar="NAME", help="The training loss (readbench list objectives).")] = None,
     device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory; a finished or interrupted one goes on.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory; a finished or interrupted one is resumed.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in YAML, below flags and READBENCH_... variables.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, by its dotted key; repeatable.")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; 0 is one per core.")] = None,
     track: Annotated[str | None, typer.Option(metavar="A,B", help="Trackers to tell: mlflow, tensorboard, trackio, wandb.")] = None,
     spend_limit: Annotated[
-        str | None, typer.Option(metavar="N", help="What may leave for the teacher, in all: tokens, or money (5 USD; needs --prices).")
+        str | None, typer.Option(metavar="N", help="Maximum spend on the teacher, in tokens or money (5 USD; needs --prices).")
     ] = None,
     prices: Annotated[str | None, typer.Option(metavar="FILE", help="Prices of the teacher's tokens, in YAML.")] = None,
-    allow_drift: Annotated[bool, typer.Option("--allow-drift", help="Go on where the bits differ; the run is marked.")] = False,
+    allow_drift: Annotated[
+        bool, typer.Option("--allow-drift", help="Resume even if results may no longer be bit-identical; the run is marked.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the settings, their origins and the cost; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
 ) -> None:

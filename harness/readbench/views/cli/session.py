@@ -46,7 +46,7 @@ def follow(run_dir: Path, work: Callable[[Observe], dict[str, Any]], *, as_json:
         raise
     except KeyboardInterrupt as error:
         kind = TerminatedRunError if isinstance(error, _Terminated) else InterruptedRunError
-        raise kind("interrupted", hint=f"go on with: readbench resume {shlex.quote(str(run_dir))}") from error
+        raise kind("interrupted", hint=f"resume with: readbench resume {shlex.quote(str(run_dir))}") from error
     show(document, run_dir, as_json=as_json)
 
 
@@ -69,6 +69,8 @@ def show(document: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     summary = summarise(document)
     print_tables(console, summary)
     if document["environment"].get("drift"):
-        console.print(cell("note:    this run went on where the bits differ (--allow-drift): compare it with care"), soft_wrap=True)
+        console.print(
+            cell("note:    this run was resumed on a machine with other bits (--allow-drift): compare it with care"), soft_wrap=True
+        )
     for line in closing_lines(summary, run_dir):
         console.print(cell(line), soft_wrap=True)

@@ -50,14 +50,14 @@ def read_baseline(path: Path) -> Baseline:
     if not path.is_file():
         raise ConfigError(f"there is no baseline {path}", hint=f"make it from a run: readbench check RUN --baseline {path} --update")
     text = read_text(path, max_bytes=MAX_BYTES)
-    mend = "restore it from version control, or delete it and make it anew with --update"
+    mend = "restore it from version control, or delete it and make a new one with --update"
     try:
         document = json.loads(text)
         schema = document.get("schema") if isinstance(document, dict) else None
         if schema is None or "values" not in document:
             raise ConfigError(f"{path} is not a baseline", hint="give a file that `readbench check --update` made")
         if schema != SCHEMA:
-            raise ConfigError(f"baseline {path} is of schema {schema}, this version reads {SCHEMA}", hint="make it anew with --update")
+            raise ConfigError(f"baseline {path} is of schema {schema}, this version reads {SCHEMA}", hint="make a new one with --update")
         return typed(Baseline, document, f"baseline {path}")
     except (ValueError, RecursionError) as error:
         found = "empty" if not text.strip() else f"damaged: {error}"

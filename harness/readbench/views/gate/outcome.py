@@ -41,7 +41,7 @@ class Outcome:
 
     @property
     def exit_code(self) -> int:
-        """Of the command."""
+        """The command's exit code."""
         if self.status is Status.INCONCLUSIVE and self.inconclusive == "warn":
             return 0
         return EXIT_CODES.get(self.status, 0)
@@ -76,7 +76,7 @@ def require_complete(document: Mapping[str, Any], path: Path) -> None:
         raise IncompleteRunError(
             f"{len(missing)} of {len(document['trials'])} trials of {path} have no result ({first['allocator']}, seed {first['seed']}: "
             f"{first['status']})",
-            hint=f"go on with: readbench resume {path}",
+            hint=f"resume with: readbench resume {path}",
         )
 
 
@@ -86,7 +86,7 @@ def require_same_measurement(document: Mapping[str, Any], baseline: Baseline, ba
     if differing:
         raise ConfigError(
             f"the run does not measure what baseline {baseline_path} measured: {'; '.join(differing)}",
-            hint="run with the baseline's settings, or make the baseline anew with --update",
+            hint="run with the baseline's settings, or make a new baseline with --update",
         )
 
 
@@ -103,7 +103,7 @@ def examine(
         if allocator not in values:
             raise ConfigError(
                 f"the run has no allocator {allocator!r}, which the baseline holds",
-                hint=f"run it too, or make the baseline anew with --update; {near_match(allocator, values)}",
+                hint=f"run it too, or make a new baseline with --update; {near_match(allocator, values)}",
             )
     verdicts = [
         _verdict(allocator, margin, values[allocator], held) for allocator, held in sorted(baseline.values.items()) for margin in margins
@@ -131,7 +131,7 @@ def _verdict(allocator: str, margin: Margin, values: Mapping[str, Mapping[int, f
     for where, by_metric in (("the baseline", held), ("the run", values)):
         if not by_metric.get(name):
             raise ConfigError(
-                f"{where} has no {name!r} of {allocator!r}", hint="gate other --metrics, or make the baseline anew with --update"
+                f"{where} has no {name!r} of {allocator!r}", hint="gate other --metrics, or make a new baseline with --update"
             )
     wanted = ",".join(map(str, sorted(held[name])))
     shared = held[name].keys() & values[name].keys()

@@ -34,7 +34,7 @@ def examples(view: View) -> tuple[Example, ...]:
 
 
 def _after(view: View, name: str, capability: str, wanted: str) -> Answer:
-    """Of the first seed's student; how many seeds' students are right stands beside the name."""
+    """The first seed's answer; the number of seeds whose student is right is beside the name."""
     said = [trial["answers"][capability] for trial in view.trials[name]]
     right = sum(_same(text, wanted) for text in said)
     seeds = f"{right} of {len(said)} right" if len(said) > 1 else ""

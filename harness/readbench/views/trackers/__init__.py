@@ -1,7 +1,7 @@
 """Optional sinks for what a run measures: experiment trackers of other makers, each behind an extra, all off by default.
 
 `recorder` holds the one protocol that every sink follows, `values` the names and numbers that all of them are given. Nothing flows back:
-a sink lives in a process of its own (`sink`), and one that fails is dropped while the run goes on.
+a sink lives in a process of its own (`sink`), and one that fails is dropped while the run continues.
 """
 
 from collections.abc import Sequence

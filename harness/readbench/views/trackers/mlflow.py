@@ -52,7 +52,7 @@ class MlflowRecorder:
         self._client.set_terminated(self._child(trial), "FINISHED" if complete else "FAILED")
 
     def close(self, results: Path | None) -> None:
-        """results.json becomes the parent's artifact; a run that was stopped is KILLED until it goes on."""
+        """results.json becomes the parent's artifact; a run that was stopped is KILLED until it resumes."""
         if results is not None:
             self._client.log_artifact(self._parent, str(results))
         self._client.set_terminated(self._parent, "FINISHED" if results is not None else "KILLED")

@@ -1,6 +1,6 @@
-"""How far a sink has got, in ``RUN/trackers/<sink>.json``: what makes a resumed run go on instead of beginning anew.
+"""How far a sink has got, in ``RUN/trackers/<sink>.json``: what lets a resumed run continue instead of starting over.
 
-Written after the sink has taken an interval. A process that is killed between the two repeats that one interval when it goes on.
+Written after the sink has taken an interval. A process that is killed between the two repeats that one interval when it resumes.
 """
 
 import secrets

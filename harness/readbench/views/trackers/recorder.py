@@ -51,7 +51,7 @@ class Recorder(Protocol):
     """A sink; made without arguments in its own process, where it imports its library."""
 
     def start(self, run: RunInfo, key: str) -> None:
-        """Begins the run, or finds it again: `key` (16 hex digits) is this sink's own, the same whenever the run goes on."""
+        """Begins the run, or finds it again: `key` (16 hex digits) is this sink's own, the same whenever the run resumes."""
 
     def interval(self, trial: TrialInfo, values: Mapping[str, float], *, step: int) -> None:
         """What a committed interval measured; `step` is the tokens that the trial has charged so far."""
@@ -60,4 +60,4 @@ class Recorder(Protocol):
         """What the trial came to; nothing where it failed (not `complete`), and a failed trial may be tried again."""
 
     def close(self, results: Path | None) -> None:
-        """The run has ended with that results.json, or was stopped (None) and may go on later."""
+        """The run has ended with that results.json, or was stopped (None) and may resume later."""

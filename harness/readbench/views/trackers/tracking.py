@@ -49,7 +49,7 @@ class Tracking:
 
     def _tell(self, sink: Sink, failure: str | None) -> None:
         if failure is not None:
-            self._observe(Event(kind="warning", message=f"tracker {sink.name} was dropped, the run goes on: {failure}"))
+            self._observe(Event(kind="warning", message=f"tracker {sink.name} was dropped, the run continues: {failure}"))
 
     def __enter__(self) -> Self:
         return self

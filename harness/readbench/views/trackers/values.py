@@ -14,7 +14,7 @@ _WHOLE = ("dev_utility", "reward", "epsilon")
 
 
 def interval_values(record: Mapping[str, Any]) -> dict[str, float]:
-    """Of an interval as it stands in results.json; a loss of a capability that was not taught is left out."""
+    """The values of an interval in results.json; a loss of a capability that was not taught is left out."""
     values = {f"{group}/{c}": float(value) for group in _BY_CAPABILITY for c, value in record[group].items() if value is not None}
     return values | {name: float(record[name]) for name in _WHOLE}
 
@@ -26,7 +26,7 @@ def interval_tokens(record: Mapping[str, Any]) -> int:
 
 
 def final_values(trial: Mapping[str, Any]) -> dict[str, float]:
-    """Of a trial as it stands in results.json; nothing unless it is complete."""
+    """The values of a trial in results.json; nothing unless it is complete."""
     if trial["status"] != "complete":
         return {}
     grouped = {f"{group}/{name}": float(value) for group in ("tokens", "seconds") for name, value in trial[group].items()}

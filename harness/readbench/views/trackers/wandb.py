@@ -48,7 +48,7 @@ class WandbRecorder:
         del self._runs[trial.id]
 
     def close(self, results: Path | None) -> None:  # noqa: ARG002 - W&B is given numbers only
-        """Ends the runs of trials that have not ended; they go on under the same id."""
+        """Ends the runs of trials that have not ended; they resume under the same id."""
         for run in self._runs.values():
             run.finish(exit_code=1)
 

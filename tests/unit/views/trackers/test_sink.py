@@ -84,7 +84,7 @@ def test_a_sink_is_told_everything_in_a_process_of_its_own(story: Any, tracker: 
 @pytest.mark.parametrize("where", ["start", "interval", "close"])
 def test_a_sink_that_raises_is_dropped_with_one_line(story: Any, tracker: Callable[..., str], where: str) -> None:
     said = warnings(follow(story, tracker(**{where: "raise ValueError('no\\nsuch server')"})))
-    assert said == ["tracker it was dropped, the run goes on: ValueError: no such server"]
+    assert said == ["tracker it was dropped, the run continues: ValueError: no such server"]
 
 
 def test_what_a_dropped_sink_lacks_is_made_good_by_the_next_run(story: Any, tracker: Callable[..., str]) -> None:
@@ -97,13 +97,13 @@ def test_what_a_dropped_sink_lacks_is_made_good_by_the_next_run(story: Any, trac
 
 def test_a_sink_that_dies_is_dropped(story: Any, tracker: Callable[..., str]) -> None:
     assert warnings(follow(story, tracker(interval="os._exit(7)"))) == [
-        "tracker it was dropped, the run goes on: its process ended with code 7"
+        "tracker it was dropped, the run continues: its process ended with code 7"
     ]
 
 
 def test_a_sink_that_hangs_holds_up_the_end_for_a_limited_time_only(story: Any, tracker: Callable[..., str]) -> None:
     said = warnings(follow(story, tracker(interval="time.sleep(1000)"), seconds=0.2))
-    assert said == ["waiting up to 0 s for tracker it", "tracker it was dropped, the run goes on: it did not end within 0 s"]
+    assert said == ["waiting up to 0 s for tracker it", "tracker it was dropped, the run continues: it did not end within 0 s"]
 
 
 def test_a_run_that_was_stopped_closes_its_sinks(story: Any, tracker: Callable[..., str]) -> None:

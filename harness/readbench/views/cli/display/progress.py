@@ -93,7 +93,7 @@ class Progress:
 
     @property
     def budget_tokens(self) -> int:
-        """Of all trials: the budget is the same for each."""
+        """The budget of all trials together; it is the same for each."""
         return self.num_trials * max((trial.budget_tokens for trial in list(self._trials.values())), default=0)
 
     @property
