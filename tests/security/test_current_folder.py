@@ -24,7 +24,7 @@ if __name__ == "__main__":
 """
 
 
-STARTS_A_PROCESS = re.compile(r"\b(get_context|ForkServerContext|SpawnContext)\(")
+STARTER = re.compile(r"\b(get_context|ForkServerContext|SpawnContext)\(")
 
 
 @pytest.fixture
@@ -57,7 +57,5 @@ def test_a_run_executes_nothing_of_the_current_folder(booby_trapped: Path, tmp_p
 
 def test_processes_are_started_in_one_place() -> None:
     root = Path(readbench.__file__).parent
-    starters = {
-        file.relative_to(root).as_posix() for file in root.rglob("*.py") if STARTS_A_PROCESS.search(file.read_text(encoding="utf-8"))
-    }
+    starters = {file.relative_to(root).as_posix() for file in root.rglob("*.py") if STARTER.search(file.read_text(encoding="utf-8"))}
     assert starters == {"base/processes.py"}

@@ -148,6 +148,6 @@ def test_a_chat_template_cannot_reach_python(lab: Path, canary: Path) -> None:
     (lab / "chat_template.jinja").write_text(code)
     from readbench.models.text import render
 
-    with pytest.raises(ConfigError, match="cannot be rendered .SecurityError"):
+    with pytest.raises(ConfigError, match="cannot be rendered"):
         render(load_tokenizer(lab), "2+2")
     assert not canary.exists()

@@ -69,8 +69,6 @@ def show(document: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
     summary = summarise(document)
     print_tables(console, summary)
     if document["environment"].get("drift"):
-        console.print(
-            cell("note:    this run was resumed on a machine with other bits (--allow-drift): compare it with care"), soft_wrap=True
-        )
+        console.print(cell("note:    this run was resumed where other bits are computed: compare it with care"), soft_wrap=True)
     for line in closing_lines(summary, run_dir):
         console.print(cell(line), soft_wrap=True)
