@@ -11,7 +11,7 @@ import typer
 
 from readbench.base.errors import IncompleteRunError, ReadbenchError, SurroundingError
 from readbench.views.cli import run, session
-from readbench.views.cli.main import app, main
+from readbench.views.cli.main import app
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli.txt"
 
@@ -97,13 +97,24 @@ def test_errors_become_a_line_and_an_exit_code(
     assert debugged.err.endswith(line)
 
 
-def test_a_bug_is_not_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_costs_a_line_and_a_code_of_its_own(readbench: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: object, **__: object) -> None:
-        raise ZeroDivisionError
+        raise ZeroDivisionError("by nothing")
 
     monkeypatch.setattr("readbench.views.console.listing.show_plugins", fail)
-    with pytest.raises(ZeroDivisionError):
-        main(["list", "suites"])
+    line = "error: unexpected ZeroDivisionError: by nothing; --debug shows where; please report it\n"
+    done = readbench("list", "suites")
+    assert (done.code, done.out, done.err) == (70, "", line)
+    debugged = readbench("list", "suites", "--debug")
+    assert (debugged.code, debugged.err.endswith(line), "Traceback" in debugged.err) == (70, True, True)
+
+
+def test_a_missing_argument_is_named_on_one_line(readbench: Callable[..., Any]) -> None:
+    done = readbench("list")
+    assert done.code == 2
+    assert done.err.count("\n") == 1
+    assert "\\n" not in done.err
+    assert "suites" in done.err
 
 
 def test_interrupt_ends_with_130(readbench: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:

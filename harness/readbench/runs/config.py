@@ -90,13 +90,16 @@ def config_document(config: RunConfig) -> dict[str, Any]:
 
 
 def parse_seeds(text: str) -> list[int]:
-    """``"5"`` is 0..4, ``"3,7"`` those two; ConfigError on anything else, on none and on duplicates."""
+    """``"5"`` is 0..4, ``"3,7"`` those two, ``"7,"`` that one; ConfigError on anything else, and on none."""
+    listed = text.strip().removesuffix(",")
     try:
-        numbers = [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in listed.split(",")]
     except ValueError as error:
-        raise ConfigError(f"seeds {text!r} are not whole numbers", hint="give a count (5) or a list (3,7)") from error
+        raise ConfigError(f"seeds {text!r} are not whole numbers", hint="give a count (5) or a list (3,7; one seed: 7,)") from error
     if "," in text:
         return numbers
+    if numbers[0] < 1:
+        raise ConfigError(f"{numbers[0]} seeds are none", hint="give a count of at least 1 (5), or a list (3,7)")
     if numbers[0] > MAX_SEEDS:
         raise ConfigError(f"{numbers[0]} seeds are more than {MAX_SEEDS}", hint="give a count (5) or a list (3,7)")
     return list(range(numbers[0]))

@@ -82,6 +82,9 @@ def test_an_unknown_suite_names_the_near_match() -> None:
 def test_seeds_are_a_count_or_a_list() -> None:
     assert parse_seeds("5") == [0, 1, 2, 3, 4]
     assert parse_seeds("3,7") == [3, 7]
+    assert parse_seeds("7,") == [7]
+    with pytest.raises(ConfigError, match="0 seeds are none"):
+        parse_seeds("0")
 
 
 def test_the_identity_ignores_how_a_run_is_computed() -> None:

@@ -1,29 +1,22 @@
 """The command line's entry: the commands, and what every one of them does about errors.
 
-stdout carries a command's output, stderr is for people. Exit codes: 0 done, 1 regression, 2 usage or configuration, 3 inconclusive
-(where that is to fail), 4 incomplete run, 5 surroundings (extension, dependency, device, disk), 130 interrupted and resumable. A
-user's mistake costs one line; ``--debug``, anywhere on the command line, shows the traceback as well. Nothing heavy is imported
-before a command runs.
+stdout carries a command's output, stderr is for people. Exit codes: 0 done, 1 regression, 2 usage or configuration, 3
+inconclusive (where that is to fail), 4 incomplete run, 5 surroundings (extension, dependency, device, disk), 70 an unexpected
+error, 130 interrupted and resumable, 141 the reader of a pipe is gone. A user's mistake costs one line; ``--debug``, anywhere on
+the command line, shows the traceback as well. Nothing heavy is imported before a command runs.
 """
 
 import io
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import cast
 
 import typer
 
 from readbench.base.errors import ReadbenchError
 from readbench.views.cli import check, compare, doctor, lab, report, results, resume, run
 from readbench.views.cli import list as listing
-
-EXIT_USAGE = 2
-EXIT_SURROUNDINGS = 5
-EXIT_INTERRUPTED = 130
-
-# typer vendors click in newer versions and depends on it in older ones; the class of every usage error is reached through typer.
-UsageError = cast("type[Exception]", typer.BadParameter.__mro__[1])
+from readbench.views.cli.endings import EXIT_INTERRUPTED, UsageError, closed_pipe, failed, unexpected
 
 app = typer.Typer(
     name="readbench",
@@ -69,31 +62,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="backslashreplace")  # a terminal without Unicode gets escapes, not a crash
     try:
         code = app([a for a in given if a != "--debug"] or ["--help"], prog_name="readbench", standalone_mode=False)
+    except BrokenPipeError:
+        return closed_pipe()
     except (ReadbenchError, UsageError, OSError) as error:
         if debug:
             traceback.print_exc()
-        return _fail(error)
+        return failed(error)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
+    except SystemExit:  # rich ends so when the reader of its output is gone; a plug-in that exits is caught where it is called
+        return closed_pipe()
+    except Exception as error:
+        if debug:
+            traceback.print_exc()
+        return unexpected(error)
     return int(code or 0)
-
-
-def _fail(error: BaseException) -> int:
-    """One line on standard error, and the exit code."""
-    from readbench.views.console.text import shortened, write_line
-
-    if isinstance(error, ReadbenchError):
-        write_line(f"error: {shortened(str(error))}")
-        return error.exit_code
-    if isinstance(error, UsageError):
-        message = str(getattr(error, "format_message")())  # noqa: B009 - the class is known at run time only
-        command = getattr(getattr(error, "ctx", None), "command_path", "readbench")
-        write_line(f"error: {shortened(message.rstrip('.'))}; see {command} --help")
-        return EXIT_USAGE
-    place = f": {error.filename}" if isinstance(error, OSError) and error.filename else ""
-    reason = str(getattr(error, "strerror", None) or error)
-    write_line(f"error: {shortened(reason + place)}; --debug shows where")
-    return EXIT_SURROUNDINGS
 
 
 if __name__ == "__main__":
