@@ -4,17 +4,18 @@ Every trial has a row for every metric: the value of one that is not complete is
 results.json (docs/results-schema.md). Works on merged documents as well.
 """
 
+import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from readbench.base import files
-from readbench.results.delimited import csv_bytes
 from readbench.suites.metric_names import PROFILE, metrics_of
 
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs a text that begins so
 _TOKENS = ("generated", "trained", "probe", "dev", "eval")
 _SECONDS = ("total", "teacher", "train", "probe", "eval", "allocator")
 
@@ -153,3 +154,18 @@ def write_parquet(document: Mapping[str, Any], folder: Path) -> None:
 
 def _tables(document: Mapping[str, Any]) -> tuple[tuple[str, type[Row], Sequence[Row]], ...]:
     return ("metrics", MetricRow, metric_rows(document)), ("intervals", IntervalRow, interval_rows(document))
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:
+    """A header and the rows' values in the order of `columns`; None is an empty cell, a list or a mapping JSON text."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")  # RFC 4180; with "\n" a lone "\r" in a cell would not be quoted (before Python 3.13)
+    writer.writerow(columns)
+    writer.writerows([_cell(row[column]) for column in columns] for row in rows)
+    return text.getvalue().encode()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, (list, tuple, dict)):
+        value = json.dumps(value, sort_keys=True)
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value

@@ -3,7 +3,7 @@
 from dataclasses import asdict, fields
 
 from readbench.results.comparison import Comparison, Row
-from readbench.results.delimited import csv_bytes
+from readbench.results.tables import csv_bytes
 from readbench.views.console.comparison import COLUMNS, HEADINGS, by_family, cells, notes
 from readbench.views.console.text import printable
 
