@@ -10,10 +10,15 @@ import pytest
 
 from readbench.runs.executors.fingerprint import fingerprint
 
-RUN = ("run", "--suite", "reasoning", "--allocators", "uniform,gap", "--seeds", "1", "--budget", "6000", "--intervals", "2", "--out", "run")
-MEASURE = (
-    "import torch; torch.set_num_threads(1)\nfrom readbench.runs.executors.fingerprint import measured_hash\nprint(measured_hash('cpu'))"
-)
+GRID = ("--suite", "reasoning", "--allocators", "uniform,gap", "--seeds", "1", "--budget", "4000", "--intervals", "1")
+RUN = ("run", *GRID, "--set", "num_probes=4", "--set", "num_dev=4", "--out", "run")
+# The bits of a product of matrices, found without the code under test.
+PRODUCT = """
+import hashlib, torch
+torch.set_num_threads(1)
+left, right = (torch.arange(96 * 96).reshape(96, 96).mul(factor).remainder(1009).float() / 1009 for factor in (7919, 104729))
+print(hashlib.sha256((left @ right).softmax(-1).exp().numpy().tobytes()).hexdigest())
+"""
 KERNELS = ({"MKL_CBWR": "COMPATIBLE"}, {"ATEN_CPU_CAPABILITY": "default"})
 
 
@@ -33,8 +38,9 @@ def test_a_fingerprint_is_the_same_when_measured_again() -> None:
 
 @pytest.mark.parametrize("setting", KERNELS, ids=lambda setting: next(iter(setting)))
 def test_a_run_begun_with_other_kernels_is_refused(setting: dict[str, str], tmp_path: Path) -> None:
-    measured = [python(tmp_path, "-c", MEASURE, **environment).stdout for environment in (setting, {})]
-    if measured[0] == measured[1]:
+    products = [python(tmp_path, "-c", PRODUCT, **environment) for environment in (setting, {})]
+    assert all(product.returncode == 0 for product in products), products
+    if products[0].stdout == products[1].stdout:
         pytest.skip("this machine computes the same bits with and without the variable")
     begun = readbench(tmp_path, *RUN, **setting)
     assert begun.returncode == 0, begun.stderr

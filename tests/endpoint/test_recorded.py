@@ -9,7 +9,8 @@ import pytest
 from readbench.api import Response
 from readbench.base.errors import ConfigError, DamagedError
 from readbench.base.files import sealed, write_json
-from readbench.results.document import RUN_SCHEMA, START, read_run, write_part
+from readbench.base.machine import DETERMINES
+from readbench.results.document import FINGERPRINT, RUN_SCHEMA, START, read_run, write_part
 from readbench.runs.recorded import RecordedTeacher, RecordingError
 from readbench.teachers.responses import ResponseCache
 
@@ -45,6 +46,17 @@ def test_it_says_what_was_said_and_passes_as_who_said_it(record: Record) -> None
 def test_a_local_teacher_is_found_under_its_way_of_decoding(record: Record) -> None:
     teacher = RecordedTeacher(record(teacher="lab/teacher", stored_as=f"{'f' * 32}:greedy-1"))
     assert teacher.respond(["2+2="], max_new_tokens=8) == [ANSWER]
+
+
+def test_a_record_from_where_other_bits_are_computed_is_named(record: Record) -> None:
+    folder = record()
+    said: list[str] = []
+    here = dict.fromkeys(DETERMINES, "") | {"measured": "0" * 32, "processor": "A"}
+    write_part(folder, FINGERPRINT, read_run(folder), {"fingerprint": here, "drift": []})
+    RecordedTeacher(folder).check_bits(here | {"processor": "B"}, said.append)
+    assert said == []
+    RecordedTeacher(folder).check_bits(here | {"measured": "1" * 32}, said.append)
+    assert said == [f"{folder} was recorded on a machine that computes other bits: the answers are repeated, the trials differ"]
 
 
 def test_a_prompt_or_a_limit_that_was_not_asked_is_an_error_of_the_run(record: Record) -> None:

@@ -162,6 +162,8 @@ def test_identical_says_whether_the_config_is_too() -> None:
     outcome = outcome_of(a=(0, 0, 0))
     assert headline(outcome).endswith("bit for bit")
     assert headline(replace(outcome, same_config=True, same_bits=True)).endswith("and so is the config")
+    elsewhere = headline(replace(outcome, same_bits=False))
+    assert elsewhere == "identical: every value is the baseline's, although this machine computes other bits than the baseline's"
 
 
 def test_github_is_known_by_its_variables() -> None:
