@@ -49,7 +49,7 @@ def headline(outcome: Outcome) -> str:
     status = outcome.status
     if status is Status.IDENTICAL:
         if not outcome.same_bits:
-            return "identical: every value is the baseline's, although this machine computes other bits than the baseline's"
+            return "identical: every value is the baseline's, on a machine that is not known to compute the baseline's bits"
         return f"identical: every value is the baseline's, bit for bit{', and so is the config' if outcome.same_config else ''}"
     if status is Status.PASS:
         passed = len(outcome.of(Status.PASS))
