@@ -124,3 +124,39 @@ def test_third_party_allocator_is_listed_with_its_parameters(readbench: Callable
         "source": "third_party",
     }
     assert "[b]Mine." in readbench("list", "allocators").out
+
+
+def test_a_plugin_that_exits_on_import_is_named_and_the_others_work(readbench: Callable[..., Any], install: Install) -> None:
+    install("leaving_plugin", "raise SystemExit(0)\n")
+    outcome = readbench("list", "allocators", "--json")
+    assert outcome.code == 0
+    assert {"read", "uniform"} <= {row["name"] for row in outcome.json()}
+    assert outcome.err == "warning: plug-in module 'leaving_plugin' of 'leaving_plugin' does not import: SystemExit: 0\n"
+
+
+@pytest.mark.parametrize("does", ["raise SystemExit(0)", "raise KeyError('no')"], ids=["exits", "raises"])
+def test_a_factory_that_ends_badly_is_named_before_the_run(
+    readbench: Callable[..., Any], install: Install, tmp_path: Path, does: str
+) -> None:
+    install("crooked_factory", f"from readbench.api import allocator\n\n@allocator('odd')\ndef odd(problem, seed):\n    {does}\n")
+    outcome = readbench("run", "--suite", "reasoning", "--allocators", "odd,uniform", "--out", tmp_path / "run")
+    assert outcome.code == 2
+    assert outcome.err.startswith("error: allocator 'odd' raised ")
+    assert outcome.err.count("\n") == 1
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_source_that_raises_is_named_before_the_run(readbench: Callable[..., Any], install: Install, tmp_path: Path) -> None:
+    module = (
+        "from readbench.api import source\n\nclass Odd:\n    def sample(self, rng, difficulty):\n        raise KeyError('no')\n\n"
+        "@source('odd')\ndef odd():\n    return Odd()\n"
+    )
+    install("crooked_source", module)
+    task = "task: mine\ndataset_path: json\ndataset_kwargs: {data_files: {test: test.jsonl}}\ntest_split: test\n"
+    task += "output_type: loglikelihood\ndoc_to_text: '{{prompt}}'\ndoc_to_target: '{{answer}}'\nmetric_list: [{metric: acc}]\n"
+    (tmp_path / "suite.yaml").write_text(SUITE.replace("lab.code", "odd"))
+    (tmp_path / "task.yaml").write_text(task)
+    (tmp_path / "test.jsonl").write_text('{"prompt": "1+1", "answer": "2"}\n')
+    outcome = readbench("run", "--suite", tmp_path / "suite.yaml", "--set", "max_new_tokens=16", "--out", tmp_path / "run")
+    assert outcome.code == 2
+    assert outcome.err == "error: source 'odd' raised KeyError: 'no'\n"

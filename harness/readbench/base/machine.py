@@ -11,10 +11,11 @@ from typing import Any
 
 from readbench.base.hashing import named_hash
 
-# Modules that read results and take no part in making them: everything else is part of a run's identity.
-READERS = frozenset({"results", "testing", "views"})
-# Of a fingerprint: what two computations must share to give the same bits. Its other keys are labels for people.
-DETERMINES = ("measured", "torch", "device", "dtype", "optimizer")
+# Rooms and modules that read results and take no part in making them: everything else is part of a run's identity.
+READERS = ("testing", "views", *(f"results/{name}" for name in ("comparison", "merging", "stats", "summary", "tables", "transfer")))
+MEASURED = "measured"  # the key of a fingerprint's hash
+# What two fingerprints must share to stand for the same bits. Their other keys are labels for people.
+DETERMINES = (MEASURED, "torch", "device", "dtype", "optimizer")
 PACKAGES = ("readbench", "torch", "transformers", "tokenizers", "lm-eval", "numpy", "safetensors")
 
 
@@ -51,14 +52,19 @@ def cpu_labels() -> dict[str, str]:
 
 def same_bits(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
     """Whether what two fingerprints measured is the same; one without a measurement is not known to be."""
-    return "measured" in first and all(first.get(key) == second.get(key) for key in DETERMINES)
+    return MEASURED in first and all(first.get(key) == second.get(key) for key in DETERMINES)
 
 
 def code_hash() -> str:
     """The hash of readbench's own modules that compute results."""
     root = Path(__file__).parents[1]
     names = (path.relative_to(root) for path in sorted(root.rglob("*.py")))
-    return named_hash((name.as_posix(), root / name) for name in names if name.with_suffix("").parts[0] not in READERS)
+    return named_hash((name.as_posix(), root / name) for name in names if not is_reader(name.with_suffix("").as_posix()))
+
+
+def is_reader(module: str) -> bool:
+    """Whether a module of readbench (``views/doctor``) only reads results."""
+    return any(module == reader or module.startswith(f"{reader}/") for reader in READERS)
 
 
 def _command() -> list[str] | None:

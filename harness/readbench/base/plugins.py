@@ -16,7 +16,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
 from readbench.api import Allocator, Kind, Plugin, Problem
-from readbench.base.errors import ConfigError, TrialFailure, near_match
+from readbench.base.errors import ConfigError, ReadbenchError, TrialFailure, near_match
 
 GROUP = "readbench.plugins"
 
@@ -72,7 +72,9 @@ def _plugins(entry: EntryPoint, broken: list[Broken]) -> Iterator[Plugin]:
         name, load = loaders.pop(0)
         try:
             module = load()
-        except Exception as error:  # foreign code: whatever it raises must not take the others down
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # foreign code: whatever it raises, SystemExit too, must not take the others down
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             broken.append(Broken(name, _distribution(entry), reason))
             continue
@@ -137,11 +139,16 @@ def make_allocator(name: str, problem: Problem, seed: int = 0, **params: Any) ->
 
 @contextmanager
 def foreign(kind: Kind, name: str, failure: Callable[[str], Exception] = TrialFailure) -> Iterator[None]:
-    """Whatever a plug-in raises becomes one line that names it; sys.exit too, but not Ctrl-C."""
+    """Whatever a plug-in raises becomes one line that names it; sys.exit too, but not Ctrl-C.
+
+    Outside of a trial what it says to the user (a ReadbenchError) is passed on as it is; inside, it fails the trial.
+    """
     try:
         yield
     except KeyboardInterrupt:
         raise
     except BaseException as error:
+        if isinstance(error, ReadbenchError) and failure is not TrialFailure:
+            raise
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise failure(f"{kind} {name!r} raised {reason}") from error

@@ -1,4 +1,4 @@
-"""What must hold of a loaded model before a number of its is believed: a row for every token, finite weights, no look ahead."""
+"""What must hold of a loaded model before its numbers are believed: a row for every token, finite weights, no look ahead."""
 
 from typing import TYPE_CHECKING, Any
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, field
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
 
+from readbench.base.documents import STRICT
 from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
 from readbench.models.folder import DECODING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-@dataclass(frozen=True, kw_only=True, config=ConfigDict(strict=True, extra="forbid", allow_inf_nan=False))
+@dataclass(frozen=True, kw_only=True, config=STRICT)
 class ChatConfig:
     """What a chat model is told besides the prompt; part of a trial's identity."""
 

@@ -18,6 +18,7 @@ from pydantic.dataclasses import dataclass
 from readbench.base.documents import MAX_INTEGER, STRICT, parse_yaml, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.hashing import json_hash
+from readbench.base.nested import flatten, nest
 from readbench.base.plugins import registry, resolve_parameters
 from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
@@ -155,20 +156,15 @@ def restored(document: Mapping[str, Any]) -> RunConfig:
 
 def _check(values: Mapping[str, Any], suite: str, origin: str) -> RunConfig:
     """The settings typed; called after every layer, so that an error names the layer that brought it."""
-    return typed(RunConfig, _nest({**values, "suite": suite}), origin)
+    return typed(RunConfig, nest((_path(key), value) for key, value in {**values, "suite": suite}.items()), origin)
 
 
 def _defaults() -> dict[str, Any]:
     return {key: value for key, value in _flatten(config_document(RunConfig(suite="-"))) if key != "suite"}
 
 
-def _flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in document.items():
-        dotted = f"{prefix}{key}"
-        if isinstance(value, Mapping):
-            yield from _flatten(value, f"{dotted}.")
-        else:
-            yield _settled(dotted, value)
+def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    return (_settled(key, value) for key, value in flatten(document))
 
 
 def _settled(key: str, value: Any) -> tuple[str, Any]:
@@ -180,19 +176,11 @@ def _settled(key: str, value: Any) -> tuple[str, Any]:
     return key, value
 
 
-def _nest(values: Mapping[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for dotted, value in values.items():
-        *parents, last = dotted.split(".")
-        if parents[:1] == ["params"] and len(parents) > 2:  # a plug-in's name may hold dots
-            parents = ["params", ".".join(parents[1:])]
-        place = nested
-        for parent in parents:
-            place = place.setdefault(parent, {})
-            if not isinstance(place, dict):
-                raise ConfigError(f"setting {dotted!r}: {parent!r} is a value, not a group of settings")
-        place[last] = value
-    return nested
+def _path(dotted: str) -> tuple[str, ...]:
+    *parents, last = dotted.split(".")
+    if parents[:1] == ["params"] and len(parents) > 2:  # a plug-in's name may hold dots
+        parents = ["params", ".".join(parents[1:])]
+    return (*parents, last)
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:

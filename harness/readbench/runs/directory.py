@@ -11,6 +11,7 @@ from typing import Any
 
 from readbench.base import files, machine
 from readbench.base.errors import ConfigError, ReadbenchError
+from readbench.base.nested import flatten
 from readbench.results import document as results
 from readbench.runs.config import Resolved, config_document
 from readbench.trials.spec import TrialSpec
@@ -64,7 +65,7 @@ def _check_blank(run_dir: Path) -> None:
 
 def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]) -> None:
     known = results.read_run(run_dir)
-    then, now = dict(_flat(known["identity"])), dict(_flat(resolved.identity()))
+    then, now = dict(flatten(known["identity"])), dict(flatten(resolved.identity()))
     then |= {f"{what} content": value for what, value in known["provenance"].items()}
     now |= {f"{what} content": value for what, value in provenance.items()}
     differing = [
@@ -74,14 +75,6 @@ def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]
     ]
     if differing:
         raise ConfigError(f"{run_dir} holds a run with another config: {'; '.join(differing)}", hint="choose another --out")
-
-
-def _flat(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in document.items():
-        if isinstance(value, Mapping) and value:
-            yield from _flat(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _shown(value: Any) -> str:
@@ -134,6 +127,6 @@ def check_fingerprint(
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     """The labels that differ, and what to look at where none does."""
-    labels = [key for key in sorted({*then, *now} - {"measured"}) if then.get(key) != now.get(key)]
+    labels = [key for key in sorted({*then, *now} - {machine.MEASURED}) if then.get(key) != now.get(key)]
     differing = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in labels]
     return "; ".join(differing) or "every label agrees: look for MKL_CBWR and other variables that choose kernels"

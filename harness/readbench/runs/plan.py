@@ -6,8 +6,8 @@ from pathlib import Path
 
 from readbench.api import Problem, Teacher
 from readbench.base import machine
-from readbench.base.errors import ConfigError, ReadbenchError
-from readbench.base.plugins import make, make_allocator, registry, resolve_parameters
+from readbench.base.errors import ConfigError
+from readbench.base.plugins import foreign, make, make_allocator, registry, resolve_parameters
 from readbench.models.folder import check_model, fingerprint, resolve_device, resolve_model
 from readbench.models.text import NO_CHAT
 from readbench.runs.config import Resolved, RunConfig, teacher_reference
@@ -45,8 +45,9 @@ def plan(resolved: Resolved) -> Plan:
     else:
         if config.teacher_chat != NO_CHAT:
             raise ConfigError(f"teacher_chat has no effect on teacher {teacher_plugin!r}", hint="it is for local teachers: drop it")
-        teacher = make("teacher", teacher_plugin, teacher_model, "cpu", **teacher_params)
-        teacher_fingerprint = teacher.fingerprint()
+        with foreign("teacher", teacher_plugin, ConfigError):
+            teacher = made = make("teacher", teacher_plugin, teacher_model, "cpu", **teacher_params)
+            teacher_fingerprint = made.fingerprint()
     example_tokens = mean_example_tokens(resolved.suite, student_path)
     least = round(example_tokens * len(resolved.suite.capabilities)) * config.num_intervals
     if config.budget_tokens < least:
@@ -121,14 +122,8 @@ def _build_allocators(resolved: Resolved) -> None:
         num_intervals=config.num_intervals,
     )
     for name in config.allocators:
-        try:
+        with foreign("allocator", name, ConfigError):
             make_allocator(name, problem, 0, **config.params.get(name, {}))
-        except ReadbenchError:
-            raise
-        except Exception as error:  # a plug-in's own code
-            raise ConfigError(
-                f"allocator {name!r} cannot be made: {' '.join(str(error).split())}", hint="see `readbench list allocators`"
-            ) from error
 
 
 def _checked_model(reference: str) -> Path:

@@ -19,7 +19,7 @@ from readbench.api import DIFFICULTIES, NAME_PATTERN, Difficulty, Question, Sour
 from readbench.base.documents import STRICT, check_values, read_json_lines, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.hashing import named_hash
-from readbench.base.plugins import make, registry
+from readbench.base.plugins import foreign, make, registry
 from readbench.suites.metric_names import metrics_of
 from readbench.suites.task import read_task
 
@@ -93,7 +93,7 @@ class Suite:
     def sources(self) -> tuple[Source, ...]:
         """The K sources of questions, in suite order."""
         return tuple(
-            make("source", c.source) if c.source is not None else JsonLines(self.folder / str(c.jsonl))
+            GuardedSource(c.source) if c.source is not None else JsonLines(self.folder / str(c.jsonl))
             for c in self.config.capabilities.values()
         )
 
@@ -115,6 +115,23 @@ class Suite:
     def _settings(self) -> bytes:
         settings = read_yaml(self.file)
         return json.dumps({key: value for key, value in settings.items() if key not in ("check", "defaults")}, default=str).encode()
+
+
+class GuardedSource:
+    """A registered source; ConfigError that names it where it raises, or does not give a question."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        with foreign("source", name, ConfigError):
+            self._source: Source = make("source", name)
+
+    def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
+        """The source's next question of that difficulty."""
+        with foreign("source", self._name, ConfigError):
+            question = self._source.sample(rng, difficulty)
+        if not isinstance(question, Question):
+            raise ConfigError(f"source {self._name!r} gave a {type(question).__name__}, not a Question", hint="correct the plug-in")
+        return question
 
 
 class JsonLines:

@@ -23,7 +23,7 @@ from readbench.views.console.text import printable
 
 
 def load(*paths: str | Path, allow_mismatch: bool = False) -> "Run":
-    """A run directory or a document.json; several become one run, where nothing but the allocators differs between them.
+    """A run directory or a results.json; several become one run, where nothing but the allocators differs between them.
 
     ConfigError where one cannot be read or they do not belong together (`allow_mismatch` puts them together all the same).
     """

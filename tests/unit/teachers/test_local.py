@@ -182,7 +182,7 @@ def test_a_teacher_whose_answers_are_all_cached_is_never_loaded(folder_of: Calla
     CachedTeacher(LocalTeacher(folder_of("llama"), device="cpu"), cache).respond(PROMPTS[:3], max_new_tokens=2)
     lazy = LocalTeacher(folder_of("llama"), device="cpu")
     assert len(CachedTeacher(lazy, cache).respond(PROMPTS[:3], max_new_tokens=2)) == 3
-    assert "_loaded" not in lazy.__dict__
+    assert "_model" not in lazy.__dict__
 
 
 def test_a_damaged_cache_is_named(tmp_path: Path) -> None:

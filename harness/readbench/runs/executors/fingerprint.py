@@ -14,14 +14,13 @@ from torch.nn import functional
 
 from readbench._core import EnsembleBandit, instruction_set
 from readbench.base.hashing import parts_digest
-from readbench.base.machine import cpu_labels
+from readbench.base.machine import MEASURED, cpu_labels
 from readbench.base.plugins import make
 from readbench.models.batches import Encoded
 from readbench.models.folder import resolve_model
 from readbench.students.schedule import TrainingConfig
 from readbench.students.student import Student
 
-MEASURED = "measured"  # the key of the hash; every other key is a label
 _PROMPTS = ("7+5=", "copy: abc def", "x=3;print(x*4)", "which comes after monday? list: sun mon tue wed", "[DOG!]", "12*12=")
 _WIDE = ((48, 576), (576, 1536))  # shapes of a matrix product that reach the kernels of larger models
 

@@ -12,7 +12,7 @@ import torch
 
 from readbench.api import Response, Teacher
 from readbench.base.errors import ConfigError
-from readbench.base.plugins import make
+from readbench.base.plugins import foreign, make
 from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.runs.config import teacher_reference
@@ -120,7 +120,8 @@ def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str,
     """The run's teacher, with an account of the run where it costs money."""
     spec = config.shared
     name, model = teacher_reference(spec.teacher)
-    teacher: Teacher = make("teacher", name, model, device, **spec.teacher_params)
+    with foreign("teacher", name, ConfigError):
+        teacher: Teacher = make("teacher", name, model, device, **spec.teacher_params)
     if isinstance(teacher, LocalTeacher):
         teacher.chat = spec.teacher_chat
     if isinstance(teacher, PaidTeacher):

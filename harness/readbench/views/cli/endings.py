@@ -1,5 +1,6 @@
 """How a command ends that does not end well: one line on standard error, and an exit code."""
 
+import contextlib
 import os
 import sys
 from typing import cast
@@ -22,11 +23,12 @@ def closed_pipe() -> int:
     """The reader has seen enough (``| head``): what is still buffered goes nowhere."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     for stream in (sys.stdout, sys.stderr):
-        os.dup2(nowhere, stream.fileno())
+        with contextlib.suppress(AttributeError, OSError, ValueError):  # closed from the start, or not a file
+            os.dup2(nowhere, stream.fileno())
     return EXIT_CLOSED_PIPE
 
 
-def unexpected(error: Exception) -> int:
+def unexpected(error: BaseException) -> int:
     """A bug of ours costs one line too, and an exit code that means nothing else."""
     from readbench.views.console.text import shortened, write_line
 

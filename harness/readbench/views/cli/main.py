@@ -70,9 +70,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return failed(error)
     except (KeyboardInterrupt, typer.Abort):
         return EXIT_INTERRUPTED
-    except SystemExit:  # rich ends so when the reader of its output is gone; a plug-in that exits is caught where it is called
-        return closed_pipe()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        if isinstance(error.__context__, BrokenPipeError):  # rich and typer exit so when the reader of their output is gone
+            return closed_pipe()
         if debug:
             traceback.print_exc()
         return unexpected(error)
