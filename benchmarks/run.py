@@ -14,8 +14,8 @@ from typing import Any
 from machine import matmul_gflops
 
 from readbench.runs.config import resolve
-from readbench.runs.execute import execute
 from readbench.runs.executors.pool import num_cores
+from readbench.views.cli.session import carry_out
 
 GRIDS = (("read", "1"), ("read,uniform", "2"), ("read,uniform,random,task-static", "4"))
 WORK = ("teacher", "train", "probe", "eval")
@@ -25,7 +25,7 @@ def measured(allocators: str, seeds: str, budget: int, folder: Path) -> tuple[di
     """The results of a run and its wall clock in seconds."""
     flags = {"allocators": allocators, "seeds": seeds, "budget_tokens": budget}
     began = time.perf_counter()
-    results = execute(resolve("reasoning", environment={}, flags=flags), folder, observe=lambda _: None)
+    results = carry_out(folder, resolve("reasoning", environment={}, flags=flags), observe=lambda _: None)
     return results, time.perf_counter() - began
 
 

@@ -2,12 +2,14 @@
 
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from support.results import small_document
+from support.story import Story
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -27,3 +29,9 @@ settings.load_profile("readbench")
 def document() -> dict[str, Any]:
     """The results of two allocators with three seeds: `read` ahead by 0.08, 0.10 and 0.12."""
     return small_document()
+
+
+@pytest.fixture
+def story(tmp_path: Path) -> Story:
+    """A run that trackers are told about."""
+    return Story(tmp_path / "a-run")

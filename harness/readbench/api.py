@@ -129,7 +129,65 @@ class Objective(Protocol):
         """Student logits (N, V) at the positions that predict the label tokens (N,) int64 → losses (N,), nats."""
 
 
-Kind = Literal["allocator", "suite", "objective", "teacher", "source"]
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialInfo:
+    """One trial of the run."""
+
+    id: str  # 16 hex digits
+    allocator: str
+    seed: int
+    params: Mapping[str, Value]  # of the allocator, defaults included
+
+    @property
+    def name(self) -> str:
+        """``read-s0``: what people call it; unique in its run."""
+        return f"{self.allocator}-s{self.seed}"
+
+    def parameters(self) -> dict[str, Value]:
+        """What it ran, flat."""
+        return {"allocator": self.allocator, "seed": self.seed, "trial": self.id, **{f"params.{k}": v for k, v in self.params.items()}}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunInfo:
+    """The run."""
+
+    folder: Path  # absolute
+    suite: str  # the suite's name
+    config: Mapping[str, Any]  # as in results.json: what the results depend on
+    trials: Mapping[str, TrialInfo]  # by id
+
+    @property
+    def name(self) -> str:
+        """The run directory's name."""
+        return self.folder.name
+
+
+class Recorder(Protocol):
+    """Where a tracker puts what it is told; made without arguments in a process of its own, where it imports its library.
+
+    The calls come in this order, all in one thread: `start`; the intervals of each trial, oldest first, and then its end;
+    at last `close`. Trials run side by side, so their intervals come interleaved. Every interval and every end comes once:
+    a resumed run continues where the recorder stopped. An exception drops the tracker, never the run.
+    """
+
+    def start(self, run: RunInfo, key: str) -> None:
+        """Begins the run, or finds it again: `key` (16 hex digits) is this sink's own, the same whenever the run resumes."""
+
+    def interval(self, trial: TrialInfo, values: Mapping[str, float], *, step: int) -> None:
+        """What a committed interval measured; `step` is the tokens that the trial has charged so far."""
+
+    def end_trial(self, trial: TrialInfo, values: Mapping[str, float], *, step: int, complete: bool) -> None:
+        """What the trial came to; nothing where it failed (not `complete`), and a failed trial may be tried again."""
+
+    def close(self, results: Path | None) -> None:
+        """The run has ended with that results.json, or was stopped (None) and may resume later."""
+
+
+Kind = Literal["allocator", "suite", "objective", "teacher", "source", "tracker"]
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 
 
@@ -144,16 +202,17 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """What a decorator notes on a factory; `readbench.plugins` collects it."""
+    """What a decorator notes on a factory; `readbench.base.plugins` collects it."""
 
     kind: Kind
     name: str
     summary: str
     factory: Callable[..., Any]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    needs: tuple[str, ...] = ()  # of a tracker: the modules that must be installed
 
 
-def _register(kind: Kind, name: str) -> Callable[[Factory], Factory]:
+def _register(kind: Kind, name: str, needs: Sequence[str] = ()) -> Callable[[Factory], Factory]:
     if not NAME_PATTERN.fullmatch(name):
         raise ValueError(f"{kind} name {name!r} must match {NAME_PATTERN.pattern}")
 
@@ -166,7 +225,7 @@ def _register(kind: Kind, name: str) -> Callable[[Factory], Factory]:
             if parameter.annotation not in (bool, int, float, str) or parameter.default is inspect.Parameter.empty:
                 raise TypeError(f"{kind} {name!r}: parameter {parameter.name!r} needs a type (bool, int, float, str) and a default")
             parameters[parameter.name] = Parameter(parameter.name, parameter.annotation, parameter.default)
-        factory.__readbench_plugin__ = Plugin(kind, name, doc.partition("\n")[0], factory, parameters)  # type: ignore[attr-defined]
+        factory.__readbench_plugin__ = Plugin(kind, name, doc.partition("\n")[0], factory, parameters, tuple(needs))  # type: ignore[attr-defined]
         return factory
 
     return decorate
@@ -195,3 +254,8 @@ def teacher(name: str) -> Callable[[Callable[..., Teacher]], Callable[..., Teach
 def source(name: str) -> Callable[[Callable[[], Source]], Callable[[], Source]]:
     """Registers ``() -> Source`` under the name that a suite's capability may give as its ``source``."""
     return _register("source", name)
+
+
+def tracker(name: str, *, needs: Sequence[str] = ()) -> Callable[[Callable[[], Recorder]], Callable[[], Recorder]]:
+    """Registers ``() -> Recorder`` for ``--track name``; `needs` are the modules without which a run is refused before it begins."""
+    return _register("tracker", name, needs)

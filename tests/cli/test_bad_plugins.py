@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from readbench.base.plugins import registry
+from support.plugins import install as install_plugins
 
 SUITE = """\
 schema: 1
@@ -80,13 +81,7 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Install
     """Installs a distribution whose one module registers plug-ins."""
 
     def put(name: str, module: str) -> None:
-        site = tmp_path / name
-        info = site / f"{name}-1.0.dist-info"
-        info.mkdir(parents=True)
-        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}\nVersion: 1.0\n")
-        (info / "entry_points.txt").write_text(f"[readbench.plugins]\n{name} = {name}\n")
-        (site / f"{name}.py").write_text(module)
-        monkeypatch.syspath_prepend(str(site))
+        monkeypatch.syspath_prepend(str(install_plugins(tmp_path / name, name, module)))
         registry.cache_clear()
 
     yield put

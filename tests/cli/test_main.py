@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from readbench.base.errors import IncompleteRunError, ReadbenchError, SurroundingError
+from readbench.runs.config import resolve
 from readbench.views.cli import run, session
 from readbench.views.cli.main import app
 
@@ -125,12 +126,13 @@ def test_interrupt_ends_with_130(readbench: Callable[..., Any], monkeypatch: pyt
     assert readbench("list", "suites").code == 130
 
 
-def test_interrupted_run_prints_the_command_that_goes_on(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    def stop(_: session.Observe) -> dict[str, Any]:
+def test_interrupted_run_prints_the_command_that_resumes_it(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def stop(_: object) -> None:
         raise KeyboardInterrupt
 
+    monkeypatch.setattr("readbench.runs.plan.plan", stop)
     with pytest.raises(session.InterruptedRunError, match=r"resume with: readbench resume 'a run'") as caught:
-        session.follow(Path("a run"), stop, as_json=False)
+        session.follow(Path("a run"), resolve("reasoning", environment={}), allow_drift=False, as_json=False)
     assert caught.value.exit_code == 130
     assert capsys.readouterr().out == ""
 
@@ -138,14 +140,12 @@ def test_interrupted_run_prints_the_command_that_goes_on(tmp_path: Path, capsys:
 def test_incomplete_run_shows_what_there_is(
     tmp_path: Path, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def half(_: session.Observe) -> dict[str, Any]:
-        raise IncompleteRunError("1 of 6 trials failed")
-
-    (tmp_path / "results.json").write_text("{}")
-    monkeypatch.setattr("readbench.results.document.load", lambda _: document)
-    with pytest.raises(IncompleteRunError):
-        session.follow(tmp_path, half, as_json=False)
-    assert "read wins" in capsys.readouterr().out
+    document["trials"][5] |= {"status": "failed", "failure": "the loss is not finite", "metrics": None}
+    monkeypatch.setattr(session, "carry_out", lambda *_, **__: document)
+    with pytest.raises(IncompleteRunError, match=r"1 of 6 trials are not complete; read, seed 2: the loss is not finite") as caught:
+        session.follow(tmp_path, resolve("reasoning", environment={}), allow_drift=False, as_json=False)
+    assert caught.value.hint == f"fix the cause and resume with: readbench resume {tmp_path}"
+    assert "readbench resume" in capsys.readouterr().out
 
 
 def test_json_is_all_of_standard_output(tmp_path: Path, document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:

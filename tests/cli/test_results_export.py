@@ -19,7 +19,7 @@ def run_dir(tmp_path: Path, document: dict[str, Any], monkeypatch: pytest.Monkey
     """A run directory of which one trial failed; its results are the document."""
     nothing = dict.fromkeys(("tokens", "metrics", "profile", "exact_match", "allocation", "answers", "seconds"))
     document["trials"][5] |= {"status": "failed", "failure": "the loss is not finite"} | nothing
-    monkeypatch.setattr(results, "read_run", lambda _: {})
+    monkeypatch.setattr("readbench.trials.record.run_files.read_run", lambda _: {})
     monkeypatch.setattr(results, "rebuild", lambda _: document)
     (tmp_path / "run").mkdir()
     return tmp_path / "run"

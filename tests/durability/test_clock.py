@@ -28,8 +28,8 @@ CLOCKS = {
     "trials/stopwatch.py": "the timings",
     "teachers/cached.py": "the timings",
     "testing.py": "an allocator that looks at the clock",
-    "views/trackers/mlflow.py": "a tracker",
-    "views/trackers/tensorboard.py": "a tracker",
+    "views/trackers/recorders/mlflow.py": "a tracker",
+    "views/trackers/recorders/tensorboard.py": "a tracker",
     "views/trackers/tracking.py": "how long a tracker is waited for",
 }
 

@@ -14,6 +14,7 @@ from readbench.runs.config import resolve
 from readbench.runs.directory import check_fingerprint, opened
 from readbench.runs.plan import plan
 from readbench.students.schedule import TrainingConfig
+from readbench.trials.record.run_files import START, write_part
 from readbench.trials.record.store import TrialState, TrialStore
 from readbench.trials.spec import TrialSpec, trial_id
 
@@ -55,7 +56,7 @@ def run_of(run_dir: Path, specs: tuple[TrialSpec, ...], intervals: int) -> None:
                     values: dict[str, Any] = dict.fromkeys(("allocator", "scheduler", "ledger", "checkpoint"), b"")
                     store.commit_interval({}, {}, [], TrialState(interval=interval, prompts=[], probe_scores=[], **values))
                 store.finish({}, Path.exists)  # type: ignore[arg-type]
-        results.write_part(run_dir, results.START, run, {"student": {}, "teacher": {"profile": None, "answers": None}})
+        write_part(run_dir, START, run, {"student": {}, "teacher": {"profile": None, "answers": None}})
 
 
 def test_a_complete_trial_with_a_gap_is_refused(specs: tuple[TrialSpec, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

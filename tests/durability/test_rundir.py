@@ -12,10 +12,11 @@ import pytest
 
 from readbench.base import files
 from readbench.base.errors import ConfigError
-from readbench.results import document as results
+from readbench.results.document import gather
 from readbench.runs.config import resolve
 from readbench.runs.directory import check_fingerprint, opened
 from readbench.runs.plan import plan
+from readbench.trials.record.run_files import read_run
 from readbench.views.cli.main import main
 
 FLAGS = {"allocators": "uniform", "seeds": "2", "budget_tokens": 9000, "num_intervals": 2}
@@ -77,7 +78,7 @@ def test_a_run_that_another_process_holds_is_refused_with_its_id(refused: Callab
 
 
 def test_another_machine_s_bits_are_refused_or_marked(run_dir: Path) -> None:
-    run, said = results.read_run(run_dir), []
+    run, said = read_run(run_dir), []
     other = FINGERPRINT | {"cpu": "AVX512", "measured": "1" * 32}
     relabelled = FINGERPRINT | {"processor": "renamed"}
     check_fingerprint(run_dir, run, FINGERPRINT, allow_drift=False, warn=said.append)
@@ -93,8 +94,8 @@ def test_another_machine_s_bits_are_refused_or_marked(run_dir: Path) -> None:
         check_fingerprint(run_dir, run, other, allow_drift=True, warn=said.append)
     check_fingerprint(run_dir, run, other, allow_drift=False, warn=said.append)  # marked: it may go on here
     assert said == ["the run was begun where other bits are computed (cpu 'AVX2', now 'AVX512'): its results are marked"]
-    assert results.gather(run_dir)["environment"]["fingerprint"] == FINGERPRINT
-    assert results.gather(run_dir)["environment"]["drift"] == [other]
+    assert gather(run_dir)["environment"]["fingerprint"] == FINGERPRINT
+    assert gather(run_dir)["environment"]["drift"] == [other]
 
 
 def test_a_fingerprint_that_is_missing_after_the_first_trial_is_named(refused: Callable[..., str], run_dir: Path) -> None:

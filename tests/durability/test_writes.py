@@ -19,7 +19,7 @@ EXCEPTIONS = {
     ("models/language_model.py", "save_pretrained"): "called by files.publish_folder, into its staging folder",
     ("views/cli/endings.py", "os.open"): "/dev/null",
     ("views/trackers/sink.py", "os.open"): "/dev/null",
-    ("views/trackers/tensorboard.py", "FileWriter"): "a tracker's library",
+    ("views/trackers/recorders/tensorboard.py", "FileWriter"): "a tracker's library",
 }
 NAMES = {"mkdir", "rmdir", "touch", "unlink", "rename", "write_text", "write_bytes", "symlink_to", "hardlink_to", "chmod"}
 NAMES |= {"save_pretrained", "save_file", "to_csv", "to_json", "to_parquet", "FileWriter", "savefig"}

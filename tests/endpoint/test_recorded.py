@@ -10,9 +10,9 @@ from readbench.api import Response
 from readbench.base.errors import ConfigError, DamagedError
 from readbench.base.files import sealed, write_json
 from readbench.base.machine import DETERMINES
-from readbench.results.document import FINGERPRINT, RUN_SCHEMA, START, read_run, write_part
 from readbench.runs.recorded import RecordedTeacher, RecordingError
 from readbench.teachers.responses import ResponseCache
+from readbench.trials.record.run_files import FINGERPRINT, RUN_SCHEMA, START, read_run, write_part
 
 ANSWER = Response(text="4", tokens=2, finished=True)
 MEASURED = {"profile": [0.5], "answers": ["4"], "tokens": 7}

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,3 +91,17 @@ def test_the_teacher_answers_within_the_limit(site: Path) -> None:
     [cut] = teacher.respond(["?"], max_new_tokens=3)
     assert (cut.text, cut.finished) == ("yes it", False)
     assert cut.tokens <= 3
+
+
+def test_the_tracker_is_told_a_run_once(site: Path, story: Any) -> None:
+    lines = plugin("my_package.lines", "Lines")
+    assert (lines.kind, lines.name, lines.needs) == ("tracker", "lines", ())
+    story.tell("lines", lines.factory)
+    assert (story.run.folder / "lines.txt").read_text().splitlines() == [
+        "read-s0 at 1,000 tokens: dev utility 0.500",
+        "read-s0 at 2,000 tokens: dev utility 0.625",
+        "uniform-s0 at 1,000 tokens: dev utility 0.500",
+        "uniform-s0 at 2,000 tokens: dev utility 0.625",
+        "read-s0 is complete",
+        "uniform-s0 is complete",
+    ]

@@ -33,10 +33,10 @@ def of_tests() -> set[str]:
 
 
 EXTRAS = {
-    "mlflow": {"readbench.views.trackers.mlflow", "mlflow", "sqlalchemy", "alembic"},
-    "tensorboard": {"readbench.views.trackers.tensorboard", "tensorboard.backend.event_processing.event_accumulator"},
-    "trackio": {"readbench.views.trackers.trackio", "trackio"},
-    "wandb": {"readbench.views.trackers.wandb", "wandb"},
+    "mlflow": {"readbench.views.trackers.recorders.mlflow", "mlflow", "sqlalchemy", "alembic"},
+    "tensorboard": {"readbench.views.trackers.recorders.tensorboard", "tensorboard.backend.event_processing.event_accumulator"},
+    "trackio": {"readbench.views.trackers.recorders.trackio", "trackio"},
+    "wandb": {"readbench.views.trackers.recorders.wandb", "wandb"},
     "test": of_tests() | {"pytest", "xdist", "setuptools.build_meta"},  # the last builds the example package
     "bench": imported((ROOT / "benchmarks").glob("*.py")),
     "fuzz": {"atheris", *imported(ROOT / "tests" / "fuzz" / f"{name}.py" for name in ("run", "targets", "edits", "readers", "sound"))},

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from readbench.results.document import rebuild
+from support.plugins import install
 
 SHORT = ("--suite", "reasoning", "--budget", "9000", "--intervals", "3", "--set", "num_probes=9", "--set", "num_dev=9")
 
@@ -130,7 +131,7 @@ def test_ctrl_c_ends_with_130_and_prints_the_command_that_goes_on(tmp_path: Path
 
 
 def test_a_failed_trial_is_recorded_the_others_go_on_and_the_exit_code_is_4(tmp_path: Path) -> None:
-    (tmp_path / "faulty.py").write_text(
+    module = (
         "import numpy as np\n"
         "from readbench.api import allocator\n"
         "class Faulty:\n"
@@ -143,10 +144,7 @@ def test_a_failed_trial_is_recorded_the_others_go_on_and_the_exit_code_is_4(tmp_
         "    '''Proposes NaN.'''\n"
         "    return Faulty()\n"
     )
-    info = tmp_path / "faulty-1.0.dist-info"
-    info.mkdir()
-    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: faulty\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text("[readbench.plugins]\nfaulty = faulty\n")
+    install(tmp_path, "faulty", module)
     run_dir = tmp_path / "run"
     done = readbench("run", *SHORT, "--allocators", "faulty,uniform", "--seeds", "1", "--out", str(run_dir), PYTHONPATH=str(tmp_path))
     assert done.returncode == 4

@@ -9,7 +9,8 @@ import pytest
 
 from readbench.base.errors import ConfigError
 from readbench.base.files import sealed
-from readbench.results.document import load, read_run
+from readbench.results.document import load
+from readbench.trials.record.run_files import read_run
 
 Change = Callable[[dict[str, Any]], object]
 

@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from readbench.api import Recorder, RunInfo, TrialInfo
 from readbench.trials.events import Event
 from readbench.views.trackers.following import Following
 from readbench.views.trackers.progress import Progress
-from readbench.views.trackers.recorder import Recorder, RunInfo, TrialInfo
 
 CAPABILITIES = ("math", "code")
 TRIALS = {"a" * 16: ("read", 0), "b" * 16: ("uniform", 0)}

@@ -4,14 +4,12 @@ A results document travels: it is downloaded from a build, merged with others, r
 what is checked here; a document that is not like this was not written by readbench, and is refused where it is loaded.
 """
 
-import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from readbench.base.errors import ConfigError
 from readbench.suites.metric_names import metrics_of
 
-_TRIAL_ID = re.compile("[0-9a-f]{16}")
 _BY_CAPABILITY = ("requested", "allocation", "examples", "profile", "exact_match", "train_loss")  # of an interval
 
 
@@ -33,14 +31,6 @@ def check_consistent(document: Mapping[str, Any], where: str) -> None:
                 raise ConfigError(f"{where} is damaged: trial {' '.join(map(str, key))} appears twice")
             seen.add(key)
         _check_trial(trial, f"{where} is damaged: trial {trial['id']}")
-
-
-def check_trial_names(trials: Any, where: str) -> None:
-    """ConfigError unless each trial's id is 16 hex digits: ids become paths."""
-    ids = [trial.get("id") if isinstance(trial, dict) else None for trial in trials] if isinstance(trials, list) else [None]
-    strange = [name for name in ids if not isinstance(name, str) or not _TRIAL_ID.fullmatch(name)]
-    if strange:
-        raise ConfigError(f"{where} is damaged: {strange[0]!r:.80} is not a trial id")
 
 
 def _check_trial(trial: Mapping[str, Any], where: str) -> None:

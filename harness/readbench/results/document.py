@@ -15,57 +15,15 @@ import numpy as np
 from readbench.base.documents import check_values
 from readbench.base.errors import ConfigError, DamagedError, IncompleteRunError
 from readbench.base.files import file_hashes, read_json, sealed, unsealed, write_json
-from readbench.results.consistency import check_consistent, check_trial_names
-from readbench.runs.config import NOT_IDENTITY
+from readbench.results.consistency import check_consistent
 from readbench.teachers.spend.ledger import read_spent
 from readbench.trials import metrics
+from readbench.trials.events import interval_document, named
+from readbench.trials.record.run_files import FINGERPRINT, START, read_part, read_run
 from readbench.trials.record.trial_file import AGAIN, TrialRecord, find_trial
 from readbench.trials.spec import trial_id
 
-RUN_SCHEMA = 1
 RESULTS_SCHEMA = 1
-START = "start.json"  # what was measured before any trial
-FINGERPRINT = "fingerprint.json"  # what the bits depend on, noted before any trial
-_RUN_KEYS = {"config", "environment", "identity", "origins", "provenance", "run", "suite", "trials"}
-
-
-def read_run(run_dir: Path) -> dict[str, Any]:
-    """``run.json`` of a run directory; ConfigError where it is not one."""
-    if not (run_dir / "run.json").is_file():
-        raise ConfigError(f"{run_dir} is not a run directory (it has no run.json)", hint="give a directory that `readbench run` made")
-    document = read_json(run_dir / "run.json")
-    if not isinstance(document, dict) or document.get("schema") != RUN_SCHEMA:
-        raise ConfigError(f"{run_dir / 'run.json'} is not of schema {RUN_SCHEMA}", hint="it was made by another version of readbench")
-    missing = sorted(_RUN_KEYS - document.keys())
-    if missing:
-        raise ConfigError(f"{run_dir / 'run.json'} lacks {', '.join(missing)}", hint="it is damaged, or of another version of readbench")
-    check_values(document, f"{run_dir / 'run.json'} is damaged")
-    unsealed(document, run_dir / "run.json")
-    check_trial_names(document["trials"], str(run_dir / "run.json"))
-    return document
-
-
-def read_part(run_dir: Path, name: str, run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """`START` or `FINGERPRINT` of the run; None where it is not written yet; DamagedError where it is damaged or another run's."""
-    path = run_dir / name
-    if not path.is_file():
-        return None
-    document = read_json(path)
-    content = unsealed(document if isinstance(document, dict) else {}, path)
-    if content["of"] != run["digest"]:
-        raise DamagedError(f"{path} belongs to another run", hint="restore this run's own")
-    return content
-
-
-def write_part(run_dir: Path, name: str, run: Mapping[str, Any], content: Mapping[str, Any]) -> None:
-    """Writes what `read_part` reads."""
-    write_json(run_dir / name, sealed({**content, "of": run["digest"]}))
-
-
-def is_complete(run_dir: Path, trial: str) -> bool:
-    """Whether that trial has ended well."""
-    record = find_trial(run_dir / "trials" / trial)
-    return record is not None and record.status == "complete"
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -132,13 +90,13 @@ def gather(run_dir: Path) -> dict[str, Any]:
             "name": run["suite"]["name"],
             "version": run["suite"]["version"],
             "capabilities": capabilities,
-            "requirement": _named(capabilities, run["suite"]["requirement"]),
+            "requirement": named(capabilities, run["suite"]["requirement"]),
             "margins": run["suite"]["margins"],
         },
-        "config": {key: value for key, value in run["config"].items() if key not in NOT_IDENTITY},
+        "config": run["identity"],
         "provenance": run["provenance"],
         "environment": run["environment"]
-        | {key: run["config"].get(key) for key in NOT_IDENTITY}  # one of another version may lack some
+        | {key: value for key, value in run["config"].items() if key not in run["identity"]}
         | {"fingerprint": None, "drift": [], "spend": _spend(run_dir)}
         | {key: value for key, value in (surroundings or {}).items() if key != "of"},
         "start": None if start is None else _start(capabilities, start),
@@ -163,16 +121,12 @@ def _check_student(folder: Path) -> None:
             raise DamagedError(f"{folder / 'student' / name} {what}", hint=AGAIN)
 
 
-def _named(capabilities: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
-    return dict(zip(capabilities, values, strict=True))
-
-
 def _start(capabilities: Sequence[str], start: Mapping[str, Any]) -> dict[str, Any]:
     profile, teacher_answers = start["teacher"]["profile"], start["teacher"]["answers"] or [None] * len(capabilities)
     shown = zip(capabilities, start["student"]["samples"], teacher_answers, start["student"]["answers"], strict=True)
     return {
         "utility": start["student"]["utility"],
-        "teacher_profile": None if profile is None else _named(capabilities, profile),
+        "teacher_profile": None if profile is None else named(capabilities, profile),
         "tokens": {"probe": start["teacher"]["tokens"], "eval": start["student"]["tokens"]},
         "examples": [{"capability": name, **question, "teacher": teacher, "before": before} for name, question, teacher, before in shown],
     }
@@ -231,20 +185,13 @@ def _summary(suite: Mapping[str, Any], record: TrialRecord, start: Mapping[str, 
             "waste": metrics.waste(charged, np.diff(profiles, axis=0) @ requirement, np.array([i["epsilon"] for i in intervals])),
             "auc": metrics.auc(charged, dev, record.spec["budget_tokens"]),
         },
-        "profile": {"before": _named(capabilities, first["profile"]), "after": _named(capabilities, intervals[-1]["profile"])},
-        "exact_match": {"before": _named(capabilities, first["exact_match"]), "after": _named(capabilities, intervals[-1]["exact_match"])},
-        "allocation": _named(capabilities, (charged @ allocations / max(charged.sum(), 1)).tolist()),
-        "answers": _named(capabilities, final["answers"]),
+        "profile": {"before": named(capabilities, first["profile"]), "after": named(capabilities, intervals[-1]["profile"])},
+        "exact_match": {"before": named(capabilities, first["exact_match"]), "after": named(capabilities, intervals[-1]["exact_match"])},
+        "allocation": named(capabilities, (charged @ allocations / max(charged.sum(), 1)).tolist()),
+        "answers": named(capabilities, final["answers"]),
         "seconds": _seconds([first["seconds"], *record.seconds, final["seconds"]]),
     }
 
 
 def _seconds(laps: Sequence[Mapping[str, float]]) -> dict[str, float]:
     return {phase: sum(lap[phase] for lap in laps) for phase in laps[0]}
-
-
-def interval_document(capabilities: Sequence[str], record: Mapping[str, Any]) -> dict[str, Any]:
-    """An interval's record with the capabilities' names, as it stands in the results."""
-    by_capability = ("requested", "allocation", "profile", "exact_match", "train_loss", "examples")
-    kept = ("interval", "tokens", "dev_utility", "reward", "epsilon")
-    return {key: _named(capabilities, record[key]) for key in by_capability} | {key: record[key] for key in kept}

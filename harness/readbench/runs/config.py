@@ -16,7 +16,7 @@ from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.dataclasses import dataclass
 
 from readbench.base.documents import MAX_INTEGER, STRICT, parse_yaml, read_yaml, typed
-from readbench.base.errors import ConfigError, near_match
+from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
 from readbench.base.nested import flatten, nest
 from readbench.base.plugins import registry, resolve_parameters
@@ -24,7 +24,6 @@ from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
 from readbench.suites.suite import Suite, load_suite
 from readbench.teachers.endpoint.settings import EndpointConfig
-from readbench.views.trackers import TRACKERS
 
 ENVIRONMENT_PREFIX = "READBENCH_"
 FLAGS = {  # settings whose flag has another name
@@ -215,8 +214,7 @@ def _check_names(config: RunConfig) -> None:
         if twice:
             raise ConfigError(f"{what} {twice[0]} is given twice", hint=f"give every {what} once")
     for name in config.trackers:
-        if name not in TRACKERS:
-            raise ConfigError(f"there is no tracker {name!r}", hint=near_match(name, TRACKERS))
+        plugins.get("tracker", name)
     for name in config.allocators:
         resolve_parameters(plugins.get("allocator", name), config.params.get(name, {}))
     resolve_parameters(plugins.get("objective", config.objective), config.params.get(config.objective, {}))

@@ -1,19 +1,23 @@
 """The run directory: made for one config, held by one process, and refused to what would make its numbers another run's.
 
+The same config on the same directory resumes where it stopped.
+
 ``run.json`` is written once, before anything else; ``fingerprint.json`` before the first trial, and again only where the run
 goes on, with the user's word for it, on a machine that computes other bits.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from readbench.base import files, machine
 from readbench.base.errors import ConfigError, ReadbenchError
 from readbench.base.nested import flatten
-from readbench.results import document as results
-from readbench.runs.config import Resolved, config_document
+from readbench.runs.config import Resolved, config_document, restored
+from readbench.suites.suite import load_suite
+from readbench.trials.record.run_files import FINGERPRINT, RUN_SCHEMA, read_part, read_run, write_part
 from readbench.trials.spec import TrialSpec
 
 _LOCK = "lock"
@@ -46,13 +50,24 @@ def opened(
         else:  # read again: another process may have made it
             _check_same(run_dir, resolved, provenance)
         try:
-            yield results.read_run(run_dir)
+            yield read_run(run_dir)
         except ReadbenchError:
             if fresh and not (run_dir / "trials").exists():  # nothing was run: leave no half-made run directory behind
                 files.remove(run_dir)
                 if existed:
                     files.make_folder(run_dir)
             raise
+
+
+def resolved_again(run_dir: Path, *, workers: int | None = None, spend_limit: int | str | None = None) -> Resolved:
+    """The settings in the run's ``run.json``, but for those that may change when it is resumed."""
+    document = read_run(run_dir)
+    config = restored(document["config"])
+    if workers is not None:
+        config = replace(config, workers=workers)
+    if spend_limit is not None:
+        config = replace(config, endpoint=replace(config.endpoint, spend_limit=spend_limit))
+    return Resolved(config=config, origins=document["origins"], suite=load_suite(config.suite))
 
 
 def _check_blank(run_dir: Path) -> None:
@@ -64,7 +79,7 @@ def _check_blank(run_dir: Path) -> None:
 
 
 def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]) -> None:
-    known = results.read_run(run_dir)
+    known = read_run(run_dir)
     then, now = dict(flatten(known["identity"])), dict(flatten(resolved.identity()))
     then |= {f"{what} content": value for what, value in known["provenance"].items()}
     now |= {f"{what} content": value for what, value in provenance.items()}
@@ -85,7 +100,7 @@ def _shown(value: Any) -> str:
 def _document(run_dir: Path, resolved: Resolved, trials: tuple[TrialSpec, ...], provenance: Mapping[str, str]) -> dict[str, Any]:
     suite = resolved.suite
     return {
-        "schema": results.RUN_SCHEMA,
+        "schema": RUN_SCHEMA,
         "run": run_dir.name,
         "config": config_document(resolved.config),
         "origins": resolved.origins,
@@ -111,9 +126,9 @@ def check_fingerprint(
 
     With `allow_drift` the run resumes and is marked: ``environment.drift`` of its results lists what it resumed on.
     """
-    known = results.read_part(run_dir, results.FINGERPRINT, run)
+    known = read_part(run_dir, FINGERPRINT, run)
     if known is None:
-        results.write_part(run_dir, results.FINGERPRINT, run, {"fingerprint": now, "drift": []})
+        write_part(run_dir, FINGERPRINT, run, {"fingerprint": now, "drift": []})
         return
     then = known["fingerprint"]
     if any(machine.same_bits(each, now) for each in (then, *known["drift"])):
@@ -121,7 +136,7 @@ def check_fingerprint(
     message = f"the run was begun where other bits are computed ({_differences(then, now)})"
     if not allow_drift:
         raise ConfigError(message, hint="resume it where it was begun, or mark it with --allow-drift")
-    results.write_part(run_dir, results.FINGERPRINT, run, {"fingerprint": then, "drift": [*known["drift"], now]})
+    write_part(run_dir, FINGERPRINT, run, {"fingerprint": then, "drift": [*known["drift"], now]})
     warn(f"{message}: its results are marked")
 
 

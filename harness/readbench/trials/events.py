@@ -1,6 +1,6 @@
 """What a run tells while it runs: plain values that cross process borders."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -22,3 +22,15 @@ class Event:
     message: str = ""
     num_trials: int = 0
     done_trials: int = 0
+
+
+def interval_document(capabilities: Sequence[str], record: Mapping[str, Any]) -> dict[str, Any]:
+    """An interval's record with the capabilities' names, as it stands in the results."""
+    by_capability = ("requested", "allocation", "profile", "exact_match", "train_loss", "examples")
+    kept = ("interval", "tokens", "dev_utility", "reward", "epsilon")
+    return {key: named(capabilities, record[key]) for key in by_capability} | {key: record[key] for key in kept}
+
+
+def named(capabilities: Sequence[str], values: Sequence[Any]) -> dict[str, Any]:
+    """Values by the name of their capability."""
+    return dict(zip(capabilities, values, strict=True))

@@ -14,7 +14,6 @@ import pytest
 
 import readbench
 from readbench.base.errors import ConfigError
-from readbench.results import document as results
 from readbench.results.tables import metric_names
 from readbench.views.notebook import Run
 
@@ -130,7 +129,7 @@ def test_the_code_of_the_page_runs(document: Document, tmp_path: Path, monkeypat
     (tmp_path / named).mkdir(parents=True)
     (tmp_path / named / "results.json").write_text(json.dumps(document))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(results, "read_run", lambda _: {"trials": document["trials"]})
+    monkeypatch.setattr("readbench.results.document.read_run", lambda _: {"trials": document["trials"]})
     names: dict[str, Any] = {}
     for block in blocks:
         exec(re.sub(r".*\.plot\(\).*\n", "", block), names)  # noqa: S102 - the page's own code; plots need matplotlib

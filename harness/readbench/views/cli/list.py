@@ -13,14 +13,15 @@ class Listed(StrEnum):
     ALLOCATORS = "allocators"
     OBJECTIVES = "objectives"
     TEACHERS = "teachers"
+    TRACKERS = "trackers"
 
 
 def list_plugins(
-    what: Annotated[Listed, typer.Argument(metavar="suites|allocators|objectives|teachers", show_default=False)],
+    what: Annotated[Listed, typer.Argument(metavar="suites|allocators|objectives|teachers|trackers", show_default=False)],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects with name, summary, parameters and source.")] = False,
 ) -> None:
-    """List the installed suites, allocators, objectives or teachers."""
+    """List the installed suites, allocators, objectives, teachers or trackers."""
     from readbench.views.console.listing import show_plugins
 
     show_plugins(what.value, as_json=as_json)

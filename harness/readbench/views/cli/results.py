@@ -16,7 +16,8 @@ def results(
     """Rebuild a run's results.json from its trials; show the tables, export them."""
     from readbench.base.files import open_folder
     from readbench.results import tables
-    from readbench.results.document import read_run, rebuild
+    from readbench.results.document import rebuild
+    from readbench.trials.record.run_files import read_run
     from readbench.views.cli.session import show
 
     read_run(run_dir)  # before a folder is made for what is not there

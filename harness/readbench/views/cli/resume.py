@@ -1,12 +1,9 @@
 """``readbench resume``: resumes a run where it stopped."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
-
-if TYPE_CHECKING:
-    from readbench.views.cli.session import Observe
 
 
 def resume(
@@ -20,13 +17,9 @@ def resume(
     as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
 ) -> None:
     """Resume an interrupted run; finished trials are not repeated."""
-    from readbench.runs import execute
+    from readbench.runs.directory import resolved_again
     from readbench.teachers.endpoint.settings import parse_spend_limit
     from readbench.views.cli.session import follow
 
     limit = None if spend_limit is None else parse_spend_limit(spend_limit)
-
-    def work(observe: "Observe") -> dict[str, Any]:
-        return execute.resume(run_dir, workers=workers, spend_limit=limit, allow_drift=allow_drift, observe=observe)
-
-    follow(run_dir, work, as_json=as_json)
+    follow(run_dir, resolved_again(run_dir, workers=workers, spend_limit=limit), allow_drift=allow_drift, as_json=as_json)

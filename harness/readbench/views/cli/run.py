@@ -23,7 +23,7 @@ def run(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in YAML, below flags and READBENCH_... variables.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, by its dotted key; repeatable.")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; 0 is one per core.")] = None,
-    track: Annotated[str | None, typer.Option(metavar="A,B", help="Trackers to tell: mlflow, tensorboard, trackio, wandb.")] = None,
+    track: Annotated[str | None, typer.Option(metavar="A,B", help="Trackers to tell (readbench list trackers).")] = None,
     spend_limit: Annotated[
         str | None, typer.Option(metavar="N", help="Maximum spend on the teacher, in tokens or money (5 USD; needs --prices).")
     ] = None,
@@ -56,15 +56,13 @@ def run(
     flags = {key: value for key, value in given.items() if value is not None}
     resolved = resolve(suite, file=config, environment=os.environ, flags=flags, sets=set_ or [])
 
-    from readbench.runs.execute import execute
-    from readbench.runs.plan import default_run_dir, plan
-
     if dry_run:
+        from readbench.runs.plan import plan
         from readbench.views.console.plan import show_plan
 
         show_plan(resolved, plan(resolved), as_json=as_json)
         return
+    from readbench.runs.plan import default_run_dir
     from readbench.views.cli.session import follow
 
-    run_dir = out if out is not None else default_run_dir(resolved)
-    follow(run_dir, lambda observe: execute(resolved, run_dir, allow_drift=allow_drift, observe=observe), as_json=as_json)
+    follow(out if out is not None else default_run_dir(resolved), resolved, allow_drift=allow_drift, as_json=as_json)

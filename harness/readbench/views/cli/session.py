@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from readbench.base.errors import IncompleteRunError, ReadbenchError
 
 if TYPE_CHECKING:
+    from readbench.runs.config import Resolved
     from readbench.trials.events import Event
 
 Observe = Callable[["Event"], None]
@@ -31,23 +32,55 @@ class _Terminated(KeyboardInterrupt):
     """SIGTERM: a batch system's Ctrl-C."""
 
 
-def follow(run_dir: Path, work: Callable[[Observe], dict[str, Any]], *, as_json: bool) -> None:
-    """Does the work under a display and shows its results, those of an incomplete run too."""
-    from readbench.results.document import load
+def follow(run_dir: Path, resolved: "Resolved", *, allow_drift: bool, as_json: bool) -> None:
+    """Runs what is not done yet under a display, and shows the results, those of an incomplete run too."""
     from readbench.views.cli.display import choose_display
 
     signal.signal(signal.SIGTERM, _terminate)
     try:
         with choose_display(sys.stderr) as display:
-            document = work(display.observe)
-    except IncompleteRunError:
-        if (run_dir / "results.json").is_file():
-            show(load(run_dir), run_dir, as_json=as_json)
-        raise
+            document = carry_out(run_dir, resolved, allow_drift=allow_drift, observe=display.observe)
     except KeyboardInterrupt as error:
         kind = TerminatedRunError if isinstance(error, _Terminated) else InterruptedRunError
         raise kind("interrupted", hint=f"resume with: readbench resume {shlex.quote(str(run_dir))}") from error
     show(document, run_dir, as_json=as_json)
+    _check_complete(document, run_dir)
+
+
+def carry_out(run_dir: Path, resolved: "Resolved", *, allow_drift: bool = False, observe: Observe) -> dict[str, Any]:
+    """Plans the run, opens its directory, runs the trials that are not done, tells the trackers; returns the results document.
+
+    The document is also written to ``results.json``; some of its trials may have failed.
+    """
+    from readbench.results.document import rebuild
+    from readbench.runs.directory import opened
+    from readbench.runs.execute import execute
+    from readbench.runs.plan import plan
+    from readbench.views.trackers.tracking import Tracking, check_installed, run_info
+
+    planned = plan(resolved)
+    trackers = resolved.config.trackers
+    check_installed(trackers)
+    with (
+        opened(run_dir, resolved, trials=planned.trials, provenance=planned.provenance) as run,
+        Tracking(trackers, run_info(run_dir, run, planned.trials), observe=observe) as tracking,
+    ):
+        execute(run_dir, run, resolved, planned, allow_drift=allow_drift, observe=tracking.observe)
+        document = rebuild(run_dir)
+        tracking.conclude(run_dir / "results.json")
+    return document
+
+
+def _check_complete(document: dict[str, Any], run_dir: Path) -> None:
+    """IncompleteRunError that says why, where a trial is not complete."""
+    failed = [trial for trial in document["trials"] if trial["status"] != "complete"]
+    if failed:
+        first = failed[0]
+        raise IncompleteRunError(
+            f"{len(failed)} of {len(document['trials'])} trials are not complete; "
+            f"{first['allocator']}, seed {first['seed']}: {first['failure']}",
+            hint=f"fix the cause and resume with: readbench resume {run_dir}",
+        )
 
 
 def _terminate(*_: object) -> None:

@@ -7,7 +7,13 @@ from readbench.api import Kind
 from readbench.base.plugins import Registered, registry
 from readbench.views.console.text import cell, console_for, new_table, write_json, write_line
 
-KINDS: dict[str, Kind] = {"suites": "suite", "allocators": "allocator", "objectives": "objective", "teachers": "teacher"}
+KINDS: dict[str, Kind] = {
+    "suites": "suite",
+    "allocators": "allocator",
+    "objectives": "objective",
+    "teachers": "teacher",
+    "trackers": "tracker",
+}
 
 
 def show_plugins(what: str, *, as_json: bool) -> None:

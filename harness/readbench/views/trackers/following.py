@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from readbench.api import Recorder, RunInfo
 from readbench.base.files import read_json
 from readbench.trials.events import Event
 from readbench.views.trackers.progress import Progress
-from readbench.views.trackers.recorder import Recorder, RunInfo
 from readbench.views.trackers.values import final_values, interval_tokens, interval_values
 
 

@@ -10,16 +10,16 @@ import queue
 import re
 import signal
 from collections.abc import Iterator
-from importlib import import_module
 from multiprocessing.connection import Connection
 from multiprocessing.queues import Queue
 from pathlib import Path
 
+from readbench.api import RunInfo
 from readbench.base import processes
+from readbench.base.plugins import make
 from readbench.trials.events import Event
 from readbench.views.trackers.following import Following
 from readbench.views.trackers.progress import Progress
-from readbench.views.trackers.recorder import Recorder, RunInfo
 
 _LISTEN_SECONDS = 1.0  # between two looks at whether the run still lives
 _EXIT_SECONDS = 5.0  # for a library's own work at the exit of a process that has said it is done
@@ -32,15 +32,13 @@ Message = Event | Path | None  # an event; the run's results.json; or that the r
 class Sink:
     """A recorder at work beside the run."""
 
-    def __init__(self, name: str, recorder: str, run: RunInfo) -> None:
+    def __init__(self, name: str, run: RunInfo) -> None:
         self.name = name
         context = processes.context("spawn")  # not the workers' fork server: it has torch loaded
         self._inbox: Queue[Message] = context.Queue()
         self._inbox.cancel_join_thread()  # this process may end before a sink that hangs has read all
         self._failures, answers = context.Pipe(duplex=False)
-        self._process = context.Process(
-            target=_serve, args=(name, recorder, run, self._inbox, answers), name=f"tracker-{name}", daemon=True
-        )
+        self._process = context.Process(target=_serve, args=(name, run, self._inbox, answers), name=f"tracker-{name}", daemon=True)
         self._process.start()
         answers.close()  # the process holds the other end: when it is gone, this one says so
         self._dropped = False
@@ -78,15 +76,13 @@ class Sink:
         return told
 
 
-def _serve(name: str, recorder: str, run: RunInfo, inbox: "Queue[Message]", answers: Connection) -> None:
+def _serve(name: str, run: RunInfo, inbox: "Queue[Message]", answers: Connection) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run hears Ctrl-C, and says when it is over
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, 1)  # standard output is the run's data
     os.dup2(nowhere, 2)
     try:
-        module, _, class_name = recorder.partition(":")
-        made: Recorder = getattr(import_module(module), class_name)()
-        following = Following(made, run, Progress(run.folder / "trackers" / f"{name}.json"))
+        following = Following(make("tracker", name), run, Progress(run.folder / "trackers" / f"{name}.json"))
         for message in _messages(inbox):
             if isinstance(message, Event):
                 following.observe(message)

@@ -1,18 +1,42 @@
 """All of a run's sinks at once: each is told what happens, and what fails among them is told to the user."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
+from readbench.api import RunInfo, TrialInfo
+from readbench.base.errors import SurroundingError
+from readbench.base.plugins import registry
 from readbench.trials.events import Event
-from readbench.views.trackers import TRACKERS
-from readbench.views.trackers.recorder import RunInfo
+from readbench.trials.spec import TrialSpec
 from readbench.views.trackers.sink import Sink
 
 CLOSE_SECONDS = 60.0  # that the end of a run waits for its sinks, together
 PATIENCE_SECONDS = 5.0  # after which it says so
+
+
+def check_installed(names: Sequence[str]) -> None:
+    """SurroundingError where a tracker's library is missing: before a run begins, not in the middle of it."""
+    for name in names:
+        found = registry().found["tracker", name]
+        missing = [module for module in found.plugin.needs if find_spec(module) is None]
+        if missing:
+            ours = found.distribution == "readbench"
+            hint = f"pip install {f'readbench[{name}]'!r}" if ours else f"install it beside {found.distribution}, which brings the tracker"
+            raise SurroundingError(f"tracker {name!r} needs {', '.join(missing)}", hint=hint)
+
+
+def run_info(run_dir: Path, run: Mapping[str, Any], trials: Sequence[TrialSpec]) -> RunInfo:
+    """What the trackers are told of the run with that ``run.json``."""
+    return RunInfo(
+        folder=run_dir.absolute(),
+        suite=run["suite"]["name"],
+        config=run["identity"],
+        trials={spec.id: TrialInfo(id=spec.id, allocator=spec.allocator, seed=spec.seed, params=spec.params) for spec in trials},
+    )
 
 
 class Tracking:
@@ -25,7 +49,7 @@ class Tracking:
         self, names: Sequence[str], run: RunInfo, *, observe: Callable[[Event], None], close_seconds: float = CLOSE_SECONDS
     ) -> None:
         self._observe = observe
-        self._sinks = [Sink(name, TRACKERS[name].recorder, run) for name in names]
+        self._sinks = [Sink(name, run) for name in names]
         self._close_seconds = close_seconds
 
     def observe(self, event: Event) -> None:

@@ -6,8 +6,8 @@ Units are those of results.json. Text that models wrote is not among them.
 from collections.abc import Mapping
 from typing import Any
 
+from readbench.api import Value
 from readbench.base.nested import flatten
-from readbench.views.trackers.recorder import Value
 
 _BY_CAPABILITY = ("profile", "exact_match", "allocation", "train_loss")
 _WHOLE = ("dev_utility", "reward", "epsilon")

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from readbench.views.trackers.recorder import RunInfo, TrialInfo
+from readbench.api import RunInfo, TrialInfo
 from readbench.views.trackers.values import final_values, flat_config, interval_values
 
 FIRST, SECOND = "a" * 16, "b" * 16

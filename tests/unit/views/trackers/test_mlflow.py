@@ -13,7 +13,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::F
 @pytest.fixture
 def client(story: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """The store of a run that was stopped once and went on."""
-    from readbench.views.trackers.mlflow import MlflowRecorder
+    from readbench.views.trackers.recorders.mlflow import MlflowRecorder
 
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -43,7 +43,7 @@ def test_a_run_and_its_trials_are_found_in_mlflow(client: Any, story: Any) -> No
 
 
 def test_a_stopped_run_is_killed_and_a_failed_trial_failed(story: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from readbench.views.trackers.mlflow import MlflowRecorder
+    from readbench.views.trackers.recorders.mlflow import MlflowRecorder
 
     uri = f"sqlite:///{tmp_path / 'elsewhere.db'}"
     monkeypatch.setenv("MLFLOW_TRACKING_URI", uri)

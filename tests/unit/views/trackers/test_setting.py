@@ -6,9 +6,8 @@ from typing import Any
 import pytest
 
 from readbench.base.errors import ConfigError, SurroundingError
-from readbench.runs import execute
 from readbench.runs.config import Resolved, resolve
-from readbench.views.trackers import TRACKERS, Tracker
+from readbench.views.cli.session import carry_out
 
 
 def resolved(names: str | None = None, **environment: str) -> Resolved:
@@ -39,7 +38,7 @@ def test_a_wrong_name_is_a_mistake_in_one_line(names: str, said: str) -> None:
 
 
 def test_a_missing_library_stops_the_run_before_it_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TRACKERS, "wandb", Tracker(recorder="x:Y", needs=("not_there_at_all",)))
-    with pytest.raises(SurroundingError, match="not_there_at_all"):
-        execute.execute(resolved("wandb"), tmp_path / "run", observe=lambda _: None)
+    monkeypatch.setattr("readbench.views.trackers.tracking.find_spec", lambda _: None)
+    with pytest.raises(SurroundingError, match="tracker 'wandb' needs wandb"):
+        carry_out(tmp_path / "run", resolved("wandb"), observe=lambda _: None)
     assert list(tmp_path.iterdir()) == []

@@ -2,27 +2,34 @@
 
 import json
 import multiprocessing
+import sys
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from readbench.base.errors import SurroundingError
+from readbench.base.plugins import registry
 from readbench.trials.events import Event
-from readbench.views.trackers import TRACKERS, Tracker, check_installed
 from readbench.views.trackers.sink import safe_message
-from readbench.views.trackers.tracking import Tracking
+from readbench.views.trackers.tracking import Tracking, check_installed
+from support.plugins import install
 
 FIRST, SECOND = "a" * 16, "b" * 16
 TEMPLATE = """
 import os, sys, time
 from pathlib import Path
 
+from readbench.api import tracker
 
+
+@tracker("it", needs={needs})
 class It:
+    '''Runs what a test gives it.'''
+
     def start(self, run, key):
         self.told = run.folder / "told.txt"
         {start}
@@ -41,17 +48,19 @@ class It:
 
 
 @pytest.fixture
-def tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Registers a tracker whose recorder runs the given statements; returns its name."""
+def tracker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """Installs a tracker whose recorder runs the given statements; returns its name."""
 
-    def register(*, start: str = "pass", interval: str = "pass", close: str = "pass") -> str:
-        source = textwrap.dedent(TEMPLATE).format(start=start, interval=interval, close=close)
-        (tmp_path / "recorder_of_a_test.py").write_text(source)
-        monkeypatch.syspath_prepend(str(tmp_path))
-        monkeypatch.setitem(TRACKERS, "it", Tracker(recorder="recorder_of_a_test:It", needs=("json",)))
+    def put(*, start: str = "pass", interval: str = "pass", close: str = "pass", needs: tuple[str, ...] = ("json",)) -> str:
+        source = textwrap.dedent(TEMPLATE).format(start=start, interval=interval, close=close, needs=needs)
+        monkeypatch.syspath_prepend(str(install(tmp_path / "site", "tracker_of_a_test", source)))
+        registry.cache_clear()
+        sys.modules.pop("tracker_of_a_test", None)
         return "it"
 
-    return register
+    yield put
+    registry.cache_clear()
+    sys.modules.pop("tracker_of_a_test", None)
 
 
 def warnings(events: list[Event]) -> list[str]:
@@ -152,11 +161,17 @@ def test_books_are_kept_for_what_the_sink_has_taken(story: Any, tracker: Callabl
 
 
 def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(TRACKERS, "mlflow", Tracker(recorder="x:Y", needs=("json", "not_there_at_all")))
-    with pytest.raises(SurroundingError, match="not_there_at_all") as raised:
+    monkeypatch.setattr("readbench.views.trackers.tracking.find_spec", lambda name: None if name == "sqlalchemy" else name)
+    with pytest.raises(SurroundingError, match="tracker 'mlflow' needs sqlalchemy") as raised:
         check_installed(["mlflow"])
     assert raised.value.hint == "pip install 'readbench[mlflow]'"
     assert raised.value.exit_code == 5
+
+
+def test_a_missing_library_of_another_distribution_s_tracker_is_named_with_the_distribution(tracker: Callable[..., str]) -> None:
+    with pytest.raises(SurroundingError, match="tracker 'it' needs not_there_at_all") as raised:
+        check_installed([tracker(needs=("json", "not_there_at_all"))])
+    assert raised.value.hint == "install it beside tracker_of_a_test, which brings the tracker"
 
 
 def test_an_error_is_told_without_keys_and_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

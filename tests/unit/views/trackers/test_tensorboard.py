@@ -12,7 +12,7 @@ pytest.importorskip("tensorboard")
 def test_a_trials_scalars_are_read_back_over_charged_tokens(story: Any) -> None:
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-    from readbench.views.trackers.tensorboard import TensorboardRecorder
+    from readbench.views.trackers.recorders.tensorboard import TensorboardRecorder
 
     story.tell("tensorboard", TensorboardRecorder)
     folder = story.run.folder / "tensorboard"
@@ -26,7 +26,7 @@ def test_a_trials_scalars_are_read_back_over_charged_tokens(story: Any) -> None:
 
 def test_writing_event_files_needs_neither_torch_nor_tensorflow() -> None:
     code = (
-        "import sys; from readbench.views.trackers.tensorboard import TensorboardRecorder; TensorboardRecorder()\n"
+        "import sys; from readbench.views.trackers.recorders.tensorboard import TensorboardRecorder; TensorboardRecorder()\n"
         "heavy = {'torch', 'tensorflow'} & set(sys.modules)\n"
         "sys.exit(f'imported: {sorted(heavy)}' if heavy else 0)"
     )

@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from support.story import Story
-from readbench.views.trackers.trackio import TrackioRecorder
+from readbench.views.trackers.recorders.trackio import TrackioRecorder
 Story(Path(sys.argv[2])).tell("trackio", TrackioRecorder)
 """
 READ = """

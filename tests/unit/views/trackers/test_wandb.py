@@ -39,7 +39,7 @@ def records(folder: Path) -> list[Any]:
 
 
 def test_a_trial_is_written_offline_under_its_own_id(story: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    from readbench.views.trackers.wandb import WandbRecorder
+    from readbench.views.trackers.recorders.wandb import WandbRecorder
 
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_API_KEY", "c" * 40)

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from readbench.views.trackers.recorder import RunInfo, TrialInfo
+from readbench.api import RunInfo, TrialInfo, tracker
 from readbench.views.trackers.values import flat_config
 
 
+@tracker("trackio", needs=("trackio",))
 class TrackioRecorder:
-    """See `readbench.views.trackers.recorder.Recorder`."""
+    """One trackio run a trial, grouped by readbench run, in the suite's project."""
 
     def __init__(self) -> None:
         import trackio

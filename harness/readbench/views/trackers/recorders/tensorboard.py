@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from readbench.views.trackers.recorder import RunInfo, TrialInfo
+from readbench.api import RunInfo, TrialInfo, tracker
 
 
+@tracker("tensorboard", needs=("tensorboard",))
 class TensorboardRecorder:
-    """See `readbench.views.trackers.recorder.Recorder`."""
+    """One folder of event files a trial, RUN/tensorboard/ALLOCATOR-sSEED."""
 
     def __init__(self) -> None:
         from tensorboard.compat.proto import event_pb2, summary_pb2

@@ -9,8 +9,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from readbench.api import RunInfo, TrialInfo, Value, tracker
 from readbench.base.files import make_folder
-from readbench.views.trackers.recorder import RunInfo, TrialInfo, Value
 from readbench.views.trackers.values import flat_config
 
 _PARENT = "mlflow.parentRunId"  # how MLflow nests runs
@@ -18,8 +18,9 @@ _NAME = "mlflow.runName"
 _KEY, _TRIAL = "readbench_key", "readbench_trial"  # how a resumed run finds its runs again
 
 
+@tracker("mlflow", needs=("mlflow", "sqlalchemy", "alembic"))
 class MlflowRecorder:
-    """See `readbench.views.trackers.recorder.Recorder`."""
+    """One experiment a suite, one parent run a readbench run, one child run a trial."""
 
     def __init__(self) -> None:
         os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # nothing is sent that the user has not asked for
