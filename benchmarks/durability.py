@@ -28,13 +28,13 @@ from readbench.runs.executors.pool import num_cores
 from readbench.runs.executors.worker import Worker
 from readbench.runs.plan import plan
 from readbench.teachers.responses import ResponseCache
-from readbench.trials.environments.distillation import RunningTrial
+from readbench.trials.environments.distillation import Distillation
 from readbench.trials.events import Event
 from readbench.trials.record.commits import Commits
 from readbench.trials.record.store import TrialStore
 from readbench.trials.record.trial_file import find_trial
 
-WAITED = ((Commits, "_wait"), (RunningTrial, "state"), (TrialStore, "begin"), (TrialStore, "finish"), (ResponseCache, "put"))
+WAITED = ((Commits, "_wait"), (Distillation, "state"), (TrialStore, "begin"), (TrialStore, "finish"), (ResponseCache, "put"))
 BESIDE = ((TrialStore, "commit_interval"),)
 
 

@@ -138,7 +138,7 @@ def test_another_run_s_results_are_refused(run: Path, document: dict[str, object
 def test_any_bit_of_a_trial_s_file_is_found_or_without_meaning(tmp_path: Path) -> None:
     folder = tmp_path / "id"
     with TrialStore.open(folder, "id", {"allocator": "uniform"}) as store:
-        store.begin({"profile": [0.25]}, [[0.5]])
+        store.begin({"profile": [0.25], "probe_scores": [[0.5]]})
         for interval in range(3):
             values = {"allocator": b"a", "scheduler": b"s", "ledger": b"l", "prompts": [1], "probe_scores": [[0.5]], "checkpoint": b"c"}
             examples = [(0, 1, interval, 2, 5), (1, 0, interval, 3, 7)]
@@ -180,7 +180,7 @@ def test_any_bit_of_a_trial_s_file_is_found_or_without_meaning(tmp_path: Path) -
 def test_a_changed_row_is_found(tmp_path: Path, change: str) -> None:
     folder = tmp_path / "id"
     with TrialStore.open(folder, "id", {"allocator": "uniform"}) as store:
-        store.begin({"profile": [0.25]}, [[0.5]])
+        store.begin({"profile": [0.25], "probe_scores": [[0.5]]})
         for interval in range(3):
             values = {"allocator": b"a", "scheduler": b"s", "ledger": b"l", "prompts": [1], "probe_scores": [[0.5]], "checkpoint": b"c"}
             store.commit_interval({"a": 0.5}, {"total": 1.0}, [(0, 1, interval, 2, 5)], TrialState(interval=interval, **values))  # type: ignore[arg-type]

@@ -56,7 +56,7 @@ def reward(*values, **options):
 r.reward = reward
 """,
     "a utility": """
-import dataclasses, readbench.trials.loop as t
+import dataclasses, readbench.trials.environments.distillation as t
 sound = t.evaluate
 t.evaluate = lambda *values: dataclasses.replace(sound(*values), utility=float("{value}"))
 """,

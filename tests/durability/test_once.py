@@ -51,7 +51,7 @@ def run_of(run_dir: Path, specs: tuple[TrialSpec, ...], intervals: int) -> None:
         check_fingerprint(run_dir, run, {"torch": "1"}, allow_drift=False, warn=print)
         for spec in specs:
             with TrialStore.open(run_dir / "trials" / spec.id, spec.id, spec.document()) as store:
-                store.begin({"dev_utility": 0.0}, [[]])
+                store.begin({"dev_utility": 0.0})
                 for interval in range(intervals):
                     values: dict[str, Any] = dict.fromkeys(("allocator", "scheduler", "ledger", "checkpoint"), b"")
                     store.commit_interval({}, {}, [], TrialState(interval=interval, prompts=[], probe_scores=[], **values))

@@ -35,7 +35,7 @@ DROPPED = {
     + "changed = lambda found: tensors(found, lambda name, value: value * 0 if name.startswith('exp_avg_sq:') else value)",
     "the step counters": STATE
     + "changed = lambda found: tensors(found, lambda name, value: value * 0 if name.startswith('step:') else value)",
-    "the seed of the interval": "import readbench.trials.loop as t\nimport itertools\ncount = itertools.count()\n"
+    "the seed of the interval": "import readbench.trials.environments.distillation as t\nimport itertools\ncount = itertools.count()\n"
     "t.derive_seed = lambda *parts: next(count)",
 }
 

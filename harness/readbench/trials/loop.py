@@ -1,28 +1,22 @@
-"""The loop: allocate, supervise, distil, probe, learn, until the budget is spent. The same for every allocator.
+"""The loop: allocate, supervise, distil, probe, learn, until the budget is spent. The same for every allocator and environment.
 
-Everything that differs between two trials of a seed stands in `TrialSpec`; everything that they share stands in
-`Setting`. A trial is a function of its spec: it reads no clock, no global random state and nothing that another trial
-wrote but the teacher's cached responses, which do not depend on who asked first.
+Everything that differs between two trials of a seed is in `TrialSpec`. A trial is a function of its spec: it reads no clock,
+no global random state and nothing that another trial wrote but the teacher's cached responses, which do not depend on who
+asked first.
 """
 
-import math
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-
-from readbench.api import Observation, Vector
+from readbench.api import Allocator
 from readbench.base.errors import ConfigError, DamagedError, TrialFailure
-from readbench.base.plugins import foreign
 from readbench.base.seeds import derive_seed
-from readbench.suites.evaluation import evaluate
-from readbench.trials.environments.distillation import RunningTrial
+from readbench.trials.environments.base import Environment, Step
 from readbench.trials.events import Event
-from readbench.trials.feedback import frozen, make_feedback, standard_error, to_record
+from readbench.trials.guarded import GuardedAllocator
 from readbench.trials.record.commits import Commits
-from readbench.trials.record.store import TrialStore, remove_checkpoints
-from readbench.trials.resources import Setting
+from readbench.trials.record.store import TrialState, TrialStore, remove_checkpoints
 from readbench.trials.spec import TrialSpec
 
 
@@ -30,12 +24,23 @@ class Interrupted(Exception):
     """The trial was asked to stop after the interval that it has just committed."""
 
 
+def play(environment: Environment, allocator: Allocator) -> Iterator[Step]:
+    """Does the intervals that are left, one after another."""
+    while environment.interval < environment.problem.num_intervals:
+        observation = environment.observe()
+        with environment.watch.phase("allocator"):
+            allocation = allocator.propose(observation)
+        step = environment.step(allocation)
+        with environment.watch.phase("allocator"):
+            allocator.update(step.feedback)
+        yield step
+
+
 def run_trial(
     spec: TrialSpec,
     folder: Path,
-    setting: Setting,
+    make_environment: Callable[[TrialSpec], Environment],
     *,
-    teacher_profile: Vector | None,
     observe: Callable[[Event], None],
     stopped: Callable[[], bool],
 ) -> None:
@@ -59,7 +64,11 @@ def run_trial(
             budget_tokens=spec.budget_tokens,
         )
         try:
-            _run(RunningTrial(spec, setting, store, teacher_profile), lambda **happened: observe(replace(event, **happened)), stopped)
+            environment = make_environment(spec)
+            allocator = GuardedAllocator(spec.allocator, environment.problem, derive_seed("allocator", spec.seed), **spec.params)
+            charged_tokens = _resume(environment, allocator, store)
+            observe(replace(event, interval=environment.interval, charged_tokens=charged_tokens))
+            _run(environment, allocator, store, event, observe, stopped)
             observe(replace(event, kind="finished", interval=spec.num_intervals))
         except DamagedError:
             raise
@@ -68,94 +77,58 @@ def run_trial(
             observe(replace(event, kind="failed", message=str(failure)))
 
 
-def _run(trial: RunningTrial, observe: Callable[..., None], stopped: Callable[[], bool]) -> None:
-    spec, ledger = trial.spec, trial.ledger
-    observe(kind="started", interval=trial.next_interval, charged_tokens=ledger.spent_tokens)
+def _resume(environment: Environment, allocator: Allocator, store: TrialStore) -> int:
+    """Both as they were after the last committed interval, or as they begin; returns the tokens charged so far."""
+    start, state, records = store.start(), store.state(), store.intervals()
+    if start is None:
+        store.begin({**environment.begin(), "seconds": environment.watch.lap()})
+        return 0
+    environment.restore(start, records, state)
+    if state is not None:
+        allocator.restore(state.allocator)
+    charged: int = sum(record["charged"] for record in records)
+    return charged
+
+
+def _run(
+    environment: Environment,
+    allocator: Allocator,
+    store: TrialStore,
+    event: Event,
+    observe: Callable[[Event], None],
+    stopped: Callable[[], bool],
+) -> None:
+    """The intervals that are left, each committed beside the next one, and then the end."""
+    charged_tokens = event.budget_tokens
     with Commits() as commits:
-        for interval in range(trial.next_interval, spec.num_intervals):
-            requested = _propose(trial, interval)
-            commit = _interval(trial, interval, requested, observe)
-            commits.submit(commit)
+        for step in play(environment, allocator):
+            commits.submit(_commit(environment, allocator, step, store, event, observe))
+            charged_tokens = step.charged_tokens
             if stopped():
                 raise Interrupted
-    observe(kind="evaluating", interval=spec.num_intervals, charged_tokens=ledger.spent_tokens)
-    _finish(trial)
+    observe(replace(event, kind="evaluating", interval=event.num_intervals, charged_tokens=charged_tokens))
+    outcome = environment.finish()
+    store.finish({**outcome.record, "seconds": environment.watch.lap()}, outcome.save_student)
 
 
-def _interval(trial: RunningTrial, interval: int, requested: Vector, observe: Callable[..., None]) -> Callable[[], None]:
-    """One turn of the loop with the requested allocation (K,); returns what commits it and tells so."""
-    spec, suite, ledger = trial.spec, trial.setting.suite, trial.ledger
-    share_before = ledger.spent_tokens / spec.budget_tokens
-    trial.scheduler.grant(requested, _interval_tokens(spec, interval))
-    trial.queue.begin_interval(share_before)
-    with trial.watch.phase("teacher"):
-        examples = trial.supply.draw(trial.scheduler, ledger, last_interval=interval == spec.num_intervals - 1)
-
-    with trial.watch.phase("train"):
-        losses = trial.student.train(
-            [example.encoded for example in examples],
-            progress=(share_before, ledger.spent_tokens / spec.budget_tokens),
-            seed=derive_seed("train", spec.seed, interval),
-        )
-
-    before, trial.profile = trial.profile, trial.measure_probes()
-    dev = trial.measure_dev()
-
-    learned = make_feedback(interval, examples, losses, before=before, after=trial.profile, suite=suite, budget_tokens=spec.budget_tokens)
-    epsilon = standard_error(before, trial.profile, suite.requirement)
-    if not np.isfinite([learned.reward, epsilon, dev[0]]).all():
-        raise TrialFailure(f"interval {interval}: the reward is not finite")
-    with trial.watch.phase("allocator"), foreign("allocator", spec.allocator):
-        trial.allocator.update(learned)
-    trial.remember(learned)
-
-    record = to_record(learned, requested=requested, examples=examples, after=trial.profile, dev=dev, epsilon=epsilon)
-    rows = [(e.slot.capability, e.slot.difficulty, e.slot.index, e.generated_tokens, e.trained_tokens) for e in examples]
-    state, charged_tokens, seconds = trial.state(interval), ledger.spent_tokens, trial.watch.lap()
+def _commit(
+    environment: Environment, allocator: Allocator, step: Step, store: TrialStore, event: Event, observe: Callable[[Event], None]
+) -> Callable[[], None]:
+    """What commits the step and tells so; all that changes later is copied now."""
+    interval, allocator_state, serialise, seconds = step.feedback.interval, allocator.state(), environment.state(), environment.watch.lap()
 
     def commit() -> None:
-        trial.store.commit_interval(record, seconds, rows, state())
-        observe(kind="interval", interval=interval + 1, charged_tokens=charged_tokens, utility_estimate=dev[0], record=record)
+        state = TrialState(interval=interval, allocator=allocator_state, **asdict(serialise()))
+        store.commit_interval(step.record, seconds, step.examples, state)
+        observe(
+            replace(
+                event,
+                kind="interval",
+                interval=interval + 1,
+                charged_tokens=step.charged_tokens,
+                utility_estimate=step.utility_estimate,
+                record=step.record,
+            )
+        )
 
     return commit
-
-
-def _interval_tokens(spec: TrialSpec, interval: int) -> int:
-    """Equal parts of the budget, to the token: the parts of all intervals sum to it."""
-    return spec.budget_tokens * (interval + 1) // spec.num_intervals - spec.budget_tokens * interval // spec.num_intervals
-
-
-def _propose(trial: RunningTrial, interval: int) -> Vector:
-    observation = Observation(
-        interval=interval,
-        profile=frozen(trial.profile.score),
-        budget_left=trial.ledger.remaining_tokens / trial.spec.budget_tokens,
-        recent=trial.recent,
-    )
-    with trial.watch.phase("allocator"), foreign("allocator", trial.spec.allocator):
-        proposed = np.asarray(trial.allocator.propose(observation), dtype=np.float64)
-    if proposed.shape != (len(trial.setting.suite.capabilities),):
-        raise TrialFailure(f"allocator {trial.spec.allocator!r} proposed shape {proposed.shape} in interval {interval}, not (K,)")
-    if not np.isfinite(proposed).all() or (proposed < 0).any() or abs(proposed.sum() - 1) > 1e-6:
-        raise TrialFailure(f"allocator {trial.spec.allocator!r} proposed {proposed.tolist()} in interval {interval}: not on the simplex")
-    allocation: Vector = proposed / proposed.sum()
-    return allocation
-
-
-def _finish(trial: RunningTrial) -> None:
-    with trial.watch.phase("eval"):
-        evaluation = evaluate(trial.student.model, trial.setting.suite.folder, trial.setting.suite.config.test.task)
-        if not math.isfinite(evaluation.utility):
-            raise TrialFailure("the utility is not finite")
-        prompts = [question.prompt for question in trial.setting.samples()]
-        answers = trial.student.model.answer(prompts, max_new_tokens=trial.spec.max_new_tokens)
-    trial.store.finish(
-        {
-            "utility": evaluation.utility,
-            "questions": evaluation.n,
-            "answers": [answer.text for answer in answers],
-            "tokens": {"eval": evaluation.tokens + sum(answer.tokens for answer in answers)},
-            "seconds": trial.watch.lap(),
-        },
-        trial.student.model.save_pretrained,
-    )

@@ -28,6 +28,7 @@ from readbench.teachers.responses import ResponseCache
 from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
 from readbench.teachers.spend.prices import spend_limit
+from readbench.trials.environments.distillation import Distillation
 from readbench.trials.events import Event
 from readbench.trials.loop import Interrupted, run_trial
 from readbench.trials.resources import Setting
@@ -102,12 +103,12 @@ class Worker:
         self, spec: TrialSpec, teacher_profile: list[float] | None, observe: Callable[[Event], None], stopped: Callable[[], bool]
     ) -> bool:
         """Runs a trial; False where it was asked to stop before its end."""
+        profile = None if teacher_profile is None else np.array(teacher_profile)
         try:
             run_trial(
                 spec,
                 self._config.run_dir / "trials" / spec.id,
-                self._setting,
-                teacher_profile=None if teacher_profile is None else np.array(teacher_profile),
+                lambda spec: Distillation(spec, self._setting, profile),
                 observe=observe,
                 stopped=stopped,
             )

@@ -1,130 +1,177 @@
-"""A trial at work: its allocator, student, accounts and questions, as made or as they were after the last commit."""
+"""Distillation: an allocation buys examples, the student is trained on them once, the probes say what it can do now."""
 
 import functools
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import safetensors.torch
 
 from readbench._core import Ledger, Scheduler
-from readbench.api import Allocator, Feedback, Problem, Vector
+from readbench.api import Feedback, Observation, Problem, Vector
 from readbench.base.errors import TrialFailure
-from readbench.base.plugins import foreign, make_allocator
 from readbench.base.seeds import derive_seed
 from readbench.students.guarded import make_objective
 from readbench.students.student import Student
+from readbench.suites.evaluation import evaluate
 from readbench.suites.probes import Profile, measure
 from readbench.suites.prompts import PromptQueue
-from readbench.trials.feedback import from_record, frozen
-from readbench.trials.record.store import TrialState, TrialStore
+from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome, Step
+from readbench.trials.environments.stopwatch import Stopwatch
+from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
 from readbench.trials.resources import Setting
 from readbench.trials.spec import TrialSpec
-from readbench.trials.stopwatch import Stopwatch
 from readbench.trials.supervision import Supply
 
-RECENT = 8  # intervals that an allocator sees in an observation
 
+class Distillation:
+    """A real student and its teacher, accounts and questions; see `readbench.trials.environments.base.Environment`."""
 
-class RunningTrial:
-    """The parts of a running trial, as they were made or as they were after the last committed interval."""
-
-    def __init__(self, spec: TrialSpec, setting: Setting, store: TrialStore, teacher_profile: Vector | None) -> None:
-        self.spec = spec
-        self.setting = setting
-        self.store = store
+    def __init__(self, spec: TrialSpec, setting: Setting, teacher_profile: Vector | None) -> None:
         self.watch = Stopwatch()
+        self.interval = 0
+        self._spec = spec
+        self._setting = setting
         num_capabilities = len(setting.suite.capabilities)
-        problem = Problem(
+        self.problem = Problem(
             capabilities=setting.suite.capabilities,
             requirement=frozen(setting.suite.requirement),
             teacher_profile=None if teacher_profile is None else frozen(teacher_profile),
             budget_tokens=spec.budget_tokens,
             num_intervals=spec.num_intervals,
         )
-        with self.watch.phase("allocator"), foreign("allocator", spec.allocator):
-            seed = derive_seed("allocator", spec.seed)
-            self.allocator: Allocator = make_allocator(spec.allocator, problem, seed, **spec.params)
         with self.watch.phase("train"):
-            objective = make_objective(spec.objective, **spec.objective_params)
-            self.student = Student.load(
-                setting.student_path, training=spec.training, objective=objective, device=setting.device, chat=spec.student_chat
+            self._student = Student.load(
+                setting.student_path,
+                training=spec.training,
+                objective=make_objective(spec.objective, **spec.objective_params),
+                device=setting.device,
+                chat=spec.student_chat,
             )
-        self.ledger = Ledger(spec.budget_tokens, num_capabilities)
-        self.scheduler = Scheduler(num_capabilities)
-        self.queue = PromptQueue(setting.streams(spec.seed), num_capabilities)
-        self.supply = Supply(
-            self.queue,
+        self._ledger = Ledger(spec.budget_tokens, num_capabilities)
+        self._scheduler = Scheduler(num_capabilities)
+        self._queue = PromptQueue(setting.streams(spec.seed), num_capabilities)
+        self._supply = Supply(
+            self._queue,
             setting.teacher,
-            functools.partial(setting.encode, self.student.model),
+            functools.partial(setting.encode, self._student.model),
             num_capabilities=num_capabilities,
             max_new_tokens=spec.max_new_tokens,
         )
-        self.recent: tuple[Feedback, ...] = ()  # oldest first, at most RECENT
-        self.next_interval = 0
-        self.profile = self._first_profile()
-        self._go_on()
+        self._recent: tuple[Feedback, ...] = ()  # oldest first, at most RECENT
+        self._profile: Profile
 
-    def _first_profile(self) -> Profile:
-        start = self.store.start()
-        if start is not None:
-            return Profile.from_scores(start["probe_scores"], exact_match=start["exact_match"])
-        profile = self.measure_probes()
-        dev_utility, dev_tokens = self.measure_dev()
-        start = {
-            "profile": profile.score.tolist(),
-            "exact_match": profile.exact_match.tolist(),
+    def begin(self) -> dict[str, Any]:
+        """The untrained student on the probes and on the dev questions."""
+        self._profile = self._measure_probes()
+        dev_utility, dev_tokens = self._measure_dev()
+        return {
+            "profile": self._profile.score.tolist(),
+            "exact_match": self._profile.exact_match.tolist(),
+            "probe_scores": [scores.tolist() for scores in self._profile.scores],
             "dev_utility": dev_utility,
-            "tokens": {"probe": profile.tokens, "dev": dev_tokens},
-            "seconds": self.watch.lap(),
+            "tokens": {"probe": self._profile.tokens, "dev": dev_tokens},
         }
-        self.store.begin(start, [scores.tolist() for scores in profile.scores])
-        return profile
 
-    def _go_on(self) -> None:
-        state = self.store.state()
+    def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
+        """As after the last of the records; with no state, as after `begin`."""
         if state is None:
+            self._profile = Profile.from_scores(start["probe_scores"], exact_match=start["exact_match"])
             return
-        self.next_interval = state.interval + 1
-        with foreign("allocator", self.spec.allocator):
-            self.allocator.restore(state.allocator)
-        self.scheduler = Scheduler.from_bytes(state.scheduler)
-        self.ledger = Ledger.from_bytes(state.ledger)
-        self.queue.restore(state.prompts)
-        self.student.restore(safetensors.torch.load(state.checkpoint))
-        records = self.store.intervals()
-        self.recent = tuple(from_record(record) for record in records[-RECENT:])
-        self.profile = Profile.from_scores(state.probe_scores, exact_match=records[-1]["exact_match"])
+        self.interval = len(records)
+        self._scheduler = Scheduler.from_bytes(state.scheduler)
+        self._ledger = Ledger.from_bytes(state.ledger)
+        self._queue.restore(state.prompts)
+        self._student.restore(safetensors.torch.load(state.checkpoint))
+        self._recent = tuple(from_record(record) for record in records[-RECENT:])
+        self._profile = Profile.from_scores(state.probe_scores, exact_match=records[-1]["exact_match"])
 
-    def remember(self, feedback: Feedback) -> None:
-        """The allocator sees it in its next observations."""
-        self.recent = (*self.recent, feedback)[-RECENT:]
+    def observe(self) -> Observation:
+        """The profile, the share of the budget that is left, and the last intervals' feedback."""
+        return Observation(
+            interval=self.interval,
+            profile=frozen(self._profile.score),
+            budget_left=self._ledger.remaining_tokens / self._spec.budget_tokens,
+            recent=self._recent,
+        )
 
-    def measure_probes(self) -> Profile:
+    def step(self, allocation: Vector) -> Step:
+        """One turn: examples are bought and learned, then probes and dev questions are measured."""
+        spec, suite = self._spec, self._setting.suite
+        share_before = self._ledger.spent_tokens / spec.budget_tokens
+        self._scheduler.grant(allocation, _interval_tokens(spec, self.interval))
+        self._queue.begin_interval(share_before)
+        with self.watch.phase("teacher"):
+            examples = self._supply.draw(self._scheduler, self._ledger, last_interval=self.interval == spec.num_intervals - 1)
+        with self.watch.phase("train"):
+            losses = self._student.train(
+                [example.encoded for example in examples],
+                progress=(share_before, self._ledger.spent_tokens / spec.budget_tokens),
+                seed=derive_seed("train", spec.seed, self.interval),
+            )
+        before, self._profile = self._profile, self._measure_probes()
+        dev = self._measure_dev()
+        feedback = make_feedback(
+            self.interval, examples, losses, before=before, after=self._profile, suite=suite, budget_tokens=spec.budget_tokens
+        )
+        epsilon = standard_error(before, self._profile, suite.requirement)
+        if not np.isfinite([feedback.reward, epsilon, dev[0]]).all():
+            raise TrialFailure(f"interval {self.interval}: the reward is not finite")
+        self._recent = (*self._recent, feedback)[-RECENT:]
+        self.interval += 1
+        return Step(
+            feedback=feedback,
+            charged_tokens=self._ledger.spent_tokens,
+            utility_estimate=dev[0],
+            record=to_record(feedback, requested=allocation, examples=examples, after=self._profile, dev=dev, epsilon=epsilon),
+            examples=[(e.slot.capability, e.slot.difficulty, e.slot.index, e.generated_tokens, e.trained_tokens) for e in examples],
+        )
+
+    def state(self) -> Callable[[], EnvironmentState]:
+        """Copied now, serialised by the call."""
+        tensors = self._student.state()
+        copied = functools.partial(
+            EnvironmentState,
+            scheduler=self._scheduler.to_bytes(),
+            ledger=self._ledger.to_bytes(),
+            prompts=self._queue.state(),
+            probe_scores=[scores.tolist() for scores in self._profile.scores],
+        )
+        return lambda: copied(checkpoint=safetensors.torch.save(tensors))
+
+    def finish(self) -> Outcome:
+        """The utility on the test set, and the student's answers to the samples."""
+        model = self._student.model
+        with self.watch.phase("eval"):
+            evaluation = evaluate(model, self._setting.suite.folder, self._setting.suite.config.test.task)
+            if not math.isfinite(evaluation.utility):
+                raise TrialFailure("the utility is not finite")
+            prompts = [question.prompt for question in self._setting.samples()]
+            answers = model.answer(prompts, max_new_tokens=self._spec.max_new_tokens)
+        record = {
+            "utility": evaluation.utility,
+            "questions": evaluation.n,
+            "answers": [answer.text for answer in answers],
+            "tokens": {"eval": evaluation.tokens + sum(answer.tokens for answer in answers)},
+        }
+        return Outcome(record=record, save_student=model.save_pretrained)
+
+    def _measure_probes(self) -> Profile:
         """The profile of the student as it is now."""
         with self.watch.phase("probe"):
-            profile = measure(self.student.model, self.setting.encoded("probe", self.student.model))
+            profile = measure(self._student.model, self._setting.encoded("probe", self._student.model))
         if not np.isfinite(profile.score).all():
             raise TrialFailure("a probe's score is not finite")
         return profile
 
-    def measure_dev(self) -> tuple[float, int]:
+    def _measure_dev(self) -> tuple[float, int]:
         """r·s on the dev questions of the required capabilities, and the tokens it took."""
         with self.watch.phase("probe"):
-            profile = measure(self.student.model, self.setting.encoded("dev", self.student.model))
-        return float(self.setting.suite.requirement @ profile.score), profile.tokens
+            profile = measure(self._student.model, self._setting.encoded("dev", self._student.model))
+        return float(self._setting.suite.requirement @ profile.score), profile.tokens
 
-    def state(self, interval: int) -> Callable[[], TrialState]:
-        """Everything needed to resume after the interval: copied now, serialised by the call, beside the next interval."""
-        with foreign("allocator", self.spec.allocator):
-            allocator_state = bytes(self.allocator.state())
-        tensors = self.student.state()
-        copied = functools.partial(
-            TrialState,
-            interval=interval,
-            allocator=allocator_state,
-            scheduler=self.scheduler.to_bytes(),
-            ledger=self.ledger.to_bytes(),
-            prompts=self.queue.state(),
-            probe_scores=[scores.tolist() for scores in self.profile.scores],
-        )
-        return lambda: copied(checkpoint=safetensors.torch.save(tensors))
+
+def _interval_tokens(spec: TrialSpec, interval: int) -> int:
+    """Equal parts of the budget, to the token: the parts of all intervals sum to it."""
+    return spec.budget_tokens * (interval + 1) // spec.num_intervals - spec.budget_tokens * interval // spec.num_intervals

@@ -1,19 +1,21 @@
-"""Made-up trials for the conformance kit (`readbench.testing`): profiles and rewards written in advance.
+"""The scripted environment of the conformance kit (`readbench.testing`): profiles and rewards written in advance.
 
 A world shows the same profiles and rewards whatever an allocator proposes. That teaches nothing, but a contract asks only
 what an allocator does with what it is shown, and a script can hold what no student ever produces: scores that jump
 between 0 and 1, rewards of a million, a requirement of one capability in 64.
 """
 
-import copy
 import itertools
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from readbench.api import Feedback, Observation, Problem, Vector
+from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome, Step
+from readbench.trials.environments.stopwatch import Stopwatch
 
 _NAMES = ("general_knowledge", "steerability", "reasoning", "math", "code", "tool_use", "long_context", "multilingual")
 
@@ -57,33 +59,52 @@ class World:
         return World(label=f"{self.label}, permuted", problem=problem, profiles=self.profiles[:, order], rewards=self.rewards)
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One interval of a transcript: what was seen, what was proposed, what came of it."""
+class Scripted:
+    """A world as an environment; see `readbench.trials.environments.base.Environment`."""
 
-    observation: Observation
-    proposal: Vector
-    feedback: Feedback
+    def __init__(self, world: World) -> None:
+        self.problem = world.problem
+        self.watch = Stopwatch()
+        self.interval = 0
+        self._world = world
+        self._recent: tuple[Feedback, ...] = ()
 
-    def again(self) -> tuple[Observation, Feedback]:
-        """Copies at other addresses, with arrays that cannot be written, as a trial hands them out."""
-        observation, feedback = copy.deepcopy((self.observation, self.feedback))
-        observation.profile.setflags(write=False)
-        for seen in (feedback, *observation.recent):
-            for array in (seen.allocation, seen.profile_before, seen.profile_after, seen.train_loss):
-                array.setflags(write=False)
-        return observation, feedback
+    def begin(self) -> Mapping[str, Any]:
+        """Nothing is measured."""
+        return {}
 
+    def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:  # noqa: ARG002
+        """The script goes on after the last of the records."""
+        self.interval = len(records)
+        self._recent = tuple(self._world.feedback(record["interval"], np.array(record["requested"])) for record in records[-RECENT:])
 
-def bits(value: object) -> object:
-    """A comparable copy of everything that an input holds."""
-    if isinstance(value, np.ndarray):
-        return value.dtype.str, value.shape, value.tobytes()
-    if isinstance(value, tuple):
-        return tuple(bits(item) for item in value)
-    if is_dataclass(value):
-        return tuple(bits(getattr(value, field.name)) for field in fields(value))
-    return value
+    def observe(self) -> Observation:
+        """What the script shows before the next interval."""
+        return Observation(
+            interval=self.interval,
+            profile=self._world.profiles[self.interval].copy(),
+            budget_left=1.0 - self.interval / self.problem.num_intervals,
+            recent=self._recent,
+        )
+
+    def step(self, allocation: Vector) -> Step:
+        """What the script says comes of it."""
+        feedback = self._world.feedback(self.interval, allocation)
+        self._recent = (*self._recent, feedback)[-RECENT:]
+        self.interval += 1
+        return Step(
+            feedback=feedback,
+            charged_tokens=self.interval * self.problem.budget_tokens // self.problem.num_intervals,
+            record={"interval": feedback.interval, "requested": allocation.tolist(), "charged": feedback.tokens},
+        )
+
+    def state(self) -> Callable[[], EnvironmentState]:
+        """The records are enough."""
+        return lambda: EnvironmentState(probe_scores=[])
+
+    def finish(self) -> Outcome:
+        """Nothing was made."""
+        return Outcome(record={}, save_student=lambda _: None)
 
 
 def drifting_world(num_capabilities: int, num_intervals: int, *, requirement: str) -> World:

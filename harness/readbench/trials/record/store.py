@@ -29,11 +29,11 @@ from readbench.base.files import (
     remove_staging,
     transaction,
 )
+from readbench.trials.environments.base import EnvironmentState, ExampleRow
 from readbench.trials.record.trial_file import (
     AGAIN,
     SCHEMA,
     SCHEMA_VERSION,
-    Example,
     digest_of,
     first_digest,
     interval_digest,
@@ -44,16 +44,11 @@ from readbench.trials.record.trial_file import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrialState:
-    """Everything needed to resume after an interval."""
+class TrialState(EnvironmentState):
+    """Everything needed to resume after an interval: the environment's state and the allocator's."""
 
     interval: int
     allocator: bytes
-    scheduler: bytes
-    ledger: bytes
-    prompts: Any  # JSON value
-    probe_scores: list[list[float]]  # K lists: the score of each probe after the interval
-    checkpoint: bytes  # the student's weights, moments and counters, as safetensors
 
 
 class TrialStore:
@@ -102,10 +97,10 @@ class TrialStore:
         with self._commit():
             self._connection.execute("UPDATE trial SET status = 'incomplete', failure = NULL")
 
-    def begin(self, start: Mapping[str, Any], probe_scores: list[list[float]]) -> None:
+    def begin(self, start: Mapping[str, Any]) -> None:
         """Notes what was measured before the first interval."""
         with self._commit():
-            self._connection.execute("UPDATE trial SET start = ?", (_json({**start, "probe_scores": probe_scores}),))
+            self._connection.execute("UPDATE trial SET start = ?", (_json(start),))
 
     def start(self) -> dict[str, Any] | None:
         """What `begin` noted."""
@@ -113,9 +108,9 @@ class TrialStore:
         return None if text is None else json.loads(text)
 
     def commit_interval(
-        self, record: Mapping[str, Any], seconds: Mapping[str, float], examples: Sequence[Example], state: TrialState
+        self, record: Mapping[str, Any], seconds: Mapping[str, float], examples: Sequence[ExampleRow], state: TrialState
     ) -> None:
-        """Acknowledges an interval; `examples` are rows of (capability, difficulty, slot, generated, trained)."""
+        """Acknowledges an interval."""
         checkpoints = self.folder / "checkpoints"
         make_folder(checkpoints)
         name = publish(checkpoints, state.checkpoint, ".safetensors")

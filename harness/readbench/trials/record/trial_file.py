@@ -15,6 +15,7 @@ from typing import Any
 from readbench.base.errors import DamagedError
 from readbench.base.files import database_errors, open_database
 from readbench.base.hashing import content_digest
+from readbench.trials.environments.base import ExampleRow
 
 SCHEMA_VERSION = 1
 SCHEMA = """
@@ -36,7 +37,6 @@ CREATE TABLE state (
 ) STRICT;
 """
 AGAIN = "restore it, or delete its folder: a resume runs the trial again"
-Example = tuple[int, int, int, int, int]  # capability, difficulty, slot, generated, trained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +95,7 @@ def verified(connection: sqlite3.Connection, path: Path) -> TrialRecord:
         sound = connection.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
         row = connection.execute("SELECT id, spec, status, failure, start, final, epoch, digest FROM trial").fetchone()
         intervals = connection.execute("SELECT interval, record, seconds, state, digest FROM intervals ORDER BY interval").fetchall()
-        examples: dict[int, list[Example]] = {}
+        examples: dict[int, list[ExampleRow]] = {}
         for interval, *example in connection.execute("SELECT interval, capability, difficulty, slot, generated, trained FROM examples"):
             examples.setdefault(interval, []).append(tuple(example))
     except (sqlite3.OperationalError, UnicodeDecodeError) as error:
@@ -121,7 +121,7 @@ def verified(connection: sqlite3.Connection, path: Path) -> TrialRecord:
     )
 
 
-def _matches(row: tuple[Any, ...], intervals: list[tuple[Any, ...]], examples: dict[int, list[Example]]) -> bool:
+def _matches(row: tuple[Any, ...], intervals: list[tuple[Any, ...]], examples: dict[int, list[ExampleRow]]) -> bool:
     *trial, digest = row
     last = first_digest(*trial[:2])
     for number, (interval, record, seconds, state, found) in enumerate(intervals):
@@ -136,7 +136,7 @@ def first_digest(trial_id: str, spec: str) -> bytes:
     return digest_of(trial_id, spec)
 
 
-def interval_digest(before: bytes, interval: int, record: str, seconds: str, state: bytes, examples: list[Example]) -> bytes:
+def interval_digest(before: bytes, interval: int, record: str, seconds: str, state: bytes, examples: list[ExampleRow]) -> bytes:
     """An interval's digest, from that of the one before."""
     return digest_of(before, interval, record, seconds, state, *(number for example in sorted(examples) for number in example))
 

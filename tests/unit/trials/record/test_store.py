@@ -27,7 +27,7 @@ def test_what_was_committed_is_read_back_exactly(tmp_path: Path) -> None:
     with TrialStore.open(tmp_path / "id", "id", SPEC) as store:
         assert store.start() is None
         assert store.state() is None
-        store.begin({"profile": [0.1]}, [[0.5]])
+        store.begin({"profile": [0.1], "probe_scores": [[0.5]]})
         store.commit_interval({"charged": 7}, {"total": 1.0}, [(0, 1, 0, 2, 5)], state(0))
         store.commit_interval({"charged": 8}, {"total": 2.0}, [(0, 1, 1, 2, 6)], state(1, b"newer"))
     with TrialStore.open(tmp_path / "id", "id", SPEC) as store:

@@ -21,7 +21,9 @@ from unittest import mock
 import numpy as np
 
 from readbench.api import Allocator, Feedback, Observation, Problem, Vector
-from readbench.trials.environments.scripted import Step, World, bits, drifting_world, extreme_worlds
+from readbench.testing.transcripts import Turn, bits
+from readbench.trials.environments.scripted import Scripted, World, drifting_world, extreme_worlds
+from readbench.trials.loop import play
 
 RULES: Mapping[str, str] = {
     "factory": "makes an object with propose, update, state and restore for any K, requirement and teacher profile",
@@ -97,6 +99,32 @@ def _maker(factory: Callable[..., Allocator] | str, params: Mapping[str, bool | 
 # --- playing and replaying
 
 
+class _Watched:
+    """An allocator at work in a trial: every call is checked, and what it saw and proposed is kept."""
+
+    def __init__(self, allocator: Allocator, label: str) -> None:
+        self._allocator = allocator
+        self._label = label
+        self.returned: list[Vector] = []  # the allocator's own arrays
+        self.transcript: list[Turn] = []
+
+    def propose(self, observation: Observation) -> Vector:
+        self._observation = observation
+        self.returned.append(_propose(self._allocator, observation, f"interval {observation.interval}, {self._label}"))
+        self._proposal = self.returned[-1].copy()
+        return self._proposal
+
+    def update(self, feedback: Feedback) -> None:
+        self.transcript.append(Turn(self._observation, self._proposal, feedback))
+        _update(self._allocator, feedback, f"interval {feedback.interval}, {self._label}")
+
+    def state(self) -> bytes:
+        return self._allocator.state()
+
+    def restore(self, state: bytes) -> None:
+        self._allocator.restore(state)
+
+
 def _propose(allocator: Allocator, observation: Observation, where: str) -> Vector:
     before = bits(observation)
     try:
@@ -123,41 +151,28 @@ def _update(allocator: Allocator, feedback: Feedback, where: str) -> None:
         raise _broken("inputs", f"update changed its feedback; {where}")
 
 
-def _play(make: Make, world: World) -> list[Step]:
+def _play(make: Make, world: World) -> list[Turn]:
     before = bits(world.problem)
-    allocator = make(world.problem, 0)
-    transcript: list[Step] = []
-    returned: list[Vector] = []
-    for interval in range(world.problem.num_intervals):
-        where = f"interval {interval}, {world.label}"
-        observation = Observation(
-            interval=interval,
-            profile=world.profiles[interval].copy(),
-            budget_left=1.0 - interval / world.problem.num_intervals,
-            recent=tuple(step.feedback for step in transcript[-8:]),
-        )
-        proposal = _propose(allocator, observation, where)
-        returned.append(proposal)
-        transcript.append(Step(observation, proposal.copy(), world.feedback(interval, proposal)))
-        _update(allocator, transcript[-1].feedback, where)
+    allocator = _Watched(make(world.problem, 0), world.label)
+    for step in play(Scripted(world), allocator):
         if bits(world.problem) != before:
-            raise _broken("inputs", f"the problem was changed; {where}")
-    for interval, (step, proposal) in enumerate(zip(transcript, returned, strict=True)):
-        if bits(proposal) != bits(step.proposal):
+            raise _broken("inputs", f"the problem was changed; interval {step.feedback.interval}, {world.label}")
+    for interval, (turn, proposal) in enumerate(zip(allocator.transcript, allocator.returned, strict=True)):
+        if bits(proposal) != bits(turn.proposal):
             raise _broken("own array", f"the proposal of interval {interval} was overwritten later; {world.label}")
-    return transcript
+    return allocator.transcript
 
 
-def _replay(rule: str, allocator: Allocator, steps: Sequence[Step], detail: str, between: Callable[[Step], object] | None = None) -> None:
-    """Shows the steps to the allocator, as copies at other addresses and read-only; `between` runs ahead of each."""
-    for step in steps:
+def _replay(rule: str, allocator: Allocator, turns: Sequence[Turn], detail: str, between: Callable[[Turn], object] | None = None) -> None:
+    """Shows the turns to the allocator, as copies at other addresses and read-only; `between` runs ahead of each."""
+    for turn in turns:
         if between is not None:
-            between(step)
-        where = f"interval {step.observation.interval} of a replay"
-        observation, feedback = step.again()
+            between(turn)
+        where = f"interval {turn.observation.interval} of a replay"
+        observation, feedback = turn.again()
         proposal = _propose(allocator, observation, where)
-        if bits(proposal) != bits(step.proposal):
-            raise _broken(rule, f"{detail}: interval {step.observation.interval} got {proposal}, not {step.proposal}")
+        if bits(proposal) != bits(turn.proposal):
+            raise _broken(rule, f"{detail}: interval {turn.observation.interval} got {proposal}, not {turn.proposal}")
         _update(allocator, feedback, where)
 
 
@@ -179,16 +194,16 @@ def _another_time() -> Iterator[None]:
         yield
 
 
-def _check_repeats(make: Make, problem: Problem, transcript: Sequence[Step]) -> None:
+def _check_repeats(make: Make, problem: Problem, transcript: Sequence[Turn]) -> None:
     _replay("determinism", make(problem, 0), transcript, "two instances with the same seed part ways")
     with _another_time():
         _replay("clock", make(problem, 0), transcript, "the proposals depend on the time")
 
     allocator, other = make(problem, 0), make(problem, 1)
 
-    def disturb(step: Step) -> None:
-        other.propose(step.observation)
-        other.update(dataclasses.replace(step.feedback, reward=-step.feedback.reward))
+    def disturb(turn: Turn) -> None:
+        other.propose(turn.observation)
+        other.update(dataclasses.replace(turn.feedback, reward=-turn.feedback.reward))
 
     _replay("instances", allocator, transcript, "another instance had an influence", disturb)
 
@@ -221,7 +236,7 @@ def _global_generators(seed: int) -> Iterator[Callable[[], dict[str, object]]]:
             torch.set_rng_state(torch_state)
 
 
-def _check_global_random_state(make: Make, problem: Problem, transcript: Sequence[Step]) -> None:
+def _check_global_random_state(make: Make, problem: Problem, transcript: Sequence[Turn]) -> None:
     for seed in (1, 2):
         with _global_generators(seed) as read:
             before = read()
@@ -239,7 +254,7 @@ def _restore(allocator: Allocator, state: bytes) -> Allocator:
     return allocator
 
 
-def _check_state(make: Make, problem: Problem, transcript: Sequence[Step]) -> None:
+def _check_state(make: Make, problem: Problem, transcript: Sequence[Turn]) -> None:
     original = make(problem, 0)
     states: list[bytes] = []
     _replay("state", original, transcript, "taking it had an influence", lambda _: states.append(original.state()))
@@ -268,6 +283,6 @@ def _check_state(make: Make, problem: Problem, transcript: Sequence[Step]) -> No
 
 def _check_equivariance(make: Make, world: World) -> None:
     order = np.roll(np.arange(len(world.problem.capabilities)), 1)
-    for interval, (step, again) in enumerate(zip(_play(make, world), _play(make, world.permuted(order)), strict=True)):
-        if not np.allclose(again.proposal, step.proposal[order], rtol=0.0, atol=_TOLERANCE):
-            raise _broken("equivariance", f"interval {interval} got {again.proposal}, not {step.proposal[order]}")
+    for interval, (turn, again) in enumerate(zip(_play(make, world), _play(make, world.permuted(order)), strict=True)):
+        if not np.allclose(again.proposal, turn.proposal[order], rtol=0.0, atol=_TOLERANCE):
+            raise _broken("equivariance", f"interval {interval} got {again.proposal}, not {turn.proposal[order]}")

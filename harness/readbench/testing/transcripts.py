@@ -1,0 +1,37 @@
+"""What a made-up trial showed to an allocator, kept so that it can be shown again."""
+
+import copy
+from dataclasses import dataclass, fields, is_dataclass
+
+import numpy as np
+
+from readbench.api import Feedback, Observation, Vector
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One interval of a transcript: what was seen, what was proposed, what came of it."""
+
+    observation: Observation
+    proposal: Vector
+    feedback: Feedback
+
+    def again(self) -> tuple[Observation, Feedback]:
+        """Copies at other addresses, with arrays that cannot be written, as a trial hands them out."""
+        observation, feedback = copy.deepcopy((self.observation, self.feedback))
+        observation.profile.setflags(write=False)
+        for seen in (feedback, *observation.recent):
+            for array in (seen.allocation, seen.profile_before, seen.profile_after, seen.train_loss):
+                array.setflags(write=False)
+        return observation, feedback
+
+
+def bits(value: object) -> object:
+    """A comparable copy of everything that an input holds."""
+    if isinstance(value, np.ndarray):
+        return value.dtype.str, value.shape, value.tobytes()
+    if isinstance(value, tuple):
+        return tuple(bits(item) for item in value)
+    if is_dataclass(value):
+        return tuple(bits(getattr(value, field.name)) for field in fields(value))
+    return value

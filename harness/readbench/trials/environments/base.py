@@ -1,0 +1,71 @@
+"""What the loop speaks to: something that takes an allocation, does an interval with it, and says what came of it.
+
+Distillation trains a real student, the scripted environment of the conformance kit only pretends; the loop knows no difference.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from readbench.api import Feedback, Observation, Problem, Vector
+from readbench.trials.environments.stopwatch import Stopwatch
+
+RECENT = 8  # intervals that an allocator sees in an observation
+ExampleRow = tuple[int, int, int, int, int]  # capability, difficulty, slot, generated tokens, trained tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """What came of one interval."""
+
+    feedback: Feedback
+    charged_tokens: int  # by the trial so far
+    utility_estimate: float | None = None  # r·s on the dev questions, where they were measured
+    record: Mapping[str, Any]  # the interval as JSON values, for the trial's record
+    examples: Sequence[ExampleRow] = ()  # what was trained on
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentState:
+    """Everything of an environment that is needed to resume after an interval; an environment uses what it has."""
+
+    scheduler: bytes = b""
+    ledger: bytes = b""
+    prompts: Any = None  # JSON value
+    probe_scores: list[list[float]]  # K lists: the score of each probe after the interval
+    checkpoint: bytes = b""  # the student's weights, moments and counters, as safetensors
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What a trial came to, once its budget is spent."""
+
+    record: Mapping[str, Any]  # JSON values, for the trial's record
+    save_student: Callable[[Path], None]  # writes the final student into a folder
+
+
+class Environment(Protocol):
+    """A trial but for its allocator and its record."""
+
+    problem: Problem
+    watch: Stopwatch
+    interval: int  # intervals done
+
+    def begin(self) -> Mapping[str, Any]:
+        """Measures what is known before the first interval: JSON values, for the trial's record."""
+
+    def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
+        """Takes back what `begin` measured, the records of the intervals done and, where there are any, the state after the last."""
+
+    def observe(self) -> Observation:
+        """What the allocator may know before the next interval."""
+
+    def step(self, allocation: Vector) -> Step:
+        """Does the next interval with an allocation (K,) on the simplex; TrialFailure where it cannot be done."""
+
+    def state(self) -> Callable[[], EnvironmentState]:
+        """Everything needed to resume after the last step: copied now, serialised by the call, beside the next interval."""
+
+    def finish(self) -> Outcome:
+        """Evaluates what the trial has made."""
