@@ -2,26 +2,21 @@
 
 import json
 import os
-import queue
 import shutil
 import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from readbench.runs.executors import pool
-from readbench.runs.executors.base import WorkerConfig
 from readbench.teachers.spend.ledger import read_spent
 from readbench.views.cli.main import main
 
+HERE = ["--set", "executor=inline"]  # what is tested is not the pool, and processes take seconds to start
 GRID = ["--suite", "reasoning", "--allocators", "uniform", "--seeds", "1", "--budget", "4000", "--intervals", "2", "--workers", "1"]
 SMALL = ["--set", "num_probes=9", "--set", "num_dev=9", "--set", "max_new_tokens=16"]
 QUICK = ["--set", "endpoint.backoff_seconds=0.01", "--set", "endpoint.attempts=2", "--set", "endpoint.template_tokens=16"]
@@ -51,23 +46,8 @@ def readbench(capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
     return call
 
 
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Trials run in this process: what is tested is not the pool, and processes take seconds to start."""
-
-    @contextmanager
-    def open_here(config: WorkerConfig, num_workers: int) -> Iterator[pool.Pool]:
-        events: Any = queue.SimpleQueue()
-        stop: Any = threading.Event()
-        with ThreadPoolExecutor(1) as executor:
-            pool._Process.config, pool._Process.events, pool._Process.stop, pool._Process.worker = config, events, stop, None
-            yield pool.Pool(executor, events, stop)  # type: ignore[arg-type]
-
-    monkeypatch.setattr("readbench.runs.execute.open_pool", open_here)
-
-
-def paid(stub: Any) -> list[str]:
-    return ["run", *GRID, *SMALL, *QUICK, "--teacher", "openai:stub", "--teacher-url", stub.url]
+def paid(stub: Any, *, where: list[str] = HERE) -> list[str]:
+    return ["run", *GRID, *SMALL, *QUICK, *where, "--teacher", "openai:stub", "--teacher-url", stub.url]
 
 
 def trials(run_dir: str) -> list[dict[str, Any]]:
@@ -80,9 +60,7 @@ def provenance(run_dir: str) -> dict[str, str]:
     return dict(json.loads((Path(run_dir) / "results.json").read_text())["provenance"])
 
 
-def test_a_failing_endpoint_stops_a_run_that_a_resume_completes_bit_for_bit(
-    stub: Any, readbench: Callable[..., Outcome], here: None
-) -> None:
+def test_a_failing_endpoint_stops_a_run_that_a_resume_completes_bit_for_bit(stub: Any, readbench: Callable[..., Outcome]) -> None:
     assert readbench(*paid(stub), "--out", "whole").code == 0
     asked = len(stub.requests)
     whole = read_spent(Path("whole"))
@@ -114,7 +92,7 @@ def test_a_failing_endpoint_stops_a_run_that_a_resume_completes_bit_for_bit(
         assert not file.is_file() or CANARY.encode() not in file.read_bytes()
 
 
-def test_a_spend_limit_stops_a_run_with_4_and_is_no_part_of_its_identity(stub: Any, readbench: Callable[..., Outcome], here: None) -> None:
+def test_a_spend_limit_stops_a_run_with_4_and_is_no_part_of_its_identity(stub: Any, readbench: Callable[..., Outcome]) -> None:
     stopped = readbench(*paid(stub), "--spend-limit", "1500", "--out", "limited")
     assert stopped.code == 4
     assert "the spend limit of 1,500 tokens has no room for a request of up to" in stopped.err
@@ -130,11 +108,11 @@ def test_a_spend_limit_stops_a_run_with_4_and_is_no_part_of_its_identity(stub: A
     assert (spent.requests, spent.in_doubt) == (len(stub.requests), 0)
 
 
-def test_a_recorded_run_is_repeated_offline_bit_for_bit(stub: Any, readbench: Callable[..., Outcome], here: None) -> None:
+def test_a_recorded_run_is_repeated_offline_bit_for_bit(stub: Any, readbench: Callable[..., Outcome]) -> None:
     assert readbench(*paid(stub), "--out", "first").code == 0
     stub.default = stub.sends(b"")
     asked = len(stub.requests)
-    repeat = ["run", *GRID, *SMALL, "--teacher"]
+    repeat = ["run", *GRID, *SMALL, *HERE, "--teacher"]
     assert readbench(*repeat, "recorded:first", "--out", "second").code == 0
     shutil.rmtree("first")
     assert readbench(*repeat, "recorded:second", "--out", "third").code == 0
@@ -149,8 +127,8 @@ def test_a_recorded_run_is_repeated_offline_bit_for_bit(stub: Any, readbench: Ca
     assert (nothing.code, "nowhere is not a run directory" in nothing.err) == (2, True)
 
 
-def test_a_local_teacher_is_repeated_with_its_profile_and_answers(readbench: Callable[..., Outcome], here: None) -> None:
-    grid = ["run", *GRID, *SMALL]
+def test_a_local_teacher_is_repeated_with_its_profile_and_answers(readbench: Callable[..., Outcome]) -> None:
+    grid = ["run", *GRID, *SMALL, *HERE]
     assert readbench(*grid, "--out", "local").code == 0
     assert readbench(*grid, "--teacher", "recorded:local", "--out", "repeated").code == 0
     assert trials("repeated") == trials("local")
@@ -166,7 +144,7 @@ def test_a_run_killed_while_a_request_is_under_way_counts_it_and_completes(stub:
 
     stub.script.extend([stub.answers] * 20)
     stub.default = kill
-    command = [sys.executable, "-m", "readbench", *paid(stub), "--spend-limit", "100000", "--out", "killed"]
+    command = [sys.executable, "-m", "readbench", *paid(stub, where=[]), "--spend-limit", "100000", "--out", "killed"]
     process = subprocess.Popen(command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     assert process.wait() == -signal.SIGKILL
     left = read_spent(Path("killed"))

@@ -37,10 +37,9 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run_dir
 
 
-def test_one_worker_or_two_give_the_same_results(finished: Path, tmp_path: Path) -> None:
-    alone = readbench(
-        "run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", "--workers", "1", "--out", str(tmp_path / "one"), "--json"
-    )
+@pytest.mark.parametrize("where", [("--workers", "1"), ("--set", "executor=inline")])
+def test_one_worker_two_or_none_give_the_same_results(finished: Path, tmp_path: Path, where: tuple[str, str]) -> None:
+    alone = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", *where, "--out", str(tmp_path / "one"), "--json")
     assert alone.returncode == 0, alone.stderr
     assert comparable(json.loads(alone.stdout)) == comparable(json.loads((finished / "results.json").read_text()))
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, field
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic.dataclasses import dataclass
@@ -52,6 +52,7 @@ class RunConfig:
     student: str = "lab/student"
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     workers: Annotated[int, Ge(0)] = 0  # trials at once; 0: one a core
+    executor: Literal["pool", "inline"] = "pool"  # where trials run: worker processes, or this process (for a debugger)
     trackers: tuple[str, ...] = ()  # sinks that are told what is measured
     max_new_tokens: Annotated[int, Ge(1)] = 256  # of a teacher's response
     num_probes: Annotated[int, Ge(2)] = 40  # a capability; the reward and the profile are measured on them
@@ -63,7 +64,13 @@ class RunConfig:
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher that is asked over HTTP
 
 
-NOT_IDENTITY = ("workers", "device", "trackers", "endpoint")  # settings that change how a run is computed or shown, not what it is
+NOT_IDENTITY = (
+    "workers",
+    "device",
+    "executor",
+    "trackers",
+    "endpoint",
+)  # settings that change how a run is computed or shown, not what it is
 
 
 @plain_dataclass(frozen=True, kw_only=True)

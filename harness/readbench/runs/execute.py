@@ -1,17 +1,17 @@
-"""The grid: every allocator with every seed, in worker processes; the run directory holds what came of it."""
+"""The grid: every allocator with every seed, in an executor; the run directory holds what came of it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from concurrent.futures.process import BrokenProcessPool
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from readbench.base.errors import IncompleteRunError
 from readbench.runs.config import Resolved, teacher_reference
 from readbench.runs.directory import check_fingerprint
-from readbench.runs.executors.base import WorkerConfig
-from readbench.runs.executors.pool import Pool, open_pool
+from readbench.runs.executors.base import Executor, Observer, WorkerConfig
+from readbench.runs.executors.inline import open_inline
+from readbench.runs.executors.pool import open_pool
 from readbench.runs.plan import Plan, num_workers
 from readbench.runs.recorded import RecordedTeacher
 from readbench.teachers.spend.ledger import prepare_ledger
@@ -19,7 +19,10 @@ from readbench.trials.events import Event, interval_document
 from readbench.trials.record.run_files import START, is_complete, read_part, write_part
 from readbench.trials.record.store import remove_checkpoints
 
-Observer = Callable[[Event], None]
+OPENERS: Mapping[str, Callable[[WorkerConfig, int, Observer], AbstractContextManager[Executor]]] = {
+    "pool": open_pool,
+    "inline": open_inline,
+}
 
 
 def execute(
@@ -34,7 +37,7 @@ def execute(
 
 
 class _Grid:
-    """The trials of a run that are not done yet, at work in a pool of processes."""
+    """The trials of a run that are not done yet, at work in an executor."""
 
     def __init__(
         self, run_dir: Path, run: Mapping[str, Any], resolved: Resolved, planned: Plan, *, allow_drift: bool, observe: Observer
@@ -67,41 +70,36 @@ class _Grid:
         workers = num_workers(self._config, max(len(self._todo), 1))
         endpoint = replace(self._config.endpoint, concurrency=max(1, self._config.endpoint.concurrency // workers))
         config = WorkerConfig(run_dir=self._run_dir, device=self._config.device, shared=self._planned.trials[0], endpoint=endpoint)
-        with open_pool(config, workers) as pool:
+        with OPENERS[self._config.executor](config, workers, self._observe) as executor:
             try:
-                self._drive(pool)
-            except BrokenProcessPool as error:
-                raise IncompleteRunError(
-                    "a worker process died",
-                    hint=f"if memory was short use fewer --workers; resume with: readbench resume {self._run_dir}",
-                ) from error
+                self._drive(executor)
             except BaseException:
                 try:
-                    pool.finish_interval(self._observe)
+                    executor.finish_interval()
                 except KeyboardInterrupt:
-                    pool.kill()
+                    executor.kill()
                 raise
 
-    def _drive(self, pool: Pool) -> None:
+    def _drive(self, executor: Executor) -> None:
         """Measures the models where that is not done yet, then runs the trials; the start is evaluated beside the first ones."""
-        fingerprint_future = pool.measure("measure_fingerprint")
+        fingerprint_future = executor.measure_fingerprint()
         first: list[Future[Any]] = [fingerprint_future]
         if self._start is None:
-            start_future, teacher_future = pool.measure("measure_start"), pool.measure("measure_teacher")
+            start_future, teacher_future = executor.measure_start(), executor.measure_teacher()
             first.append(teacher_future)
-        pool.wait(set(first), self._observe)
+        executor.wait(first)
         check_fingerprint(self._run_dir, self._run, fingerprint_future.result(), allow_drift=self._allow_drift, warn=self._warn)
         name, model = teacher_reference(self._config.teacher)
         if name == "recorded":
             RecordedTeacher(Path(model)).check_bits(fingerprint_future.result(), self._warn)
         profile = (teacher_future.result() if self._start is None else self._start["teacher"])["profile"]
         self._observe(Event(kind="measured"))
-        trials: set[Future[Any]] = {pool.run(spec, profile) for spec in self._todo}
+        trials = [executor.run(spec, profile) for spec in self._todo]
         if self._start is None:
-            pool.wait({start_future}, self._observe)
+            executor.wait([start_future])
             measured = {"student": start_future.result(), "teacher": teacher_future.result()}
             write_part(self._run_dir, START, self._run, measured)
-        pool.wait(trials, self._observe)
+        executor.wait(trials)
 
     def _warn(self, message: str) -> None:
         self._observe(Event(kind="warning", message=message))

@@ -8,16 +8,19 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event as StopEvent
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from readbench.base import processes
-from readbench.runs.executors.base import WorkerConfig
+from readbench.base.errors import IncompleteRunError
+from readbench.runs.executors.base import Observer, WorkerConfig
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
 
@@ -36,30 +39,47 @@ def num_cores() -> int:
 
 @dataclass(frozen=True)
 class Pool:
-    """Workers, what they tell, and how to stop them."""
+    """Workers, what they tell, and how to stop them; see `readbench.runs.executors.base.Executor`."""
 
+    run_dir: Path
     executor: ProcessPoolExecutor
     events: "SimpleQueue[Event]"
     stop: StopEvent
+    observe: Observer
 
-    def measure(self, what: str) -> "Future[dict[str, Any]]":
-        """Calls a ``measure_...`` method of `readbench.runs.executors.worker.Worker`."""
-        return self.executor.submit(_measure, what)
+    def measure_fingerprint(self) -> "Future[dict[str, Any]]":
+        """In a worker."""
+        return self.executor.submit(_measure_fingerprint)
+
+    def measure_teacher(self) -> "Future[dict[str, Any]]":
+        """In a worker."""
+        return self.executor.submit(_measure_teacher)
+
+    def measure_start(self) -> "Future[dict[str, Any]]":
+        """In a worker."""
+        return self.executor.submit(_measure_start)
 
     def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
-        """See `readbench.runs.executors.worker.Worker.run`."""
+        """In a worker."""
         return self.executor.submit(_run, spec, teacher_profile)
 
-    def wait(self, futures: "set[Future[Any]]", observe: Callable[[Event], None]) -> None:
-        """Until all have ended, passing on what the workers tell; raises what the first that failed raised."""
+    def wait(self, futures: "Collection[Future[Any]]") -> None:
+        """Until all have ended, passing on what the workers tell; raises what the first that failed raised.
+
+        IncompleteRunError where a worker process died.
+        """
         pending = set(futures)
         while pending:
             done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            self._pass_on(observe)
+            self._pass_on()
             for future in done:
-                future.result()
+                try:
+                    future.result()
+                except BrokenProcessPool as error:
+                    hint = f"if memory was short use fewer --workers; resume with: readbench resume {self.run_dir}"
+                    raise IncompleteRunError("a worker process died", hint=hint) from error
 
-    def finish_interval(self, observe: Callable[[Event], None]) -> None:
+    def finish_interval(self) -> None:
         """Lets every running trial commit its interval, passing on what the workers tell, then ends.
 
         An interval that takes longer than GRACE_SECONDS is given up: a resume does it again.
@@ -72,11 +92,11 @@ class Pool:
             if time.monotonic() > deadline:
                 self.kill()
             ending.join(_POLL_SECONDS)
-            self._pass_on(observe)
+            self._pass_on()
 
-    def _pass_on(self, observe: Callable[[Event], None]) -> None:
+    def _pass_on(self) -> None:
         while not self.events.empty():
-            observe(self.events.get())
+            self.observe(self.events.get())
 
     def kill(self) -> None:
         """Ends the workers at once: what they had not committed is lost, what they had is on disk."""
@@ -85,7 +105,7 @@ class Pool:
 
 
 @contextmanager
-def open_pool(config: WorkerConfig, num_workers: int) -> Iterator[Pool]:
+def open_pool(config: WorkerConfig, num_workers: int, observe: Observer) -> Iterator[Pool]:
     """Starts workers that live as long as the block."""
     for name, value in _THREADS.items():
         os.environ.setdefault(name, value)  # read by torch when the fork server imports it
@@ -95,7 +115,7 @@ def open_pool(config: WorkerConfig, num_workers: int) -> Iterator[Pool]:
     stop = context.Event()
     executor = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_initialise, initargs=(config, events, stop))
     try:
-        yield Pool(executor, events, stop)
+        yield Pool(config.run_dir, executor, events, stop, observe)
     finally:
         executor.shutdown(wait=True, cancel_futures=True)
 
@@ -138,9 +158,16 @@ def _worker() -> "Worker":
     return _Process.worker
 
 
-def _measure(what: str) -> dict[str, Any]:
-    measured: dict[str, Any] = getattr(_worker(), what)()
-    return measured
+def _measure_fingerprint() -> dict[str, Any]:
+    return _worker().measure_fingerprint()
+
+
+def _measure_teacher() -> dict[str, Any]:
+    return _worker().measure_teacher()
+
+
+def _measure_start() -> dict[str, Any]:
+    return _worker().measure_start()
 
 
 def _run(spec: TrialSpec, teacher_profile: list[float] | None) -> bool:

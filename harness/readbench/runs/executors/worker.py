@@ -16,7 +16,7 @@ from readbench.base.plugins import foreign, make
 from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.runs.config import teacher_reference
-from readbench.runs.executors.base import WorkerConfig
+from readbench.runs.executors.base import Observer, WorkerConfig
 from readbench.runs.executors.fingerprint import fingerprint
 from readbench.runs.recorded import RecordedTeacher
 from readbench.suites.evaluation import evaluate
@@ -29,7 +29,6 @@ from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
 from readbench.teachers.spend.prices import spend_limit
 from readbench.trials.environments.distillation import Distillation
-from readbench.trials.events import Event
 from readbench.trials.loop import Interrupted, run_trial
 from readbench.trials.resources import Setting
 from readbench.trials.spec import TrialSpec
@@ -99,9 +98,7 @@ class Worker:
         """What the bits of a result depend on besides the trial's spec."""
         return fingerprint(self._device)
 
-    def run(
-        self, spec: TrialSpec, teacher_profile: list[float] | None, observe: Callable[[Event], None], stopped: Callable[[], bool]
-    ) -> bool:
+    def run(self, spec: TrialSpec, teacher_profile: list[float] | None, observe: Observer, stopped: Callable[[], bool]) -> bool:
         """Runs a trial; False where it was asked to stop before its end."""
         profile = None if teacher_profile is None else np.array(teacher_profile)
         try:

@@ -1,0 +1,77 @@
+"""Trials in the calling process, one after another: for a debugger, a profiler, and machines that allow no other process.
+
+Slower than a pool, and it imports torch into the caller and sets its number of threads to one.
+"""
+
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from readbench.runs.executors.base import Observer, WorkerConfig
+from readbench.trials.spec import TrialSpec
+
+if TYPE_CHECKING:
+    from readbench.runs.executors.worker import Worker
+
+Answer = TypeVar("Answer")
+
+
+class Inline:
+    """One worker in this process; see `readbench.runs.executors.base.Executor`."""
+
+    def __init__(self, config: WorkerConfig, observe: Observer) -> None:
+        self._config = config
+        self._observe = observe
+        self._worker: Worker | None = None
+        self._stopped = False
+
+    def measure_fingerprint(self) -> "Future[dict[str, Any]]":
+        """At once."""
+        return self._done(lambda worker: worker.measure_fingerprint())
+
+    def measure_teacher(self) -> "Future[dict[str, Any]]":
+        """At once."""
+        return self._done(lambda worker: worker.measure_teacher())
+
+    def measure_start(self) -> "Future[dict[str, Any]]":
+        """At once."""
+        return self._done(lambda worker: worker.measure_start())
+
+    def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
+        """At once; not at all after something has failed."""
+        return self._done(
+            lambda worker: not self._stopped and worker.run(spec, teacher_profile, self._observe, stopped=lambda: self._stopped)
+        )
+
+    def wait(self, futures: "Collection[Future[Any]]") -> None:
+        """All have ended; raises what the first that failed raised."""
+        for future in futures:
+            future.result()
+
+    def finish_interval(self) -> None:
+        """Nothing is running."""
+        self._stopped = True
+
+    def kill(self) -> None:
+        """Nothing is running."""
+        self._stopped = True
+
+    def _done(self, work: "Callable[[Worker], Answer]") -> "Future[Answer]":
+        from readbench.runs.executors.worker import Worker
+
+        future: Future[Answer] = Future()
+        try:
+            if self._worker is None:
+                self._worker = Worker(self._config)
+            future.set_result(work(self._worker))
+        except Exception as error:
+            self._stopped = True
+            future.set_exception(error)
+        return future
+
+
+@contextmanager
+def open_inline(config: WorkerConfig, num_workers: int, observe: Observer) -> Iterator[Inline]:  # noqa: ARG001 - there is one
+    """One worker, made when it is first needed."""
+    yield Inline(config, observe)
