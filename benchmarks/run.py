@@ -9,10 +9,10 @@ import argparse
 import tempfile
 import time
 from pathlib import Path
-from typing import Any
 
 from machine import matmul_gflops
 
+from readbench.results.document.model import Results
 from readbench.runs.config import resolve
 from readbench.runs.executors.pool import num_cores
 from readbench.views.cli.session import carry_out
@@ -21,7 +21,7 @@ GRIDS = (("read", "1"), ("read,uniform", "2"), ("read,uniform,random,task-static
 WORK = ("teacher", "train", "probe", "eval")
 
 
-def measured(allocators: str, seeds: str, budget: int, folder: Path) -> tuple[dict[str, Any], float]:
+def measured(allocators: str, seeds: str, budget: int, folder: Path) -> tuple[Results, float]:
     """The results of a run and its wall clock in seconds."""
     flags = {"allocators": allocators, "seeds": seeds, "budget_tokens": budget}
     began = time.perf_counter()
@@ -38,12 +38,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for number, (allocators, seeds) in enumerate(GRIDS):
             results, wall = measured(allocators, seeds, budget, Path(folder) / str(number))
-            seconds = [trial["seconds"] for trial in results["trials"]]
-            shares = [1 - sum(each[phase] for phase in (*WORK, "allocator")) / each["total"] for each in seconds]
-            total = sum(each["total"] for each in seconds)
-            allocator = sum(each["allocator"] for each in seconds) / total
-            charged = sum(trial["tokens"]["generated"] + trial["tokens"]["trained"] for trial in results["trials"])
-            harness = sum(share * each["total"] for share, each in zip(shares, seconds, strict=True)) / total
+            seconds = [trial.seconds for trial in results.complete]
+            shares = [1 - sum(getattr(each, phase) for phase in (*WORK, "allocator")) / each.total for each in seconds]
+            total = sum(each.total for each in seconds)
+            allocator = sum(each.allocator for each in seconds) / total
+            charged = sum(trial.tokens.charged for trial in results.complete)
+            harness = sum(share * each.total for share, each in zip(shares, seconds, strict=True)) / total
             each_second = f"{len(seconds):>6} {wall:>7.1f} {total / len(seconds):>9.2f} {charged / wall:>9.0f}"
             print(f"{each_second} {harness:>8.2%} {allocator:>9.2%} {max(shares):>22.2%}")
 

@@ -13,6 +13,7 @@ from readbench.base.errors import IncompleteRunError, ReadbenchError, Surroundin
 from readbench.runs.config import resolve
 from readbench.views.cli import run, session
 from readbench.views.cli.main import app
+from support.results import parsed
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "cli.txt"
 
@@ -141,7 +142,7 @@ def test_incomplete_run_shows_what_there_is(
     tmp_path: Path, document: dict[str, Any], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     document["trials"][5] |= {"status": "failed", "failure": "the loss is not finite", "metrics": None}
-    monkeypatch.setattr(session, "carry_out", lambda *_, **__: document)
+    monkeypatch.setattr(session, "carry_out", lambda *_, **__: parsed(document))
     with pytest.raises(IncompleteRunError, match=r"1 of 6 trials are not complete; read, seed 2: the loss is not finite") as caught:
         session.follow(tmp_path, resolve("reasoning", environment={}), allow_drift=False, as_json=False)
     assert caught.value.hint == f"fix the cause and resume with: readbench resume {tmp_path}"
@@ -149,7 +150,7 @@ def test_incomplete_run_shows_what_there_is(
 
 
 def test_json_is_all_of_standard_output(tmp_path: Path, document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    session.show(document, tmp_path, as_json=True)
+    session.show(parsed(document), tmp_path, as_json=True)
     captured = capsys.readouterr()
     assert captured.out.startswith("{")
     assert captured.out.isascii()

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from readbench.results import document as results
+from support.results import parsed
 
 Readbench = Callable[..., Any]
 
@@ -20,7 +20,7 @@ def run_dir(tmp_path: Path, document: dict[str, Any], monkeypatch: pytest.Monkey
     nothing = dict.fromkeys(("tokens", "metrics", "profile", "exact_match", "allocation", "answers", "seconds"))
     document["trials"][5] |= {"status": "failed", "failure": "the loss is not finite"} | nothing
     monkeypatch.setattr("readbench.trials.record.run_files.read_run", lambda _: {})
-    monkeypatch.setattr(results, "rebuild", lambda _: document)
+    monkeypatch.setattr("readbench.results.document.building.rebuild", lambda _: parsed(document))
     (tmp_path / "run").mkdir()
     return tmp_path / "run"
 
@@ -62,7 +62,7 @@ def test_a_folder_that_cannot_be_written_to_is_refused_before_the_work(
     run_dir: Path, tmp_path: Path, readbench: Readbench, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("kept")
-    monkeypatch.setattr(results, "rebuild", lambda _: pytest.fail("it went to work"))
+    monkeypatch.setattr("readbench.results.document.building.rebuild", lambda _: pytest.fail("it went to work"))
     done = readbench("results", run_dir, "--parquet", tmp_path / "file")
     assert done.code == 5
     assert done.err == f"error: cannot write to {tmp_path / 'file'}: File exists; give a folder that can be written to\n"

@@ -9,12 +9,21 @@ from typing import Any
 import jsonschema
 import pytest
 
+from readbench.results.document.reading import json_schema
+
 Validator = jsonschema.Draft202012Validator
+
+
+SCHEMA = files("readbench.results") / "schemas" / "results-1.json"
+
+
+def test_the_packaged_schema_is_the_one_of_the_types() -> None:
+    assert json.loads(SCHEMA.read_text(encoding="utf-8")) == json_schema(), "write json_schema() into the file"
 
 
 @pytest.fixture(scope="module")
 def validator() -> Validator:
-    schema = json.loads((files("readbench.results") / "schemas" / "results-1.json").read_text(encoding="utf-8"))
+    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
     Validator.check_schema(schema)
     return Validator(schema)
 
@@ -24,7 +33,7 @@ def test_schema_accepts_a_complete_run(validator: Validator, document: dict[str,
 
 
 def test_schema_accepts_a_failed_trial_and_one_that_never_began(validator: Validator, document: dict[str, Any]) -> None:
-    nothing = dict.fromkeys(("tokens", "metrics", "profile", "exact_match", "allocation", "seconds"))
+    nothing = dict.fromkeys(("tokens", "metrics", "profile", "exact_match", "allocation", "seconds", "answers"))
     document["trials"][0] |= {"status": "failed", "failure": "the loss is not finite"} | nothing
     document["trials"][1] |= {"status": "incomplete", "failure": None, "intervals": []} | nothing
     document["start"] = None

@@ -9,7 +9,8 @@ import pytest
 
 from readbench.base.errors import ConfigError
 from readbench.base.files import sealed, write_json
-from readbench.results import document as results
+from readbench.results.document import building
+from readbench.results.document.reading import load
 from readbench.runs.config import resolve
 from readbench.runs.directory import check_fingerprint, opened
 from readbench.runs.plan import plan
@@ -60,11 +61,11 @@ def run_of(run_dir: Path, specs: tuple[TrialSpec, ...], intervals: int) -> None:
 
 
 def test_a_complete_trial_with_a_gap_is_refused(specs: tuple[TrialSpec, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(results, "_start", lambda *_: {})
-    monkeypatch.setattr(results, "interval_document", lambda *_: {})
+    monkeypatch.setattr(building, "_start", lambda *_: None)
+    monkeypatch.setattr(building, "interval_of", lambda *_: None)
     run_of(tmp_path / "run", specs, intervals=1)  # of two
     with pytest.raises(ConfigError, match="is complete but lacks its start, its end or an interval"):
-        results.gather(tmp_path / "run")
+        building.gather(tmp_path / "run")
 
 
 def test_an_interval_cannot_be_committed_twice_nor_left_out(tmp_path: Path) -> None:
@@ -81,12 +82,12 @@ def test_an_interval_cannot_be_committed_twice_nor_left_out(tmp_path: Path) -> N
 def test_a_trial_in_another_trial_s_folder_is_refused(
     specs: tuple[TrialSpec, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(results, "_start", lambda *_: {})
+    monkeypatch.setattr(building, "_start", lambda *_: None)
     run_of(tmp_path / "run", specs[:1], intervals=0)
     trials = tmp_path / "run" / "trials"
     (trials / specs[0].id).rename(trials / specs[1].id)
     with pytest.raises(ConfigError, match=f"is of trial {specs[0].id}, not of {specs[1].id}"):
-        results.gather(tmp_path / "run")
+        building.gather(tmp_path / "run")
 
 
 def test_results_with_a_trial_twice_or_with_one_left_out_are_refused(document: dict[str, Any], specs: Any, tmp_path: Path) -> None:
@@ -95,7 +96,7 @@ def test_results_with_a_trial_twice_or_with_one_left_out_are_refused(document: d
     for trials in ([*ours, ours[0]], ours[:-1], [ours[1], ours[0], *ours[2:]]):
         write_json(tmp_path / "run" / "results.json", sealed({**document, "trials": trials}))
         with pytest.raises(ConfigError, match=r"results\.json (belongs to another run|is damaged: trial .* appears twice)"):
-            results.load(tmp_path / "run")
+            load(tmp_path / "run")
     write_json(tmp_path / "run" / "results.json", sealed({**document, "trials": ours}) | {"run": "other"})
     with pytest.raises(ConfigError, match="does not match its digest"):
-        results.load(tmp_path / "run")
+        load(tmp_path / "run")

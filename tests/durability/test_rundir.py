@@ -12,7 +12,7 @@ import pytest
 
 from readbench.base import files
 from readbench.base.errors import ConfigError
-from readbench.results.document import gather
+from readbench.results.document.building import gather
 from readbench.runs.config import resolve
 from readbench.runs.directory import check_fingerprint, opened
 from readbench.runs.plan import plan
@@ -94,8 +94,8 @@ def test_another_machine_s_bits_are_refused_or_marked(run_dir: Path) -> None:
         check_fingerprint(run_dir, run, other, allow_drift=True, warn=said.append)
     check_fingerprint(run_dir, run, other, allow_drift=False, warn=said.append)  # marked: it may go on here
     assert said == ["the run was begun where other bits are computed (cpu 'AVX2', now 'AVX512'): its results are marked"]
-    assert gather(run_dir)["environment"]["fingerprint"] == FINGERPRINT
-    assert gather(run_dir)["environment"]["drift"] == [other]
+    assert gather(run_dir).environment["fingerprint"] == FINGERPRINT
+    assert gather(run_dir).environment["drift"] == [other]
 
 
 def test_a_fingerprint_that_is_missing_after_the_first_trial_is_named(refused: Callable[..., str], run_dir: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sound import RESULTS
+from sound import SOUND
 
 
 @contextlib.contextmanager
@@ -20,7 +20,7 @@ def folder() -> Iterator[Path]:
         yield Path(path)
 
 
-def read_all(found: dict[str, Any]) -> None:
+def read_all(found: Any) -> None:
     """Each reader on its own: a refusal by one says nothing about the next."""
     from readbench.base.errors import ReadbenchError
 
@@ -29,7 +29,7 @@ def read_all(found: dict[str, Any]) -> None:
             read(found)
 
 
-def _tables(found: dict[str, Any]) -> None:
+def _tables(found: Any) -> None:
     from readbench.results.summary import summarise
     from readbench.views.console.closing import closing_lines
     from readbench.views.console.tables import print_tables
@@ -39,31 +39,31 @@ def _tables(found: dict[str, Any]) -> None:
     print_tables(console_for(io.StringIO()), summary)
     if summary.allocators:
         closing_lines(summary, Path("run"))
-    json.dumps(found, allow_nan=False)
+    json.dumps(found.document(), allow_nan=False)
 
 
-def _comparison(found: dict[str, Any]) -> None:
+def _comparison(found: Any) -> None:
     from readbench.results.comparison import compare
     from readbench.views.console import exports
     from readbench.views.console.comparison import print_comparison
     from readbench.views.console.text import console_for
 
     comparison = compare(found, reference="uniform")
-    print_comparison(console_for(io.StringIO()), comparison, title=found["suite"]["name"])
-    exports.to_markdown(comparison, title=found["suite"]["name"])
-    exports.to_latex(comparison, title=found["suite"]["name"])
+    print_comparison(console_for(io.StringIO()), comparison, title=found.suite.name)
+    exports.to_markdown(comparison, title=found.suite.name)
+    exports.to_latex(comparison, title=found.suite.name)
     exports.to_csv(comparison)
     json.dumps(comparison.document(), allow_nan=False)
 
 
-def _merged(found: dict[str, Any]) -> None:
+def _merged(found: Any) -> None:
     from readbench.results.merging import merge
 
-    merge([found, RESULTS])
-    merge([RESULTS, found], allow_mismatch=True)
+    merge([found, SOUND])
+    merge([SOUND, found], allow_mismatch=True)
 
 
-def _exports(found: dict[str, Any]) -> None:
+def _exports(found: Any) -> None:
     from readbench.results import tables
 
     with folder() as path:
@@ -71,16 +71,16 @@ def _exports(found: dict[str, Any]) -> None:
         tables.write_parquet(found, path)
 
 
-def _gate(found: dict[str, Any]) -> None:
+def _gate(found: Any) -> None:
     from readbench.views.gate.baseline import baseline_of, read_baseline, write_baseline
 
-    judged(found, baseline_of(RESULTS))
+    judged(found, baseline_of(SOUND))
     with folder() as path:
         write_baseline(path / "baseline.json", baseline_of(found))
-        judged(RESULTS, read_baseline(path / "baseline.json"))
+        judged(SOUND, read_baseline(path / "baseline.json"))
 
 
-def judged(found: dict[str, Any], held: Any) -> None:
+def judged(found: Any, held: Any) -> None:
     from readbench.suites.metric_names import metrics_of
     from readbench.views.console.text import console_for
     from readbench.views.gate.formats.junit import junit_xml
@@ -90,8 +90,8 @@ def judged(found: dict[str, Any], held: Any) -> None:
     from readbench.views.gate.outcome import examine, require_same_measurement
 
     margins = resolve_margins(
-        metrics_of(found["suite"]["capabilities"]),
-        suite=found["suite"]["margins"],
+        metrics_of(found.suite.capabilities),
+        suite=found.suite.margins,
         settings=(CheckSettings(), "default"),
         flags=("auc=0.02",),
         metrics=None,

@@ -2,7 +2,7 @@
 
 import json
 
-from support.results import small_document
+from support.results import parsed, small_document
 
 SUITE = b"""
 schema: 1
@@ -31,6 +31,7 @@ QUESTIONS = b"".join(b'{"prompt": "%d?", "answer": "%d", "factors": {"n": %d}}\n
 
 RESULTS = small_document()
 RESULTS["environment"] |= {"command": ["readbench", "run"], "packages": {"torch": "2"}, "git": None, "cores": 2}
+SOUND = parsed(RESULTS)
 SEEDS = {  # inputs that are made, not kept: they change with the schema
     "suite": [SUITE],
     "task": [TASK],

@@ -11,7 +11,7 @@ from typing import Any
 
 from edits import Bytes, edited
 from readers import folder, judged, read_all
-from sound import QUESTIONS, RESULTS, SUITE, TASK
+from sound import QUESTIONS, RESULTS, SOUND, SUITE, TASK
 
 
 def _suite(files: dict[str, bytes]) -> None:
@@ -64,7 +64,7 @@ def settings(data: bytes) -> None:
 
 def results(data: bytes) -> None:
     """``results.json`` as it comes."""
-    from readbench.results.document import load
+    from readbench.results.document.reading import load
 
     with folder() as path:
         (path / "results.json").write_bytes(data)
@@ -81,12 +81,12 @@ def page(data: bytes) -> None:
     from readbench.views.report.page import build
 
     found = loaded(edited(RESULTS, data))
-    if any(trial["status"] == "complete" for trial in found["trials"]):
+    if found.complete:
         build(found).encode()
 
 
-def loaded(found: Any) -> dict[str, Any]:
-    from readbench.results.document import load
+def loaded(found: Any) -> Any:
+    from readbench.results.document.reading import load
 
     with folder() as path:
         (path / "results.json").write_text(_json(found))
@@ -120,9 +120,9 @@ def baseline(data: bytes) -> None:
         if data[:1] and data[0] % 2:
             file.write_bytes(data[1:])
         else:
-            write_baseline(file, baseline_of(RESULTS))
+            write_baseline(file, baseline_of(SOUND))
             file.write_text(_json(edited(json.loads(file.read_text()), data[1:])))
-        judged(RESULTS, read_baseline(file))
+        judged(SOUND, read_baseline(file))
 
 
 def prices(data: bytes) -> None:

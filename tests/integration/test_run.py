@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from readbench.results.document import rebuild
+from readbench.results.document.building import rebuild
 from support.plugins import install
 
 SHORT = ("--suite", "reasoning", "--budget", "9000", "--intervals", "3", "--set", "num_probes=9", "--set", "num_dev=9")
@@ -153,4 +153,4 @@ def test_a_failed_trial_is_recorded_the_others_go_on_and_the_exit_code_is_4(tmp_
     assert trials["faulty"]["status"] == "failed"
     assert "not on the simplex" in trials["faulty"]["failure"]
     assert trials["uniform"]["status"] == "complete"
-    assert rebuild(run_dir)["trials"][0]["metrics"] is None
+    assert rebuild(run_dir).trials[0].metrics is None

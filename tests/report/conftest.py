@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from support.results import parsed
+
 CAPABILITIES = ("math", "code", "tool_use", "reasoning", "general_knowledge")
 REQUIREMENT = (0.6, 0.0, 0.0, 0.4, 0.0)
 LEANINGS = {"uniform": (1, 1, 1, 1, 1), "read": (4, 1, 1, 3, 1), "one-hot": (1, 0, 0, 0, 0)}
@@ -123,6 +125,8 @@ def make_document() -> dict[str, Any]:
             "num_probes": 4,
             "num_dev": 4,
             "params": {},
+            "teacher_chat": {"system": "", "template_args": {}},
+            "student_chat": {"system": "", "template_args": {}},
             "training": {
                 "learning_rate": 5e-4,
                 "warmup_share": 0.02,
@@ -201,11 +205,11 @@ def page() -> str:
     """The page of the document, made once."""
     from readbench.views.report.page import build
 
-    return build(make_document())
+    return build(parsed(make_document()))
 
 
 @pytest.fixture(scope="session")
 def hostile_page() -> str:
     from readbench.views.report.page import build
 
-    return build(make_hostile(make_document()))
+    return build(parsed(make_hostile(make_document())))

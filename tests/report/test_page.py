@@ -14,6 +14,7 @@ import jsonschema
 import pytest
 
 from readbench.views.report.page import build
+from support.results import parsed
 
 PICTURES = ("differences", "curves", "allocation", "profile", "frontier", "harm", "transfer", "cost")
 Only = Callable[..., dict[str, Any]]
@@ -57,7 +58,7 @@ def test_every_picture_is_there_with_a_text_alternative(page: str) -> None:
 
 
 def test_equal_documents_make_equal_bytes(document: dict[str, Any], page: str) -> None:
-    assert build(copy.deepcopy(document)) == page
+    assert build(parsed(copy.deepcopy(document))) == page
 
 
 @pytest.mark.parametrize("which", ["page", "hostile_page"])
@@ -104,24 +105,24 @@ def test_an_incomplete_run_says_first_what_is_missing(document: dict[str, Any]) 
     nothing = dict.fromkeys(("tokens", "metrics", "profile", "exact_match", "allocation", "answers", "seconds"))
     document["trials"][0] |= {"status": "failed", "failure": "the loss is not finite"} | nothing
     document["trials"][5] |= {"status": "incomplete", "intervals": []} | nothing
-    page = build(document)
+    page = build(parsed(document))
     assert "Incomplete: 2 of 12 trials have no result." in page
     assert page.index("the loss is not finite") < page.index('id="numbers"')
 
 
 def test_one_seed_gets_a_report_without_intervals_that_says_so(only: Only) -> None:
-    page = build(only("read", "uniform", seeds=1))
+    page = build(parsed(only("read", "uniform", seeds=1)))
     assert "One seed: no intervals are given." in page
     assert "95 % interval +" not in page
     assert page.count('<svg viewBox="') > len(PICTURES)
 
 
 def test_two_seeds_are_too_few_as_well(only: Only) -> None:
-    assert "2 seeds: no intervals are given." in build(only("read", "uniform", seeds=2))
+    assert "2 seeds: no intervals are given." in build(parsed(only("read", "uniform", seeds=2)))
 
 
 def test_one_allocator_is_compared_with_none(only: Only) -> None:
-    page = build(only("read", seeds=4))
+    page = build(parsed(only("read", seeds=4)))
     assert 'id="differences"' not in page
     assert 'id="curves"' in page
 
@@ -137,26 +138,26 @@ def test_one_capability_makes_a_page(document: dict[str, Any]) -> None:
     alone["suite"] |= {"capabilities": ["math"], "requirement": {"math": 1.0}}
     for interval in (i for t in alone["trials"] for i in t["intervals"]):
         interval["allocation"] = {"math": 1.0}
-    assert "math 100%" in build(alone)
+    assert "math 100%" in build(parsed(alone))
 
 
 def test_a_teacher_without_logits_or_answers_is_left_out(document: dict[str, Any]) -> None:
     document["start"]["teacher_profile"] = None
     for example in document["start"]["examples"]:
         example["teacher"] = None
-    page = build(document)
+    page = build(parsed(document))
     assert "<bdi>teacher</bdi></dt><dd><pre" not in page
 
 
 def test_trials_that_ended_after_unequal_numbers_of_intervals_share_the_common_ones(document: dict[str, Any]) -> None:
     document["trials"][0]["intervals"].pop()
-    assert 'id="curves"' in build(document)
+    assert 'id="curves"' in build(parsed(document))
 
 
 def test_examples_count_the_seeds_that_gave_the_right_answer(document: dict[str, Any]) -> None:
     for trial in document["trials"]:
         trial["answers"]["math"] = " 4\n" if trial["seed"] != 1 else "<b>5</b>"
-    page = build(document)
+    page = build(parsed(document))
     assert "3 of 4 right" in page
     assert "<b>5</b>" not in page
 

@@ -125,7 +125,7 @@ def test_check_shows_it(readbench: Command, saved: Path, tmp_path: Path, monkeyp
 
 def test_the_exports_hold_it_as_data(saved: Path, hostile: str, tmp_path: Path) -> None:
     from readbench.results import tables
-    from readbench.results.document import load
+    from readbench.results.document.reading import load
 
     csv.field_size_limit(10**6)
     tables.write_csv(load(saved), tmp_path)

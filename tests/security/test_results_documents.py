@@ -9,8 +9,9 @@ import pytest
 
 from readbench.base.errors import ConfigError
 from readbench.base.files import sealed
-from readbench.results.document import load
+from readbench.results.document.reading import load
 from readbench.trials.record.run_files import read_run
+from support.results import parsed
 
 Change = Callable[[dict[str, Any]], object]
 
@@ -23,7 +24,7 @@ def text_of(document: dict[str, Any], change: Change) -> str:
 
 def test_the_document_is_sound_before_it_is_changed(document: dict[str, Any], tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text(json.dumps(document))
-    assert load(tmp_path / "results.json") == document
+    assert load(tmp_path / "results.json") == parsed(document)
 
 
 CONTRADICTIONS: dict[str, tuple[Change, str]] = {
@@ -38,9 +39,9 @@ CONTRADICTIONS: dict[str, tuple[Change, str]] = {
     "a requirement too few": (lambda d: d["suite"]["requirement"].pop("math"), "suite.requirement"),
     "a margin of no metric": (lambda d: d["suite"]["margins"].update({"juggling": 0.1}), "not a metric of the suite"),
     "a gap between intervals": (lambda d: d["trials"][0]["intervals"][0].update(interval=1), "lacks an interval"),
-    "no interval": (lambda d: d["trials"][0].update(intervals=[]), "no interval"),
+    "no interval": (lambda d: d["trials"][0].update(intervals=[]), "intervals: fewer than 1"),
     "no list of intervals": (lambda d: d["trials"][0].update(intervals=None), "intervals"),
-    "no answers": (lambda d: d["trials"][0].update(answers=None), "no answers"),
+    "no answers": (lambda d: d["trials"][0].update(answers=None), "answers: input should be an object"),
     "NaN": (lambda d: d["trials"][0]["intervals"][0].update(reward=float("nan")), "nan is not a finite number"),
     "infinity": (lambda d: d["trials"][0]["intervals"][0].update(reward=float("inf")), "inf is not a finite number"),
     "a number too large": (lambda d: d["trials"][0]["metrics"].update(spillover=1e300), "larger than"),
@@ -48,6 +49,10 @@ CONTRADICTIONS: dict[str, tuple[Change, str]] = {
     "half a surrogate pair": (lambda d: d["trials"][0]["answers"].update(math="\ud800"), "not valid Unicode"),
     "half a pair as a key": (lambda d: d["environment"].update({"\ud800": 1}), "not valid Unicode"),
     "endless nesting": (lambda d: d["environment"].update(git=json.loads("[" * 500 + "]" * 500)), "nested deeper"),
+    "a fingerprint that is no mapping": (lambda d: d["environment"].update(fingerprint=[1]), "environment.fingerprint"),
+    "a seed twice": (lambda d: d["config"].update(seeds=[0, 0]), "config.seeds has a seed twice"),
+    "an allocator twice": (lambda d: d["config"].update(allocators=["read", "read"]), "config.allocators has a name twice"),
+    "a setting that is missing": (lambda d: d["config"].pop("num_dev"), "config lacks num_dev"),
     "a command that is no list of texts": (lambda d: d["environment"].update(command=[1, {}]), "command"),
     "a name that is a path": (lambda d: d["trials"][0].update(allocator="../../x"), "allocator"),
     "a name with markup": (lambda d: d["suite"].update(name="<b>"), "suite.name"),

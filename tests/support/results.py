@@ -1,6 +1,10 @@
-"""A small results document, and its parts."""
+"""A small results document, its parts, and documents as typed results without any check."""
 
-from typing import Any
+import dataclasses
+import types
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
+
+from readbench.results.document.model import CompleteTrial, Results, TrialResult, UnfinishedTrial
 
 CAPABILITIES = ("math", "code", "tool_use")
 
@@ -79,6 +83,8 @@ def small_document() -> dict[str, Any]:
             "num_probes": 4,
             "num_dev": 4,
             "params": {},
+            "teacher_chat": {"system": "", "template_args": {}},
+            "student_chat": {"system": "", "template_args": {}},
             "training": {
                 "learning_rate": 5e-4,
                 "warmup_share": 0.02,
@@ -100,3 +106,40 @@ def small_document() -> dict[str, Any]:
         },
         "trials": [trial(name, seed, value) for name, values in utilities.items() for seed, value in enumerate(values)],
     }
+
+
+def parsed(document: dict[str, Any]) -> Results:
+    """The document as typed results, whatever it holds: what reads results is given what no check would let pass."""
+    results: Results = _made(Results, document)
+    return results
+
+
+def parsed_trial(document: dict[str, Any]) -> TrialResult:
+    """One trial likewise."""
+    trial: TrialResult = _made(TrialResult, document)
+    return trial
+
+
+def _made(kind: Any, value: Any) -> Any:
+    if get_origin(kind) is Annotated:
+        return _made(get_args(kind)[0], value)
+    if kind == TrialResult:
+        return _made(CompleteTrial if value["status"] == "complete" else UnfinishedTrial, value)
+    if get_origin(kind) in (Union, types.UnionType):
+        choices = [each for each in get_args(kind) if each is not types.NoneType]
+        return _made(choices[0], value) if value is not None and len(choices) == 1 else value
+    if get_origin(kind) is tuple:
+        return tuple(_made(get_args(kind)[0], each) for each in value)
+    if get_origin(kind) is dict:
+        return {key: _made(get_args(kind)[1], each) for key, each in value.items()}
+    return _made_object(kind, value) if dataclasses.is_dataclass(kind) else value
+
+
+def _made_object(kind: Any, value: dict[str, Any]) -> Any:
+    made = object.__new__(kind)
+    hints = get_type_hints(kind, include_extras=True)
+    for field in dataclasses.fields(kind):
+        default = field.default_factory() if callable(field.default_factory) else field.default
+        given = _made(hints[field.name], value[field.name]) if field.name in value else default
+        object.__setattr__(made, field.name, given)
+    return made

@@ -1,35 +1,36 @@
 """A run of two trials and two intervals, as events and as results."""
 
-import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from readbench.api import Recorder, RunInfo, TrialInfo
 from readbench.trials.events import Event
-from readbench.views.trackers.following import Following
+from readbench.trials.record.interval import Interval, IntervalTokens
+from readbench.views.trackers.following import Ending, Following
 from readbench.views.trackers.progress import Progress
+from support.results import parsed_trial
+from support.results import trial as small_trial
 
 CAPABILITIES = ("math", "code")
 TRIALS = {"a" * 16: ("read", 0), "b" * 16: ("uniform", 0)}
-SECONDS = dict.fromkeys(("total", "teacher", "train", "probe", "eval", "allocator"), 1.5)
 
 
-def record(interval: int, offset: float = 0.0) -> dict[str, Any]:
+def interval(number: int, offset: float = 0.0) -> Interval:
     """An interval of 1000 charged tokens in which code is not taught."""
-    return {
-        "interval": interval,
-        "requested": {"math": 1.0, "code": 0.0},
-        "allocation": {"math": 1.0, "code": 0.0},
-        "examples": {"math": 5, "code": 0},
-        "tokens": {"generated": 100, "trained": 900, "probe": 10, "dev": 5},
-        "profile": {"math": 0.25 + interval / 4 + offset, "code": 0.125},
-        "exact_match": {"math": 0.5, "code": 0.0},
-        "dev_utility": 0.5 + interval / 8,
-        "train_loss": {"math": 1.0 / (interval + 1), "code": None},
-        "reward": 0.0625,
-        "epsilon": 0.01,
-    }
+    return Interval(
+        interval=number,
+        requested={"math": 1.0, "code": 0.0},
+        allocation={"math": 1.0, "code": 0.0},
+        examples={"math": 5, "code": 0},
+        tokens=IntervalTokens(generated=100, trained=900, probe=10, dev=5),
+        profile={"math": 0.25 + number / 4 + offset, "code": 0.125},
+        exact_match={"math": 0.5, "code": 0.0},
+        dev_utility=0.5 + number / 8,
+        train_loss={"math": 1.0 / (number + 1), "code": None},
+        reward=0.0625,
+        epsilon=0.01,
+    )
 
 
 class Story:
@@ -44,7 +45,7 @@ class Story:
             trials={id_: TrialInfo(id=id_, allocator=name, seed=seed, params={"kappa": 0.5}) for id_, (name, seed) in TRIALS.items()},
         )
 
-    def event(self, trial: str, interval: int) -> Event:
+    def event(self, trial: str, number: int) -> Event:
         """An interval's event, 0-based as in its record."""
         allocator, seed = TRIALS[trial]
         return Event(
@@ -52,32 +53,21 @@ class Story:
             trial=trial,
             allocator=allocator,
             seed=seed,
-            interval=interval + 1,
-            charged_tokens=1000 * (interval + 1),
-            record=record(interval),
+            interval=number + 1,
+            charged_tokens=1000 * (number + 1),
+            done=interval(number),
         )
 
-    def results(self, *, intervals: int = 2, status: Mapping[str, str] | None = None) -> Path:
-        """results.json with trials that are complete, or what `status` says of them."""
+    def ending(self, *, intervals: int = 2, status: Mapping[str, str] | None = None) -> Ending:
+        """The end of the run, with trials that are complete, or what `status` says of them."""
         trials = []
         for name, (allocator, seed) in TRIALS.items():
             state = (status or {}).get(name, "complete")
-            complete = state == "complete"
-            trials.append(
-                {
-                    "id": name,
-                    "allocator": allocator,
-                    "seed": seed,
-                    "status": state,
-                    "intervals": [record(i) for i in range(intervals)],
-                    "metrics": {"utility": 0.75, "waste": 0.5} if complete else None,
-                    "tokens": {"generated": 200, "trained": 1800} if complete else None,
-                    "seconds": SECONDS if complete else None,
-                }
-            )
-        path = self.run.folder / "results.json"
-        path.write_text(json.dumps({"trials": trials}))
-        return path
+            trial = small_trial(allocator, seed, 0.75) | {"id": name, "status": state}
+            trials.append(replace(parsed_trial(trial), intervals=tuple(interval(number) for number in range(intervals))))
+        file = self.run.folder / "results.json"
+        file.write_text("{}")
+        return Ending(trials=tuple(trials), file=file)
 
     def follow(self, name: str, recorder: Recorder) -> Following:
         """A recorder that follows, in this process."""
@@ -92,4 +82,4 @@ class Story:
         following = self.follow(name, make())
         for event in (self.event(first, 1), self.event(second, 0), self.event(second, 1)):
             following.observe(event)
-        following.conclude(self.results())
+        following.conclude(self.ending())

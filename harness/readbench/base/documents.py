@@ -16,7 +16,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from readbench.base.errors import ConfigError, near_match
 
-STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)  # of every dataclass that a document is read into
+# Of every dataclass that a document is read into. A schema is of what is written, where no key is left out.
+STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, json_schema_serialization_defaults_required=True)
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
 MAX_INTEGER = 1 << 53  # up to here every JSON reader agrees on what an integer is (RFC 7493), and sums fit 64 bits
@@ -120,7 +121,7 @@ def read_json_lines(path: Path, *, max_bytes: int = 1 << 28) -> list[dict[str, A
     return records
 
 
-def typed(schema: type[Typed], document: Mapping[str, Any], where: str) -> Typed:
+def typed(schema: type[Typed], document: Mapping[str, Any], where: str, *, key_is: str = "setting") -> Typed:
     """The document as an instance of a (pydantic) dataclass; ConfigError that names the first wrong key and why."""
     check_values(document, where)
     try:
@@ -132,11 +133,20 @@ def typed(schema: type[Typed], document: Mapping[str, Any], where: str) -> Typed
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] in _UNKNOWN_KEY:
             *parents, name = first["loc"]
-            raise ConfigError(f"{where}: unknown setting {key!r}", hint=near_match(str(name), _fields_at(schema, parents))) from None
-        message = first["msg"][0].lower() + first["msg"][1:]
+            raise ConfigError(f"{where}: unknown {key_is} {key!r}", hint=near_match(str(name), _fields_at(schema, parents))) from None
+        message = _said(first)
         whole = first["type"] in ("missing", "missing_argument") or isinstance(first["input"], (dict, list))
         shown = "" if whole else f" (it is {first['input']!r:.80})"  # of a group only the key: a value in it may be a secret
         raise ConfigError(f"{where}: {key}: {message}{shown}" if key else f"{where}: {message}") from None
+
+
+def _said(error: Any) -> str:
+    """What is wrong, in words that know nothing of Python's types."""
+    if error["type"] in ("too_short", "too_long"):
+        bound = error["ctx"]["min_length"] if error["type"] == "too_short" else error["ctx"]["max_length"]
+        return f"{'fewer' if error['type'] == 'too_short' else 'more'} than {bound}"
+    message: str = error["msg"][0].lower() + error["msg"][1:]
+    return message
 
 
 def _fields_at(schema: Any, loc: Sequence[int | str]) -> list[str]:

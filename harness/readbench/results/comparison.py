@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from readbench.base.errors import ConfigError, IncompleteRunError, near_match
+from readbench.results.document.model import Results
 from readbench.results.scores import metric_values, planned_seeds
 from readbench.results.stats import (
     CONFIDENCE,
@@ -112,17 +113,17 @@ class Comparison:
         }
 
 
-def compare(document: Mapping[str, Any], *, reference: str) -> Comparison:
-    """Every other allocator of a (merged) results document against the reference.
+def compare(results: Results, *, reference: str, mismatches: Sequence[str] = ()) -> Comparison:
+    """Every other allocator of (merged) results against the reference; `mismatches` are what merged runs differ in besides.
 
     ConfigError where the reference is not in it or stands alone; IncompleteRunError where no candidate shares three seeds with it.
     """
-    values, planned = metric_values(document), planned_seeds(document)
+    values, planned = metric_values(results), planned_seeds(results)
     if reference not in planned:
         raise ConfigError(f"the reference {reference!r} is not in the run", hint=near_match(reference, planned))
     if len(planned) == 1:
         raise ConfigError(f"{reference} is the only allocator: there is nothing to compare", hint="give another run, or --allocators a,b")
-    metrics = metrics_of(document["suite"]["capabilities"])
+    metrics = metrics_of(results.suite.capabilities)
     nothing: Values = {metric.name: {} for metric in metrics}
     candidates = sorted((name for name in planned if name != reference), key=lambda name: (-_mean_utility(values.get(name, nothing)), name))
     rows: list[Row] = []
@@ -143,7 +144,7 @@ def compare(document: Mapping[str, Any], *, reference: str) -> Comparison:
         probability_of_improvement={
             name: _improvement(values[name], values[reference]) for name in complete if name != reference and reference in complete
         },
-        mismatches=tuple(document.get("mismatches", ())),
+        mismatches=tuple(mismatches),
     )
 
 

@@ -4,41 +4,50 @@ What must agree: the suite, every setting but the allocators, their parameters a
 code, and what the bits depend on (torch, device, instruction set). Whatever differs is named.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.nested import flatten
+from readbench.results.document.model import CompleteTrial, Results, TrialResult
 
 _MAY_DIFFER = {"allocators", "seeds", "params"}
 _BY_CONTENT = {"suite", "teacher", "student"}  # references: their hashes stand in the provenance
 _ABSENT = "(absent)"
 
 
-def merge(documents: Sequence[Mapping[str, Any]], *, allow_mismatch: bool = False) -> dict[str, Any]:
-    """One results document with the trials of all; their ``allocator`` is a label that tells different ones apart.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merged:
+    """Several runs as one; an allocator's name in it is a label that tells different ones apart."""
 
-    The label is the allocator's name; with the parameters that differ where one name ran with several, and with ``@run`` where
+    results: Results
+    mismatches: tuple[str, ...]  # what the runs differ in besides the allocator
+
+
+def merge(runs: Sequence[Results], *, allow_mismatch: bool = False) -> Merged:
+    """One results object with the trials of all runs.
+
+    A label is the allocator's name; with the parameters that differ where one name ran with several, and with ``@run`` where
     runs were merged in spite of differences. ConfigError that names what differs, and where one trial has two results.
     """
-    first = documents[0]
-    differing = sorted({line for other in documents[1:] for line in mismatches(first, other)})
+    first = runs[0]
+    differing = sorted({line for other in runs[1:] for line in mismatches(first, other)})
     if differing and not allow_mismatch:
         shown = "; ".join(differing[:4]) + (f"; and {len(differing) - 4} more" if len(differing) > 4 else "")
         raise ConfigError(f"the runs differ in more than the allocator: {shown}", hint="compare like with like, or give --allow-mismatch")
-    if differing and len({document["suite"]["name"] for document in documents}) > 1:
+    if differing and len({each.suite.name for each in runs}) > 1:
         raise ConfigError("runs of different suites have no metric in common", hint="compare runs of one suite")
-    trials = [(trial, document["run"] if differing else "") for document in documents for trial in document["trials"]]
+    trials = [(trial, each.run if differing else "") for each in runs for trial in each.trials]
     labels = _labels(trials)
-    merged: dict[tuple[str, int], dict[str, Any]] = {}
+    merged: dict[tuple[str, int], TrialResult] = {}
     for trial, run in trials:
-        label = labels[_variant(trial, run)]
-        _add(merged, {**trial, "allocator": label})
-    return {**first, "trials": list(merged.values()), "mismatches": differing}
+        _add(merged, replace(trial, allocator=labels[_variant(trial, run)]))
+    return Merged(results=replace(first, trials=tuple(merged.values())), mismatches=tuple(differing))
 
 
-def mismatches(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]:
+def mismatches(first: Results, second: Results) -> list[str]:
     """What differs besides the allocators, one ``key: value against value`` each."""
     ours, theirs = dict(_comparable(first)), dict(_comparable(second))
     return [
@@ -48,32 +57,31 @@ def mismatches(first: Mapping[str, Any], second: Mapping[str, Any]) -> list[str]
     ]
 
 
-def _comparable(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    suite, config = document["suite"], document["config"]
+def _comparable(results: Results) -> Iterator[tuple[str, Any]]:
     for key in ("name", "version", "capabilities", "requirement"):
-        yield f"suite.{key}", suite[key]
-    allocators = {trial["allocator"] for trial in document["trials"]}
-    for key, value in config.items():
+        yield f"suite.{key}", getattr(results.suite, key)
+    allocators = {trial.allocator for trial in results.trials}
+    for key, value in asdict(results.config).items():
         if key not in _MAY_DIFFER | _BY_CONTENT:
             yield from flatten({key: value})
-    for kind, params in config.get("params", {}).items():
+    for kind, params in results.config.params.items():
         if kind != "allocator" and kind not in allocators:  # an older version wrote params.NAME, without the kind
             yield from flatten(params, f"params.{kind}.")
-    yield from flatten({"provenance": document["provenance"]})
-    measured = document["environment"].get("fingerprint") or {}
+    yield from flatten({"provenance": asdict(results.provenance)})
+    measured = results.environment.get("fingerprint") or {}
     yield from ((f"fingerprint.{key}", measured[key]) for key in machine.DETERMINES if key in measured)
-    yield "drift", document["environment"].get("drift") or []
+    yield "drift", results.environment.get("drift") or []
 
 
 _Variant = tuple[str, tuple[tuple[str, Any], ...], str]
 
 
-def _variant(trial: Mapping[str, Any], run: str) -> _Variant:
+def _variant(trial: TrialResult, run: str) -> _Variant:
     """What tells two allocators apart."""
-    return trial["allocator"], tuple(sorted(trial["params"].items())), run
+    return trial.allocator, tuple(sorted(trial.params.items())), run
 
 
-def _labels(trials: Sequence[tuple[Mapping[str, Any], str]]) -> dict[_Variant, str]:
+def _labels(trials: Sequence[tuple[TrialResult, str]]) -> dict[_Variant, str]:
     variants = list(dict.fromkeys(_variant(trial, run) for trial, run in trials))
     labels = {}
     for variant in variants:
@@ -84,13 +92,13 @@ def _labels(trials: Sequence[tuple[Mapping[str, Any], str]]) -> dict[_Variant, s
     return labels
 
 
-def _add(merged: dict[tuple[str, int], dict[str, Any]], trial: dict[str, Any]) -> None:
+def _add(merged: dict[tuple[str, int], TrialResult], trial: TrialResult) -> None:
     """A trial that two runs hold counts once: the complete one, and both must say the same."""
-    key = (trial["allocator"], trial["seed"])
+    key = (trial.allocator, trial.seed)
     known = merged.get(key)
-    if known is None or known["status"] != "complete":
+    if not isinstance(known, CompleteTrial):
         merged[key] = trial
-    elif trial["status"] == "complete" and trial["metrics"] != known["metrics"]:
+    elif isinstance(trial, CompleteTrial) and trial.metrics != known.metrics:
         raise ConfigError(
             f"{key[0]}, seed {key[1]}, has two different results in these runs", hint="the runs were not made by the same program"
         )

@@ -1,12 +1,12 @@
-"""A results document, brought together by allocator: what the tables and the closing lines are made of.
+"""Results, brought together by allocator: what the tables and the closing lines are made of.
 
 Only complete trials count; the others are kept by name, so that nothing that failed goes unsaid.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from readbench.results.document.model import CompleteTrial, Results
 from readbench.results.scores import metric_values
 from readbench.results.stats import Estimate, estimate
 
@@ -56,28 +56,24 @@ class Summary:
     charged_tokens: int  # of all complete trials
 
 
-def summarise(document: Mapping[str, Any]) -> Summary:
-    """The summary of a results document (docs/results-schema.md)."""
-    suite = document["suite"]
-    capabilities: list[str] = suite["capabilities"]
-    trials: list[dict[str, Any]] = document["trials"]
-    complete = [trial for trial in trials if trial["status"] == "complete"]
-    values = metric_values(document)
-    allocators = [_allocator(name, [t for t in complete if t["allocator"] == name], capabilities, values[name]) for name in values]
+def summarise(results: Results) -> Summary:
+    """The summary of a run's results."""
+    suite, complete = results.suite, results.complete
+    capabilities = suite.capabilities
+    values = metric_values(results)
+    allocators = [_allocator(name, [t for t in complete if t.allocator == name], capabilities, values[name]) for name in values]
     return Summary(
-        suite=f"{suite['name']} v{suite['version']}",
-        requirement={capability: suite["requirement"].get(capability, 0.0) for capability in capabilities},
-        budget_tokens=max((trial["budget_tokens"] for trial in trials), default=0),
-        profile_before={c: estimate([t["profile"]["before"][c] for t in complete]) for c in capabilities},
-        utility_before=document["start"]["utility"] if document.get("start") else None,
+        suite=f"{suite.name} v{suite.version}",
+        requirement={capability: suite.requirement.get(capability, 0.0) for capability in capabilities},
+        budget_tokens=max((trial.budget_tokens for trial in results.trials), default=0),
+        profile_before={c: estimate([t.profile.before[c] for t in complete]) for c in capabilities},
+        utility_before=None if results.start is None else results.start.utility,
         allocators=tuple(sorted(allocators, key=lambda a: (-mean_or(a.metric("utility"), -1.0), a.name))),
         unfinished=tuple(
-            Unfinished(allocator=t["allocator"], seed=t["seed"], status=t["status"], reason=t.get("failure") or "")
-            for t in trials
-            if t["status"] != "complete"
+            Unfinished(allocator=t.allocator, seed=t.seed, status=t.status, reason=t.failure or "") for t in results.unfinished
         ),
-        num_trials=len(trials),
-        charged_tokens=sum(_charged(trial) for trial in complete),
+        num_trials=len(results.trials),
+        charged_tokens=sum(trial.tokens.charged for trial in complete),
     )
 
 
@@ -86,20 +82,16 @@ def mean_or(value: Estimate | None, otherwise: float) -> float:
     return otherwise if value is None else value.mean
 
 
-def _charged(trial: Mapping[str, Any]) -> int:
-    return int(trial["tokens"]["generated"]) + int(trial["tokens"]["trained"])
-
-
 def _allocator(
-    name: str, trials: list[dict[str, Any]], capabilities: list[str], by_seed: Mapping[str, Mapping[int, float]]
+    name: str, trials: Sequence[CompleteTrial], capabilities: Sequence[str], by_seed: Mapping[str, Mapping[int, float]]
 ) -> AllocatorSummary:
     return AllocatorSummary(
         name=name,
-        seeds=tuple(sorted(trial["seed"] for trial in trials)),
+        seeds=tuple(sorted(trial.seed for trial in trials)),
         by_seed=by_seed,
-        charged_tokens=estimate([_charged(trial) for trial in trials]),
-        tokens={kind: estimate([trial["tokens"][kind] for trial in trials]) for kind in TOKEN_KINDS},
-        seconds=estimate([trial["seconds"]["total"] for trial in trials]),
-        profile_after={c: estimate([trial["profile"]["after"][c] for trial in trials]) for c in capabilities},
-        allocation={c: estimate([trial["allocation"].get(c, 0.0) for trial in trials]) for c in capabilities},
+        charged_tokens=estimate([trial.tokens.charged for trial in trials]),
+        tokens={kind: estimate([getattr(trial.tokens, kind) for trial in trials]) for kind in TOKEN_KINDS},
+        seconds=estimate([trial.seconds.total for trial in trials]),
+        profile_after={c: estimate([trial.profile.after[c] for trial in trials]) for c in capabilities},
+        allocation={c: estimate([trial.allocation.get(c, 0.0) for trial in trials]) for c in capabilities},
     )

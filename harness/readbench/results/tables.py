@@ -1,7 +1,7 @@
-"""Long tables of a results document: one row per trial × metric, and one per interval × capability.
+"""Long tables of results: one row per trial × metric, and one per interval × capability.
 
 Every trial has a row for every metric: the value of one that is not complete is missing, and ``status`` says why. Units are those of
-results.json (docs/results-schema.md). Works on merged documents as well.
+results.json (docs/results-schema.md). Works on merged results as well.
 """
 
 import csv
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from readbench.base import files
+from readbench.results.document.model import CompleteTrial, Results, TrialResult
 from readbench.suites.metric_names import PROFILE, metrics_of
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs a text that begins so
@@ -75,85 +76,104 @@ def metric_names(capabilities: Sequence[str]) -> tuple[str, ...]:
     return (*(metric.name for metric in metrics_of(capabilities)), "utility_before", "dev_utility_before", *explaining, *counts)
 
 
-def metric_rows(document: Mapping[str, Any]) -> list[MetricRow]:
+def metric_rows(results: Results) -> list[MetricRow]:
     """Trials × metrics."""
-    names = metric_names(document["suite"]["capabilities"])
+    names = metric_names(results.suite.capabilities)
     rows = []
-    for trial in document["trials"]:
-        values = dict(_values(trial)) if trial["status"] == "complete" else {}
-        own = {key: trial[key] for key in ("objective", "budget_tokens")}
-        rows += [MetricRow(**_common(document, trial), **own, metric=name, value=values.get(name)) for name in names]
+    for trial in results.trials:
+        values = dict(_values(trial)) if isinstance(trial, CompleteTrial) else {}
+        rows += [
+            MetricRow(
+                **_common(results, trial),
+                objective=trial.objective,
+                budget_tokens=trial.budget_tokens,
+                metric=name,
+                value=values.get(name),
+            )
+            for name in names
+        ]
     return rows
 
 
-def interval_rows(document: Mapping[str, Any]) -> list[IntervalRow]:
+def interval_rows(results: Results) -> list[IntervalRow]:
     """Trials × committed intervals × capabilities, of trials that are not complete too."""
-    return [row for trial in document["trials"] for row in _intervals(document, trial)]
+    return [row for trial in results.trials for row in _intervals(results, trial)]
 
 
-def _intervals(document: Mapping[str, Any], trial: Mapping[str, Any]) -> Iterator[IntervalRow]:
-    before = {} if trial["profile"] is None else trial["profile"]["before"]
-    for record in trial["intervals"]:
-        whole = {key: record[key] for key in ("interval", "dev_utility", "reward", "epsilon")}
-        charged = record["tokens"]["generated"] + record["tokens"]["trained"]
-        for capability in document["suite"]["capabilities"]:
-            by_capability = ("requested", "allocation", "examples", "train_loss", "profile", "exact_match")
-            own = {key: record[key][capability] for key in by_capability}
+def _intervals(results: Results, trial: TrialResult) -> Iterator[IntervalRow]:
+    before = {} if trial.profile is None else trial.profile.before
+    for interval in trial.intervals:
+        for capability in results.suite.capabilities:
             yield IntervalRow(
-                **_common(document, trial),
-                **whole,
-                **own,
+                **_common(results, trial),
+                interval=interval.interval,
                 capability=capability,
+                requested=interval.requested[capability],
+                allocation=interval.allocation[capability],
+                examples=interval.examples[capability],
+                train_loss=interval.train_loss[capability],
                 profile_before=before.get(capability),
-                tokens_charged=charged,
+                profile=interval.profile[capability],
+                exact_match=interval.exact_match[capability],
+                tokens_charged=interval.tokens.charged,
+                dev_utility=interval.dev_utility,
+                reward=interval.reward,
+                epsilon=interval.epsilon,
             )
-        before = record["profile"]
+        before = interval.profile
 
 
-def _common(document: Mapping[str, Any], trial: Mapping[str, Any]) -> dict[str, Any]:
+def _common(results: Results, trial: TrialResult) -> dict[str, Any]:
     return {
-        "run": document["run"],
-        "suite": document["suite"]["name"],
-        "suite_version": document["suite"]["version"],
-        "trial": trial["id"],
-        "params": json.dumps(trial["params"], sort_keys=True),
-        **{key: trial[key] for key in ("allocator", "seed", "status")},
+        "run": results.run,
+        "suite": results.suite.name,
+        "suite_version": results.suite.version,
+        "trial": trial.id,
+        "params": json.dumps(trial.params, sort_keys=True),
+        "allocator": trial.allocator,
+        "seed": trial.seed,
+        "status": trial.status,
     }
 
 
-def _values(trial: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
+def _values(trial: CompleteTrial) -> Iterator[tuple[str, float]]:
     """A complete trial's values by metric."""
-    yield from trial["metrics"].items()
-    yield "dev_utility_before", trial["dev_utility_before"]
-    for name, when in (("profile", "after"), ("profile", "before"), ("exact_match", "after"), ("exact_match", "before")):
-        prefix = PROFILE if (name, when) == ("profile", "after") else f"{name}{'_before' if when == 'before' else ''}."
-        yield from ((prefix + capability, value) for capability, value in trial[name][when].items())
-    for group in ("allocation", "tokens", "seconds"):
-        yield from ((f"{group}.{name}", value) for name, value in trial[group].items())
+    yield from asdict(trial.metrics).items()
+    yield "dev_utility_before", trial.dev_utility_before
+    for prefix, values in (
+        (PROFILE, trial.profile.after),
+        ("profile_before.", trial.profile.before),
+        ("exact_match.", trial.exact_match.after),
+        ("exact_match_before.", trial.exact_match.before),
+        ("allocation.", trial.allocation),
+        ("tokens.", asdict(trial.tokens)),
+        ("seconds.", asdict(trial.seconds)),
+    ):
+        yield from ((prefix + name, value) for name, value in values.items())
 
 
-def write_csv(document: Mapping[str, Any], folder: Path) -> None:
+def write_csv(results: Results, folder: Path) -> None:
     """``metrics.csv`` and ``intervals.csv``; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
-    for name, kind, rows in _tables(document):
+    for name, kind, rows in _tables(results):
         columns = [field.name for field in fields(kind)]
         files.write_bytes(folder / f"{name}.csv", csv_bytes(columns, map(asdict, rows)))
 
 
-def write_parquet(document: Mapping[str, Any], folder: Path) -> None:
+def write_parquet(results: Results, folder: Path) -> None:
     """``metrics.parquet`` and ``intervals.parquet``, with the columns' types, also where a column is empty."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     types: dict[Any, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64(), float | None: pa.float64()}
-    for name, kind, rows in _tables(document):
+    for name, kind, rows in _tables(results):
         schema = pa.schema([pa.field(field.name, types[field.type]) for field in fields(kind)])
         content = io.BytesIO()
         pq.write_table(pa.Table.from_pylist([asdict(row) for row in rows], schema=schema), content)
         files.write_bytes(folder / f"{name}.parquet", content.getvalue())
 
 
-def _tables(document: Mapping[str, Any]) -> tuple[tuple[str, type[Row], Sequence[Row]], ...]:
-    return ("metrics", MetricRow, metric_rows(document)), ("intervals", IntervalRow, interval_rows(document))
+def _tables(results: Results) -> tuple[tuple[str, type[Row], Sequence[Row]], ...]:
+    return ("metrics", MetricRow, metric_rows(results)), ("intervals", IntervalRow, interval_rows(results))
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> bytes:

@@ -15,13 +15,13 @@ trained together cannot be told apart; a capability that was never trained, or i
 one in twenty leaves out 0 by chance.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from readbench.results.document.model import CompleteTrial, Results
 from readbench.results.stats import CONFIDENCE, MIN_PAIRS
 
 Matrix = npt.NDArray[np.float64]
@@ -46,12 +46,12 @@ class Transfer:
         return (self.low > 0) | (self.high < 0)
 
 
-def transfer(document: Mapping[str, Any], *, capabilities: Sequence[str]) -> Transfer:
-    """The estimate from a results document with at least one complete trial, rows and columns in the order given."""
-    complete = [trial for trial in document["trials"] if trial["status"] == "complete"]
+def transfer(results: Results, *, capabilities: Sequence[str]) -> Transfer:
+    """The estimate from results with at least one complete trial, rows and columns in the order given."""
+    complete = results.complete
     parts = [_changes(trial, capabilities) for trial in complete]
     tokens, change = (np.concatenate(part) for part in zip(*parts, strict=True))
-    seeds = np.concatenate([np.full(len(part[0]), trial["seed"]) for trial, part in zip(complete, parts, strict=True)])
+    seeds = np.concatenate([np.full(len(part[0]), trial.seed) for trial, part in zip(complete, parts, strict=True)])
     effect, low, high = estimate_transfer(tokens, change, seeds)
     return Transfer(
         capabilities=tuple(capabilities),
@@ -92,10 +92,9 @@ def _identified(design: Matrix) -> npt.NDArray[np.bool_]:
     return np.asarray(np.isclose(np.diag(row_space), 1.0, atol=1e-6))
 
 
-def _changes(trial: Mapping[str, Any], capabilities: Sequence[str]) -> tuple[Matrix, Matrix]:
+def _changes(trial: CompleteTrial, capabilities: Sequence[str]) -> tuple[Matrix, Matrix]:
     """((T, K) charged tokens, (T, K) change of the profile) by interval."""
-    intervals = trial["intervals"]
-    charged = np.array([i["tokens"]["generated"] + i["tokens"]["trained"] for i in intervals], dtype=np.float64)
-    shares = np.array([[i["allocation"][c] for c in capabilities] for i in intervals], dtype=np.float64)
-    profiles = np.array([[p[c] for c in capabilities] for p in (trial["profile"]["before"], *(i["profile"] for i in intervals))])
+    charged = np.array([each.tokens.charged for each in trial.intervals], dtype=np.float64)
+    shares = np.array([[each.allocation[c] for c in capabilities] for each in trial.intervals], dtype=np.float64)
+    profiles = np.array([[p[c] for c in capabilities] for p in (trial.profile.before, *(each.profile for each in trial.intervals))])
     return charged[:, None] * shares, np.diff(profiles, axis=0)

@@ -7,12 +7,12 @@ Layers, each over the one before: defaults, the suite's defaults, the ``--config
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, field
+from dataclasses import asdict, field, fields
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from annotated_types import Ge, Le, MaxLen, MinLen
+from annotated_types import Ge
 from pydantic.dataclasses import dataclass
 
 from readbench.base.documents import MAX_INTEGER, STRICT, parse_yaml, read_yaml, typed
@@ -20,10 +20,9 @@ from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
 from readbench.base.nested import flatten, nest
 from readbench.base.plugins import registry, resolve_parameters
-from readbench.models.text import ChatConfig
-from readbench.students.schedule import TrainingConfig
 from readbench.suites.suite import Suite, load_suite
 from readbench.teachers.endpoint.settings import EndpointConfig
+from readbench.trials.spec import MAX_SEEDS, RunIdentity
 
 ENVIRONMENT_PREFIX = "READBENCH_"
 FLAGS = {  # settings whose flag has another name
@@ -34,43 +33,17 @@ FLAGS = {  # settings whose flag has another name
     "endpoint.spend_limit": "spend-limit",
     "endpoint.prices": "prices",
 }
-MAX_SEEDS = 1000
-DEFAULT_ALLOCATORS = ("read", "uniform", "random", "per-capability", "task-static")
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
-class RunConfig:
-    """Every setting of a run. Token counts are in tokens of the teacher's and the student's own tokenizers."""
+class RunConfig(RunIdentity):
+    """Every setting of a run: those that identify it, and those that change how it is computed, paid for or shown."""
 
-    suite: str
-    allocators: Annotated[tuple[str, ...], MinLen(1)] = DEFAULT_ALLOCATORS
-    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1), MaxLen(MAX_SEEDS)] = (0, 1, 2, 3, 4)
-    budget_tokens: Annotated[int, Ge(1), Le(1 << 36)] = 1_000_000  # a trial may charge: generated + trained
-    num_intervals: Annotated[int, Ge(1)] = 10
-    objective: str = "sft"
-    teacher: str = "lab/teacher"
-    student: str = "lab/student"
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     workers: Annotated[int, Ge(0)] = 0  # trials at once; 0: one a core
     executor: Literal["pool", "inline"] = "pool"  # where trials run: worker processes, or this process (for a debugger)
     trackers: tuple[str, ...] = ()  # sinks that are told what is measured
-    max_new_tokens: Annotated[int, Ge(1)] = 256  # of a teacher's response
-    num_probes: Annotated[int, Ge(2)] = 40  # a capability; the reward and the profile are measured on them
-    num_dev: Annotated[int, Ge(2)] = 40  # a required capability; the learning curve is measured on them
-    params: dict[str, dict[str, bool | int | float | str]] = field(default_factory=dict)  # of plug-ins, by their name
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a teacher with a chat template
-    student_chat: ChatConfig = field(default_factory=ChatConfig)  # of a student with a chat template
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher that is asked over HTTP
-
-
-NOT_IDENTITY = (
-    "workers",
-    "device",
-    "executor",
-    "trackers",
-    "endpoint",
-)  # settings that change how a run is computed or shown, not what it is
 
 
 @plain_dataclass(frozen=True, kw_only=True)
@@ -87,7 +60,8 @@ class Resolved:
 
     def identity(self) -> dict[str, Any]:
         """The settings that two runs must share to be the same run."""
-        return {key: value for key, value in config_document(self.config).items() if key not in NOT_IDENTITY}
+        identity = {each.name for each in fields(RunIdentity)}
+        return {key: value for key, value in config_document(self.config).items() if key in identity}
 
 
 def config_document(config: RunConfig) -> dict[str, Any]:

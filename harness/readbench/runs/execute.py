@@ -1,6 +1,6 @@
 """The grid: every allocator with every seed, in an executor; the run directory holds what came of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -15,7 +15,7 @@ from readbench.runs.executors.pool import open_pool
 from readbench.runs.plan import Plan, num_workers
 from readbench.runs.recorded import RecordedTeacher
 from readbench.teachers.spend.ledger import prepare_ledger
-from readbench.trials.events import Event, interval_document
+from readbench.trials.events import Event
 from readbench.trials.record.run_files import START, is_complete, read_part, write_part
 from readbench.trials.record.store import remove_checkpoints
 
@@ -54,7 +54,6 @@ class _Grid:
         self._start = read_part(run_dir, START, run)
         self._observe = _Progress(
             observe,
-            capabilities=resolved.suite.capabilities,
             num_trials=len(planned.trials),
             done_trials=len(planned.trials) - len(self._todo),
         )
@@ -106,15 +105,13 @@ class _Grid:
 
 
 class _Progress:
-    """Passes events on with the number of trials done, and with the capabilities' names in what an interval left behind."""
+    """Passes events on with the number of trials done."""
 
-    def __init__(self, observe: Observer, *, capabilities: Sequence[str], num_trials: int, done_trials: int) -> None:
+    def __init__(self, observe: Observer, *, num_trials: int, done_trials: int) -> None:
         self._observe = observe
-        self._capabilities = capabilities
         self._num_trials = num_trials
         self._done_trials = done_trials
 
     def __call__(self, event: Event) -> None:
         self._done_trials += event.kind in ("finished", "failed")
-        record = None if event.record is None else interval_document(self._capabilities, event.record)
-        self._observe(replace(event, record=record, num_trials=self._num_trials, done_trials=self._done_trials))
+        self._observe(replace(event, num_trials=self._num_trials, done_trials=self._done_trials))

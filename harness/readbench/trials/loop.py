@@ -16,6 +16,7 @@ from readbench.trials.environments.base import Environment, Step
 from readbench.trials.events import Event
 from readbench.trials.guarded import GuardedAllocator
 from readbench.trials.record.commits import Commits
+from readbench.trials.record.interval import interval_of
 from readbench.trials.record.store import TrialState, TrialStore, remove_checkpoints
 from readbench.trials.spec import TrialSpec
 
@@ -117,6 +118,8 @@ def _commit(
     """What commits the step and tells so; all that changes later is copied now."""
     interval, allocator_state, serialise, seconds = step.feedback.interval, allocator.state(), environment.state(), environment.watch.lap()
 
+    done = interval_of(environment.problem.capabilities, step.record)
+
     def commit() -> None:
         state = TrialState(interval=interval, allocator=allocator_state, **asdict(serialise()))
         store.commit_interval(step.record, seconds, step.examples, state)
@@ -127,7 +130,7 @@ def _commit(
                 interval=interval + 1,
                 charged_tokens=step.charged_tokens,
                 utility_estimate=step.utility_estimate,
-                record=step.record,
+                done=done,
             )
         )
 

@@ -1,13 +1,46 @@
-"""What identifies a trial: plain values that cross process borders."""
+"""What identifies a run and a trial: plain values that cross process borders."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
+from annotated_types import Ge, Le, MaxLen, MinLen
+from pydantic import Field
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from readbench.base.documents import STRICT
 from readbench.base.hashing import content_hash
 from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
+
+MAX_SEEDS = 1000
+DEFAULT_ALLOCATORS = ("read", "uniform", "random", "per-capability", "task-static")
+_UNIQUE = Field(json_schema_extra={"uniqueItems": True})
+
+
+@pydantic_dataclass(frozen=True, kw_only=True, config=STRICT)
+class RunIdentity:
+    """The settings that two runs must share to be the same run.
+
+    Token counts are in tokens of the teacher's and the student's own tokenizers.
+    """
+
+    suite: str
+    allocators: Annotated[tuple[str, ...], MinLen(1), _UNIQUE] = DEFAULT_ALLOCATORS
+    seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1), MaxLen(MAX_SEEDS), _UNIQUE] = (0, 1, 2, 3, 4)
+    budget_tokens: Annotated[int, Ge(1), Le(1 << 36)] = 1_000_000  # a trial may charge: generated + trained
+    num_intervals: Annotated[int, Ge(1)] = 10
+    objective: str = "sft"
+    teacher: str = "lab/teacher"
+    student: str = "lab/student"
+    max_new_tokens: Annotated[int, Ge(1)] = 256  # of a teacher's response
+    num_probes: Annotated[int, Ge(2)] = 40  # a capability; the reward and the profile are measured on them
+    num_dev: Annotated[int, Ge(2)] = 40  # a required capability; the learning curve is measured on them
+    params: dict[str, dict[str, bool | int | float | str]] = field(default_factory=dict)  # of plug-ins, by their name
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a teacher with a chat template
+    student_chat: ChatConfig = field(default_factory=ChatConfig)  # of a student with a chat template
 
 
 @dataclass(frozen=True, kw_only=True)

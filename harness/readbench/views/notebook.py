@@ -3,8 +3,8 @@
 The only module that imports pandas. Whatever is shown as HTML is escaped: names come from plug-ins and folders.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -12,7 +12,9 @@ from typing import Any
 
 import pandas as pd
 
-from readbench.results import comparison, document, tables
+from readbench.results import comparison, tables
+from readbench.results.document import reading
+from readbench.results.document.model import Results
 from readbench.results.merging import merge
 from readbench.results.stats import Estimate
 from readbench.results.summary import Summary, summarise
@@ -27,36 +29,38 @@ def load(*paths: str | Path, allow_mismatch: bool = False) -> "Run":
 
     ConfigError where one cannot be read or they do not belong together (`allow_mismatch` puts them together all the same).
     """
-    documents = [document.load(Path(path)) for path in paths]
-    if len(documents) == 1:
-        return Run(documents[0])
-    return Run({**merge(documents, allow_mismatch=allow_mismatch), "run": " + ".join(document["run"] for document in documents)})
+    runs = [reading.load(Path(path)) for path in paths]
+    if len(runs) == 1:
+        return Run(runs[0])
+    merged = merge(runs, allow_mismatch=allow_mismatch)
+    return Run(replace(merged.results, run=" + ".join(each.run for each in runs)), mismatches=merged.mismatches)
 
 
 class Run:
     """What a run measured; its frames are made when they are first asked for."""
 
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.document = document
+    def __init__(self, results: Results, *, mismatches: Sequence[str] = ()) -> None:
+        self.results = results
+        self._mismatches = tuple(mismatches)
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """One row per trial × metric (docs/results-schema.md); the value of a trial that is not complete is missing."""
-        return _frame(tables.MetricRow, tables.metric_rows(self.document))
+        return _frame(tables.MetricRow, tables.metric_rows(self.results))
 
     @cached_property
     def intervals(self) -> pd.DataFrame:
         """One row per trial × interval × capability."""
-        return _frame(tables.IntervalRow, tables.interval_rows(self.document))
+        return _frame(tables.IntervalRow, tables.interval_rows(self.results))
 
     @cached_property
     def trials(self) -> pd.DataFrame:
         """One row per trial, its metrics as columns."""
         keys = [name for name in _columns(tables.MetricRow) if name not in ("metric", "value")]
         wide = self.metrics.pivot(index=keys, columns="metric", values="value").reset_index().rename_axis(columns=None)
-        order = {trial["id"]: place for place, trial in enumerate(self.document["trials"])}
+        order = {trial.id: place for place, trial in enumerate(self.results.trials)}
         wide = wide.sort_values("trial", key=lambda ids: ids.map(order), ignore_index=True)
-        return wide[[*keys, *tables.metric_names(self.document["suite"]["capabilities"])]]
+        return wide[[*keys, *tables.metric_names(self.results.suite.capabilities)]]
 
     @cached_property
     def verdict(self) -> tuple[str, ...]:
@@ -65,23 +69,22 @@ class Run:
 
     def compare(self, reference: str = "uniform") -> "ComparedRun":
         """Every other allocator against the reference, seed by seed (docs/statistics.md)."""
-        return ComparedRun(comparison.compare(self.document, reference=reference))
+        return ComparedRun(comparison.compare(self.results, reference=reference, mismatches=self._mismatches))
 
     @cached_property
     def _summary(self) -> Summary:
-        return summarise(self.document)
+        return summarise(self.results)
 
     def __repr__(self) -> str:
-        trials = self.document["trials"]
-        complete = sum(trial["status"] == "complete" for trial in trials)
-        return f"<readbench run {self.document['run']!r}: {self._summary.suite}, {complete} of {len(trials)} trials complete>"
+        done = f"{len(self.results.complete)} of {len(self.results.trials)} trials complete"
+        return f"<readbench run {self.results.run!r}: {self._summary.suite}, {done}>"
 
     def _repr_html_(self) -> str:
         summary = self._summary
         head = ("allocator", "seeds", *METRICS)
         rows = [(a.name, str(len(a.seeds)), *(_mean(a.metric(name)) for name in METRICS)) for a in summary.allocators]
         unfinished = [f"{u.allocator}, seed {u.seed}: {u.status}{f' ({u.reason})' if u.reason else ''}" for u in summary.unfinished]
-        title = f"<p><b>{escape(printable(self.document['run']))}</b>, {escape(summary.suite)}, means over seeds</p>"
+        title = f"<p><b>{escape(printable(self.results.run))}</b>, {escape(summary.suite)}, means over seeds</p>"
         return title + _table(head, rows) + _list(self.verdict) + _list(unfinished)
 
 

@@ -8,6 +8,7 @@ from scipy.stats import ttest_rel
 
 from readbench.base.errors import ConfigError, IncompleteRunError
 from readbench.results.comparison import Comparison, Row, compare
+from support.results import parsed
 
 Document = dict[str, Any]
 
@@ -29,7 +30,7 @@ def spread(document: Document) -> Document:
 
 
 def test_the_primary_endpoint_is_one_unadjusted_test(document: Document) -> None:
-    row = row_of(compare(document, reference="uniform"), "utility")
+    row = row_of(compare(parsed(document), reference="uniform"), "utility")
     expected = ttest_rel([0.58, 0.62, 0.60], [0.50, 0.52, 0.48])
     interval = expected.confidence_interval(0.95)
     assert (row.family, row.n, row.seeds, row.missing_seeds) == ("primary", 3, (0, 1, 2), ())
@@ -42,7 +43,7 @@ def test_the_primary_endpoint_is_one_unadjusted_test(document: Document) -> None
 
 
 def test_capabilities_are_one_family_adjusted_together(document: Document) -> None:
-    comparison = compare(spread(document), reference="uniform")
+    comparison = compare(parsed(spread(document)), reference="uniform")
     math, code, tools = (row_of(comparison, f"profile.{name}") for name in ("math", "code", "tool_use"))
     assert {row.family for row in (math, code, tools)} == {"capability"}
     assert math.p_value is not None
@@ -54,7 +55,7 @@ def test_capabilities_are_one_family_adjusted_together(document: Document) -> No
 def test_a_lower_spillover_wins(document: Document) -> None:
     for trial in document["trials"]:
         trial["metrics"] = trial["metrics"] | {"spillover": 0.01 if trial["allocator"] == "read" else 0.05}
-    row = row_of(compare(document, reference="uniform"), "spillover")
+    row = row_of(compare(parsed(document), reference="uniform"), "spillover")
     assert (row.wins, row.losses, row.higher_is_better) == (3, 0, False)
     assert row.better is None  # exploratory: nothing is claimed
 
@@ -64,36 +65,36 @@ def test_only_complete_pairs_count_and_the_missing_seeds_are_named(document: Doc
     document["trials"] += extra
     next(t for t in document["trials"] if (t["allocator"], t["seed"]) == ("read", 1)).update(status="failed", metrics=None, profile=None)
     document["trials"] = [t for t in document["trials"] if (t["allocator"], t["seed"]) != ("uniform", 4)]
-    row = row_of(compare(document, reference="uniform"), "utility")
+    row = row_of(compare(parsed(document), reference="uniform"), "utility")
     assert (row.seeds, row.missing_seeds, row.n) == ((0, 2, 3), (1, 4), 3)
     assert row.mean_reference == pytest.approx((0.50 + 0.48 + 0.50) / 3)  # uniform's seed 1 has no partner
 
 
 def test_the_order_of_the_trials_does_not_matter(document: Document) -> None:
-    forwards = compare(document, reference="uniform")
+    forwards = compare(parsed(document), reference="uniform")
     document["trials"].reverse()
-    assert compare(document, reference="uniform") == forwards
+    assert compare(parsed(document), reference="uniform") == forwards
 
 
 def test_below_three_shared_seeds_there_is_no_comparison(document: Document) -> None:
     document["trials"] = [trial for trial in document["trials"] if trial["seed"] < 2]
     with pytest.raises(IncompleteRunError, match=r"2 seeds in common with uniform do not show a spread; .* 3"):
-        compare(document, reference="uniform")
+        compare(parsed(document), reference="uniform")
 
 
 def test_an_unknown_reference_names_the_near_one(document: Document) -> None:
     with pytest.raises(ConfigError, match="'unyform' is not in the run; did you mean 'uniform'"):
-        compare(document, reference="unyform")
+        compare(parsed(document), reference="unyform")
 
 
 def test_one_allocator_alone_is_not_compared(document: Document) -> None:
     document["trials"] = [trial for trial in document["trials"] if trial["allocator"] == "read"]
     with pytest.raises(ConfigError, match="nothing to compare"):
-        compare(document, reference="read")
+        compare(parsed(document), reference="read")
 
 
 def test_aggregates_are_over_seeds_and_capabilities(document: Document) -> None:
-    comparison = compare(spread(document), reference="uniform")
+    comparison = compare(parsed(spread(document)), reference="uniform")
     assert comparison.iqm["read"]["utility"].value == pytest.approx(0.60)
     band = comparison.iqm["read"]["profile"]
     assert band.low is not None
@@ -104,7 +105,7 @@ def test_aggregates_are_over_seeds_and_capabilities(document: Document) -> None:
 
 
 def test_the_document_has_the_published_fields(document: Document) -> None:
-    written = compare(document, reference="uniform").document()
+    written = compare(parsed(document), reference="uniform").document()
     assert (written["schema"], written["reference"]) == (1, "uniform")
     assert set(written["aggregates"]) == {"iqm", "probability_of_improvement"}
     published = (

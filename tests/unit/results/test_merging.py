@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from readbench.base.errors import ConfigError
-from readbench.results.merging import merge
+from readbench.results.merging import Merged, merge
+from support.results import parsed
 
 Document = dict[str, Any]
 
@@ -20,17 +21,21 @@ def only(document: Document, allocator: str, *, run: str) -> Document:
     return part
 
 
-def labels(document: Document) -> list[str]:
-    return list(dict.fromkeys(trial["allocator"] for trial in document["trials"]))
+def merged(*documents: Document, allow_mismatch: bool = False) -> Merged:
+    return merge([parsed(document) for document in documents], allow_mismatch=allow_mismatch)
+
+
+def labels(runs: Merged) -> list[str]:
+    return list(dict.fromkeys(trial.allocator for trial in runs.results.trials))
 
 
 def test_one_run_stays_as_it_is(document: Document) -> None:
-    assert merge([document]) == document | {"mismatches": []}
+    assert merged(document) == Merged(results=parsed(document), mismatches=())
 
 
 def test_runs_that_differ_in_the_allocator_are_merged(document: Document) -> None:
-    merged = merge([only(document, "uniform", run="a"), only(document, "read", run="b")])
-    assert merged["trials"] == document["trials"]
+    runs = merged(only(document, "uniform", run="a"), only(document, "read", run="b"))
+    assert runs.results.trials == parsed(document).trials
 
 
 def test_runs_with_other_seeds_of_an_allocator_add_up(document: Document) -> None:
@@ -38,7 +43,7 @@ def test_runs_with_other_seeds_of_an_allocator_add_up(document: Document) -> Non
     first["trials"] = [trial for trial in first["trials"] if trial["seed"] < 2]
     second["trials"] = [trial for trial in second["trials"] if trial["seed"] == 2]
     second["config"]["seeds"] = [2]
-    assert {(t["allocator"], t["seed"]) for t in merge([first, second])["trials"]} == {
+    assert {(t.allocator, t.seed) for t in merged(first, second).results.trials} == {
         (t["allocator"], t["seed"]) for t in document["trials"]
     }
 
@@ -49,25 +54,25 @@ def test_parameters_make_another_allocator_and_only_those_that_differ_are_shown(
         part["config"]["params"] = {"read": {"kappa": kappa, "members": 5}}
         for trial in part["trials"]:
             trial["params"] = {"kappa": kappa, "members": 5}
-    assert labels(merge([first, second])) == ["read (kappa=1.0)", "read (kappa=0.5)"]
+    assert labels(merged(first, second)) == ["read (kappa=1.0)", "read (kappa=0.5)"]
 
 
 def test_a_trial_in_both_runs_counts_once(document: Document) -> None:
-    assert merge([document, copy.deepcopy(document) | {"run": "again"}])["trials"] == document["trials"]
+    assert merged(document, copy.deepcopy(document) | {"run": "again"}).results.trials == parsed(document).trials
 
 
 def test_a_trial_that_one_run_did_not_finish_is_taken_from_the_other(document: Document) -> None:
     cut = copy.deepcopy(document)
     cut["trials"][0] |= {"status": "incomplete", "metrics": None}
     for order in ([cut, document], [document, cut]):
-        assert all(trial["status"] == "complete" for trial in merge(order)["trials"])
+        assert not merged(*order).results.unfinished
 
 
 def test_one_trial_with_two_results_is_refused(document: Document) -> None:
     other = copy.deepcopy(document)
     other["trials"][0]["metrics"]["utility"] += 0.1
     with pytest.raises(ConfigError, match="uniform, seed 0, has two different results"):
-        merge([document, other])
+        merged(document, other)
 
 
 def change(*path: str, value: Any) -> Callable[[Document], None]:
@@ -97,21 +102,21 @@ def test_anything_else_that_differs_is_named_and_refused(document: Document, dif
     other = only(document, "read", run="b")
     differ(other)
     with pytest.raises(ConfigError, match=named):
-        merge([only(document, "uniform", run="a"), other])
-    merged = merge([only(document, "uniform", run="a"), other], allow_mismatch=True)
-    assert labels(merged) == ["uniform @a", "read @b"]
-    assert len(merged["mismatches"]) == 1
+        merged(only(document, "uniform", run="a"), other)
+    runs = merged(only(document, "uniform", run="a"), other, allow_mismatch=True)
+    assert labels(runs) == ["uniform @a", "read @b"]
+    assert len(runs.mismatches) == 1
 
 
 def test_where_a_model_lies_is_no_difference_its_content_is(document: Document) -> None:
     other = only(document, "read", run="b")
     other["config"]["student"] = "/elsewhere/student"
     other["environment"]["python"] = "3.12"
-    assert merge([only(document, "uniform", run="a"), other])["mismatches"] == []
+    assert merged(only(document, "uniform", run="a"), other).mismatches == ()
 
 
 def test_runs_of_two_suites_are_not_merged_at_all(document: Document) -> None:
     other = copy.deepcopy(document)
     other["suite"]["name"] = "another"
     with pytest.raises(ConfigError, match="different suites"):
-        merge([document, other], allow_mismatch=True)
+        merged(document, other, allow_mismatch=True)

@@ -14,6 +14,7 @@ import pytest
 from readbench.base.errors import SurroundingError
 from readbench.base.files import open_folder
 from readbench.results.tables import interval_rows, metric_names, metric_rows, write_csv, write_parquet
+from support.results import parsed
 
 CAPABILITIES = ["math", "code"]
 SECONDS = ("total", "teacher", "train", "probe", "eval", "allocator")
@@ -70,7 +71,7 @@ def document() -> dict[str, Any]:
 
 
 def test_every_trial_has_a_row_for_every_metric(document: dict[str, Any]) -> None:
-    rows = metric_rows(document)
+    rows = metric_rows(parsed(document))
     names = metric_names(CAPABILITIES)
     assert len(names) == len(set(names)) == 8 + 1 + 2 + 4 * 2 + 5 + 6
     assert [(row.trial, row.metric) for row in rows] == [(t["id"], name) for t in document["trials"] for name in names]
@@ -83,7 +84,7 @@ def test_every_trial_has_a_row_for_every_metric(document: dict[str, Any]) -> Non
 
 
 def test_every_interval_has_a_row_for_every_capability(document: dict[str, Any]) -> None:
-    rows = [row for row in interval_rows(document) if row.trial == "read-0"]
+    rows = [row for row in interval_rows(parsed(document)) if row.trial == "read-0"]
     assert [(row.interval, row.capability) for row in rows] == [(0, "math"), (0, "code"), (1, "math"), (1, "code")]
     assert [row.profile_before for row in rows] == [0.2, 0.1, 0.4, 0.1]  # of the trial, then of the interval before
     assert [row.tokens_charged for row in rows] == [1000, 1000, 1001, 1001]
@@ -92,22 +93,22 @@ def test_every_interval_has_a_row_for_every_capability(document: dict[str, Any])
 
 
 def test_an_unfinished_trial_shows_the_intervals_that_it_has(document: dict[str, Any]) -> None:
-    rows = [row for row in interval_rows(document) if row.trial == "uniform-1"]
+    rows = [row for row in interval_rows(parsed(document)) if row.trial == "uniform-1"]
     assert {row.status for row in rows} == {"failed"}
     assert [row.profile_before for row in rows] == [None, None, 0.4, 0.1]  # where it began stands in no results
 
 
 def test_csv_is_read_back_to_the_same_numbers(document: dict[str, Any], tmp_path: Path) -> None:
-    write_csv(document, tmp_path)
-    for name, rows in (("metrics", metric_rows(document)), ("intervals", interval_rows(document))):
+    write_csv(parsed(document), tmp_path)
+    for name, rows in (("metrics", metric_rows(parsed(document))), ("intervals", interval_rows(parsed(document)))):
         read = list(csv.DictReader(io.StringIO((tmp_path / f"{name}.csv").read_text(encoding="utf-8"))))
         expected = [{key: "" if value is None else str(value) for key, value in asdict(row).items()} for row in rows]
         assert read == expected  # str of a float is the shortest text that is read back to the same bits
 
 
 def test_parquet_is_read_back_to_the_same_numbers_and_types(document: dict[str, Any], tmp_path: Path) -> None:
-    write_parquet(document, tmp_path)
-    for name, rows in (("metrics", metric_rows(document)), ("intervals", interval_rows(document))):
+    write_parquet(parsed(document), tmp_path)
+    for name, rows in (("metrics", metric_rows(parsed(document))), ("intervals", interval_rows(parsed(document)))):
         read = pd.read_parquet(tmp_path / f"{name}.parquet")
         for column in read:
             for value, row in zip(read[column], rows, strict=True):
@@ -119,8 +120,8 @@ def test_parquet_is_read_back_to_the_same_numbers_and_types(document: dict[str, 
 
 def test_tables_without_a_row_keep_their_columns_and_types(document: dict[str, Any], tmp_path: Path) -> None:
     empty = document | {"trials": [trial("read", 0, "incomplete") | {"intervals": []}]}
-    write_csv(empty, tmp_path)
-    write_parquet(empty, tmp_path)
+    write_csv(parsed(empty), tmp_path)
+    write_parquet(parsed(empty), tmp_path)
     read = pd.read_parquet(tmp_path / "intervals.parquet")
     assert len(read) == 0
     assert read["train_loss"].dtype == "float64"
@@ -130,7 +131,7 @@ def test_tables_without_a_row_keep_their_columns_and_types(document: dict[str, A
 
 @pytest.mark.parametrize("name", ["=cmd|'/c calc'!A1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"])
 def test_a_foreign_text_is_no_formula_and_a_number_is_left_alone(document: dict[str, Any], tmp_path: Path, name: str) -> None:
-    write_csv(document | {"run": name}, tmp_path)
+    write_csv(parsed(document | {"run": name}), tmp_path)
     text = (tmp_path / "intervals.csv").read_bytes().decode()
     first = next(csv.DictReader(io.StringIO(text, newline="")))
     assert first["run"] == f"'{name}"

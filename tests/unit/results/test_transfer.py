@@ -5,6 +5,7 @@ import numpy.typing as npt
 import pytest
 
 from readbench.results.transfer import PER_TOKENS, estimate_transfer, transfer
+from support.results import parsed
 
 K, SEEDS, TRIALS, INTERVALS = 4, 6, 5, 12
 TRUE = np.diag([0.08, 0.05, 0.03, 0.02])
@@ -98,7 +99,7 @@ def two_interval_document() -> dict[str, object]:
 
 
 def test_a_documents_changes_are_taken_from_before_to_after_each_interval(two_interval_document: dict[str, object]) -> None:
-    found = transfer(two_interval_document, capabilities=("a", "b"))
+    found = transfer(parsed(two_interval_document), capabilities=("a", "b"))
     np.testing.assert_allclose(found.effect, [[0.2, 0.0], [-0.05, 0.0]], atol=1e-12)
     assert (found.num_seeds, found.num_intervals) == (1, 2)
     assert not found.seen.any()

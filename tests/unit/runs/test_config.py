@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from readbench.base.errors import ConfigError
-from readbench.runs.config import DEFAULT_ALLOCATORS, config_document, parse_seeds, resolve, restored, teacher_reference
+from readbench.runs.config import config_document, parse_seeds, resolve, restored, teacher_reference
+from readbench.trials.spec import DEFAULT_ALLOCATORS
 
 
 def resolved(**given: Any) -> Any:

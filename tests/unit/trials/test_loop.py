@@ -12,6 +12,7 @@ from readbench.students.schedule import TrainingConfig
 from readbench.trials.environments.scripted import Scripted, World, drifting_world
 from readbench.trials.events import Event
 from readbench.trials.loop import Interrupted, run_trial
+from readbench.trials.record.interval import interval_of
 from readbench.trials.record.trial_file import TrialRecord, read_trial
 from readbench.trials.spec import TrialSpec
 
@@ -66,7 +67,9 @@ def test_a_trial_is_recorded_interval_by_interval_and_told(world: World, tmp_pat
     assert [event.kind for event in events] == ["started", *["interval"] * INTERVALS, "evaluating", "finished"]
     assert [event.interval for event in events] == [0, *range(1, INTERVALS + 1), INTERVALS, INTERVALS]
     assert [event.charged_tokens for event in events if event.kind == "interval"] == [1000 * done for done in range(1, INTERVALS + 1)]
-    assert all(event.record == record.intervals[event.interval - 1] for event in events if event.kind == "interval")
+    assert all(
+        event.done == interval_of(world.problem.capabilities, record.intervals[event.interval - 1]) for event in events if event.done
+    )
 
 
 @pytest.mark.parametrize("allocator", ["read", "random", "gap"])

@@ -16,6 +16,7 @@ import readbench
 from readbench.base.errors import ConfigError
 from readbench.results.tables import metric_names
 from readbench.views.notebook import Run
+from support.results import parsed
 
 PAGE = Path(__file__).parents[3] / "docs" / "notebook.md"
 HOSTILE = "<script>alert(1)</script>"
@@ -76,7 +77,7 @@ def test_several_runs_make_one_and_differences_are_refused(document: Document, t
 
 
 def test_trials_are_one_row_each_with_their_metrics_as_columns(document: Document) -> None:
-    trials = Run(unfinished(document, 4)).trials
+    trials = Run(parsed(unfinished(document, 4))).trials
     assert trials["trial"].tolist() == [t["id"] for t in document["trials"]]
     assert trials["utility"].tolist()[:4] == [0.50, 0.52, 0.48, 0.58]
     assert trials["utility"].isna().tolist() == [False, False, False, False, True, False]
@@ -88,14 +89,14 @@ def test_trials_are_one_row_each_with_their_metrics_as_columns(document: Documen
 def test_a_run_without_any_result_has_frames_of_numbers_too(document: Document) -> None:
     for place in range(6):
         unfinished(document, place)
-    run = Run(document)
+    run = Run(parsed(document))
     assert run.trials["utility"].dtype == "float64"
     assert len(run.trials) == 6
     assert "no trial has a result" in run._repr_html_()
 
 
 def test_intervals_and_metrics_are_the_long_tables(document: Document) -> None:
-    run = Run(document)
+    run = Run(parsed(document))
     assert len(run.intervals) == 6 * 1 * 3
     assert run.intervals["train_loss"].isna().sum() == 6
     wide = run.metrics.query("metric == 'utility'")["value"]
@@ -103,7 +104,7 @@ def test_intervals_and_metrics_are_the_long_tables(document: Document) -> None:
 
 
 def test_a_comparison_is_a_frame_and_a_table(document: Document) -> None:
-    compared = Run(document).compare()
+    compared = Run(parsed(document)).compare()
     row = compared.frame.set_index("metric").loc["utility"]
     assert row["mean_difference"] == pytest.approx(0.10)
     assert (row["wins"], row["n"]) == (3, 3)
@@ -116,8 +117,8 @@ def test_a_comparison_is_a_frame_and_a_table(document: Document) -> None:
 def test_what_others_wrote_is_text_in_the_html(document: Document) -> None:
     for place in range(3):
         document["trials"][place]["allocator"] = f"<img src=x onerror={HOSTILE}>"
-    assert {"script", "img"}.isdisjoint(Tags(Run(document).compare("read")._repr_html_()).tags)
-    shown = Tags(Run(unfinished(document | {"run": HOSTILE}, 5))._repr_html_())
+    assert {"script", "img"}.isdisjoint(Tags(Run(parsed(document)).compare("read")._repr_html_()).tags)
+    shown = Tags(Run(parsed(unfinished(document | {"run": HOSTILE}, 5)))._repr_html_())
     assert {"script", "img"}.isdisjoint(shown.tags)
     assert shown.text.count(HOSTILE) >= 3  # the run, the allocator, the failure's reason
 
@@ -129,7 +130,7 @@ def test_the_code_of_the_page_runs(document: Document, tmp_path: Path, monkeypat
     (tmp_path / named).mkdir(parents=True)
     (tmp_path / named / "results.json").write_text(json.dumps(document))
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("readbench.results.document.read_run", lambda _: {"trials": document["trials"]})
+    monkeypatch.setattr("readbench.results.document.reading.read_run", lambda _: {"trials": document["trials"]})
     names: dict[str, Any] = {}
     for block in blocks:
         exec(re.sub(r".*\.plot\(\).*\n", "", block), names)  # noqa: S102 - the page's own code; plots need matplotlib
@@ -140,7 +141,7 @@ def test_the_code_of_the_page_runs(document: Document, tmp_path: Path, monkeypat
 
 def test_the_page_names_every_column_and_metric(document: Document) -> None:
     page = PAGE.read_text(encoding="utf-8")
-    run = Run(document)
+    run = Run(parsed(document))
     known = set(re.findall(r"`([\w.]+)`", page))
     assert {*run.metrics.columns, *run.intervals.columns} <= known
     assert {name.replace(".math", ".C").replace(".code", ".C") for name in metric_names(["math", "code"])} <= known

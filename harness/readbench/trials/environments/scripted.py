@@ -95,7 +95,7 @@ class Scripted:
         return Step(
             feedback=feedback,
             charged_tokens=self.interval * self.problem.budget_tokens // self.problem.num_intervals,
-            record={"interval": feedback.interval, "requested": allocation.tolist(), "charged": feedback.tokens},
+            record=_record(feedback, allocation),
         )
 
     def state(self) -> Callable[[], EnvironmentState]:
@@ -105,6 +105,24 @@ class Scripted:
     def finish(self) -> Outcome:
         """Nothing was made."""
         return Outcome(record={}, save_student=lambda _: None)
+
+
+def _record(feedback: Feedback, allocation: Vector) -> dict[str, Any]:
+    """As a trial's record has it; nothing is taught or measured, so the tokens are all trained and the scores the profile."""
+    return {
+        "interval": feedback.interval,
+        "requested": allocation.tolist(),
+        "allocation": feedback.allocation.tolist(),
+        "charged": feedback.tokens,
+        "tokens": {"generated": 0, "trained": feedback.tokens, "probe": 0, "dev": 0},
+        "examples": [0] * allocation.size,
+        "profile": feedback.profile_after.tolist(),
+        "exact_match": feedback.profile_after.tolist(),
+        "dev_utility": 0.0,
+        "train_loss": [None if np.isnan(loss) else float(loss) for loss in feedback.train_loss],
+        "reward": feedback.reward,
+        "epsilon": 0.0,
+    }
 
 
 def drifting_world(num_capabilities: int, num_intervals: int, *, requirement: str) -> World:

@@ -25,16 +25,16 @@ def compare(
     """Compare allocators with a reference, seed by seed."""
     from readbench.base import files
     from readbench.base.errors import IncompleteRunError
-    from readbench.results.comparison import compare as compare_document
-    from readbench.results.document import load
+    from readbench.results.comparison import compare as compare_results
+    from readbench.results.document.reading import load
     from readbench.results.merging import merge
     from readbench.views.console import exports
     from readbench.views.console.comparison import missing_seeds, print_comparison
     from readbench.views.console.text import console_for, write_json
 
-    document = merge([load(run_dir) for run_dir in run_dirs], allow_mismatch=allow_mismatch)
-    comparison = compare_document(document, reference=reference)
-    title = f"{document['suite']['name']} v{document['suite']['version']}: {', '.join(map(str, run_dirs))}"
+    merged = merge([load(run_dir) for run_dir in run_dirs], allow_mismatch=allow_mismatch)
+    comparison = compare_results(merged.results, reference=reference, mismatches=merged.mismatches)
+    title = f"{merged.results.suite.name} v{merged.results.suite.version}: {', '.join(map(str, run_dirs))}"
     if markdown is not None:
         files.write_bytes(markdown, exports.to_markdown(comparison, title=title))
     if latex is not None:

@@ -16,7 +16,7 @@ def results(
     """Rebuild a run's results.json from its trials; show the tables, export them."""
     from readbench.base.files import open_folder
     from readbench.results import tables
-    from readbench.results.document import rebuild
+    from readbench.results.document.building import rebuild
     from readbench.trials.record.run_files import read_run
     from readbench.views.cli.session import show
 
@@ -24,9 +24,9 @@ def results(
     for folder in (csv, parquet):
         if folder is not None:
             open_folder(folder)
-    document = rebuild(run_dir)
+    found = rebuild(run_dir)
     if csv is not None:
-        tables.write_csv(document, csv)
+        tables.write_csv(found, csv)
     if parquet is not None:
-        tables.write_parquet(document, parquet)
-    show(document, run_dir, as_json=as_json)
+        tables.write_parquet(found, parquet)
+    show(found, run_dir, as_json=as_json)

@@ -5,11 +5,12 @@ import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from readbench.base.errors import IncompleteRunError, ReadbenchError
 
 if TYPE_CHECKING:
+    from readbench.results.document.model import Results
     from readbench.runs.config import Resolved
     from readbench.trials.events import Event
 
@@ -39,23 +40,24 @@ def follow(run_dir: Path, resolved: "Resolved", *, allow_drift: bool, as_json: b
     signal.signal(signal.SIGTERM, _terminate)
     try:
         with choose_display(sys.stderr) as display:
-            document = carry_out(run_dir, resolved, allow_drift=allow_drift, observe=display.observe)
+            results = carry_out(run_dir, resolved, allow_drift=allow_drift, observe=display.observe)
     except KeyboardInterrupt as error:
         kind = TerminatedRunError if isinstance(error, _Terminated) else InterruptedRunError
         raise kind("interrupted", hint=f"resume with: readbench resume {shlex.quote(str(run_dir))}") from error
-    show(document, run_dir, as_json=as_json)
-    _check_complete(document, run_dir)
+    show(results, run_dir, as_json=as_json)
+    _check_complete(results, run_dir)
 
 
-def carry_out(run_dir: Path, resolved: "Resolved", *, allow_drift: bool = False, observe: Observe) -> dict[str, Any]:
-    """Plans the run, opens its directory, runs the trials that are not done, tells the trackers; returns the results document.
+def carry_out(run_dir: Path, resolved: "Resolved", *, allow_drift: bool = False, observe: Observe) -> "Results":
+    """Plans the run, opens its directory, runs the trials that are not done, tells the trackers; returns the results.
 
-    The document is also written to ``results.json``; some of its trials may have failed.
+    They are also written to ``results.json``; some of its trials may have failed.
     """
-    from readbench.results.document import rebuild
+    from readbench.results.document.building import rebuild
     from readbench.runs.directory import opened
     from readbench.runs.execute import execute
     from readbench.runs.plan import plan
+    from readbench.views.trackers.following import Ending
     from readbench.views.trackers.tracking import Tracking, check_installed, run_info
 
     planned = plan(resolved)
@@ -66,19 +68,18 @@ def carry_out(run_dir: Path, resolved: "Resolved", *, allow_drift: bool = False,
         Tracking(trackers, run_info(run_dir, run, planned.trials), observe=observe) as tracking,
     ):
         execute(run_dir, run, resolved, planned, allow_drift=allow_drift, observe=tracking.observe)
-        document = rebuild(run_dir)
-        tracking.conclude(run_dir / "results.json")
-    return document
+        results = rebuild(run_dir)
+        tracking.conclude(Ending(trials=results.trials, file=run_dir / "results.json"))
+    return results
 
 
-def _check_complete(document: dict[str, Any], run_dir: Path) -> None:
+def _check_complete(results: "Results", run_dir: Path) -> None:
     """IncompleteRunError that says why, where a trial is not complete."""
-    failed = [trial for trial in document["trials"] if trial["status"] != "complete"]
+    failed = results.unfinished
     if failed:
         first = failed[0]
         raise IncompleteRunError(
-            f"{len(failed)} of {len(document['trials'])} trials are not complete; "
-            f"{first['allocator']}, seed {first['seed']}: {first['failure']}",
+            f"{len(failed)} of {len(results.trials)} trials are not complete; {first.allocator}, seed {first.seed}: {first.failure}",
             hint=f"fix the cause and resume with: readbench resume {run_dir}",
         )
 
@@ -87,21 +88,21 @@ def _terminate(*_: object) -> None:
     raise _Terminated
 
 
-def show(document: dict[str, Any], run_dir: Path, *, as_json: bool) -> None:
-    """A results document on standard output: as JSON, or as tables with the closing lines."""
+def show(results: "Results", run_dir: Path, *, as_json: bool) -> None:
+    """Results on standard output: as JSON, or as tables with the closing lines."""
     from readbench.results.summary import summarise
     from readbench.views.console.closing import closing_lines
     from readbench.views.console.tables import print_tables
     from readbench.views.console.text import cell, console_for, write_json
 
     if as_json:
-        write_json(document)
+        write_json(results.document())
         return
 
     console = console_for(sys.stdout)
-    summary = summarise(document)
+    summary = summarise(results)
     print_tables(console, summary)
-    if document["environment"].get("drift"):
+    if results.environment.get("drift"):
         console.print(cell("note:    this run was resumed where other bits are computed: compare it with care"), soft_wrap=True)
     for line in closing_lines(summary, run_dir):
         console.print(cell(line), soft_wrap=True)

@@ -4,10 +4,9 @@ It lies in the user's repository. A file that is damaged or of another schema is
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import MinLen
 from pydantic.dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic.dataclasses import dataclass
 from readbench.base.documents import STRICT, read_text, typed
 from readbench.base.errors import ConfigError
 from readbench.base.files import write_json
+from readbench.results.document.model import Results
 from readbench.results.scores import metric_values
 from readbench.views.gate.measurement import Value, config_hash, measurement_of, settings_of
 
@@ -33,14 +33,14 @@ class Baseline:
     values: Annotated[dict[str, dict[str, dict[int, float]]], MinLen(1)]  # allocator → metric → seed
 
 
-def baseline_of(document: Mapping[str, Any]) -> Baseline:
-    """The baseline that a results document makes: all of its metrics, whether or not they have a margin today."""
-    values = metric_values(document)
+def baseline_of(results: Results) -> Baseline:
+    """The baseline that results make: all of their metrics, whether or not they have a margin today."""
+    values = metric_values(results)
     return Baseline(
         schema=SCHEMA,
-        measurement=measurement_of(document),
-        settings=settings_of(document, allocators=values),
-        config_hash=config_hash(document),
+        measurement=measurement_of(results),
+        settings=settings_of(results, allocators=values),
+        config_hash=config_hash(results),
         values=values,
     )
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from readbench.base.errors import ConfigError
 from readbench.base.files import write_bytes
-from readbench.results.document import load
+from readbench.results.document.reading import load
 from readbench.suites.metric_names import metrics_of
 from readbench.views.gate.baseline import read_baseline
 from readbench.views.gate.formats.github import SUMMARY, append_summary
@@ -39,18 +39,18 @@ def check(request: Request, environment: Mapping[str, str]) -> Outcome:
     if summary is not None:
         append_summary(summary, "")
     settings = read_settings(Path.cwd())
-    document = load(request.run)
-    require_complete(document, request.run)
+    results = load(request.run)
+    require_complete(results, request.run)
     margins = resolve_margins(
-        metrics_of(document["suite"]["capabilities"]),
-        suite=document["suite"].get("margins", {}),
+        metrics_of(results.suite.capabilities),
+        suite=results.suite.margins,
         settings=settings,
         flags=request.margins,
         metrics=request.metrics,
     )
     baseline = read_baseline(request.baseline)
-    require_same_measurement(document, baseline, request.baseline)
-    outcome = examine(document, baseline, margins, inconclusive=request.inconclusive or settings[0].inconclusive)
+    require_same_measurement(results, baseline, request.baseline)
+    outcome = examine(results, baseline, margins, inconclusive=request.inconclusive or settings[0].inconclusive)
     text = markdown(outcome)
     if "--junit" in outputs:
         write_bytes(outputs["--junit"], junit_xml(outcome))
@@ -74,6 +74,6 @@ def update(request: Request) -> Update:
     if idle:
         raise ConfigError(f"--update judges nothing, so {idle[0]} has no use", hint="drop one of them")
     checked_outputs({"--baseline": request.baseline})
-    document = load(request.run)
-    require_complete(document, request.run)
-    return update_baseline(request.baseline, document)
+    results = load(request.run)
+    require_complete(results, request.run)
+    return update_baseline(request.baseline, results)

@@ -8,10 +8,12 @@ refused a cut learning rate could not catch it.
 
 import json
 from collections.abc import Collection, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from readbench.base.hashing import json_hash
 from readbench.base.nested import flatten
+from readbench.results.document.model import Results
 
 Value = str | int | float | bool | None
 ABSENT = "absent"
@@ -22,26 +24,23 @@ _COVERAGE = ("allocators", "seeds")  # what was run, not how: a verdict names th
 _BY_CONTENT = ("suite", "teacher", "student")  # references: one model may lie in two places; its hash is what counts
 
 
-def measurement_of(document: Mapping[str, Any]) -> dict[str, Value]:
+def measurement_of(results: Results) -> dict[str, Value]:
     """By dotted key."""
-    suite, config, provenance = document["suite"], document["config"], document["provenance"]
-    return (
-        {"suite.name": suite["name"], "suite.version": suite["version"]}
-        | {key: config[key] for key in _MEASURED_CONFIG}
-        | {f"hash.{key}": provenance[key] for key in _MEASURED_PROVENANCE}
-    )
+    measured: dict[str, Value] = {"suite.name": results.suite.name, "suite.version": results.suite.version}
+    measured |= {key: getattr(results.config, key) for key in _MEASURED_CONFIG}
+    return measured | {f"hash.{key}": getattr(results.provenance, key) for key in _MEASURED_PROVENANCE}
 
 
-def settings_of(document: Mapping[str, Any], *, allocators: Collection[str]) -> dict[str, Value]:
+def settings_of(results: Results, *, allocators: Collection[str]) -> dict[str, Value]:
     """Every recorded thing that may change between two runs of one measurement, by dotted key; of these allocators all parameters."""
-    config, environment = document["config"], document["environment"]
-    resolved = {trial["allocator"]: trial["params"] for trial in document["trials"]}  # defaults included
+    config, environment = asdict(results.config), results.environment
+    resolved = {trial.allocator: trial.params for trial in results.trials}  # defaults included
     params = {name: given for name, given in config["params"].items() if name not in resolved}
     params |= {name: resolved[name] for name in allocators}
     left_out = {*_MEASURED_CONFIG, *_COVERAGE, *_BY_CONTENT, "params"}
     recorded = {key: value for key, value in config.items() if key not in left_out} | {
         "params": params,
-        "hash": {"code": document["provenance"]["code"]},
+        "hash": {"code": results.provenance.code},
         "python": environment.get("python"),
         "packages": environment.get("packages"),
         "fingerprint": environment.get("fingerprint"),
@@ -49,9 +48,9 @@ def settings_of(document: Mapping[str, Any], *, allocators: Collection[str]) -> 
     return {key: _plain(value) for key, value in flatten(recorded)}
 
 
-def config_hash(document: Mapping[str, Any]) -> str:
+def config_hash(results: Results) -> str:
     """32 hex digits of the whole resolved config."""
-    return json_hash(document["config"])
+    return json_hash(asdict(results.config))
 
 
 def differences(then: Mapping[str, Value], now: Mapping[str, Value]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from readbench.base import machine
 from readbench.base.errors import ConfigError, IncompleteRunError, near_match
+from readbench.results.document.model import Results
 from readbench.results.scores import metric_values
 from readbench.results.stats import MIN_PAIRS
 from readbench.views.gate.baseline import Baseline
@@ -66,23 +67,23 @@ class Outcome:
         }
 
 
-def require_complete(document: Mapping[str, Any], path: Path) -> None:
+def require_complete(results: Results, path: Path) -> None:
     """IncompleteRunError where a trial of the run has no result."""
-    if not document["trials"]:
+    if not results.trials:
         raise IncompleteRunError(f"{path} holds no trial", hint="give a run that has some")
-    missing = [trial for trial in document["trials"] if trial["status"] != "complete"]
+    missing = results.unfinished
     if missing:
         first = missing[0]
         raise IncompleteRunError(
-            f"{len(missing)} of {len(document['trials'])} trials of {path} have no result ({first['allocator']}, seed {first['seed']}: "
-            f"{first['status']})",
+            f"{len(missing)} of {len(results.trials)} trials of {path} have no result ({first.allocator}, seed {first.seed}: "
+            f"{first.status})",
             hint=f"resume with: readbench resume {path}",
         )
 
 
-def require_same_measurement(document: Mapping[str, Any], baseline: Baseline, baseline_path: Path) -> None:
+def require_same_measurement(results: Results, baseline: Baseline, baseline_path: Path) -> None:
     """ConfigError that names what differs in the measurement, with both values."""
-    differing = differences(baseline.measurement, measurement_of(document))
+    differing = differences(baseline.measurement, measurement_of(results))
     if differing:
         raise ConfigError(
             f"the run does not measure what baseline {baseline_path} measured: {'; '.join(differing)}",
@@ -90,15 +91,13 @@ def require_same_measurement(document: Mapping[str, Any], baseline: Baseline, ba
         )
 
 
-def examine(
-    document: Mapping[str, Any], baseline: Baseline, margins: Sequence[Margin], *, inconclusive: Literal["warn", "fail"] = "warn"
-) -> Outcome:
+def examine(results: Results, baseline: Baseline, margins: Sequence[Margin], *, inconclusive: Literal["warn", "fail"] = "warn") -> Outcome:
     """Every allocator of the baseline by every gated metric.
 
     ConfigError where the run lacks an allocator or either lacks a metric; IncompleteRunError where the shared seeds cannot carry
     any verdict: none, or a single one that differs.
     """
-    values = metric_values(document)
+    values = metric_values(results)
     for allocator in baseline.values:
         if allocator not in values:
             raise ConfigError(
@@ -109,21 +108,21 @@ def examine(
         _verdict(allocator, margin, values[allocator], held) for allocator, held in sorted(baseline.values.items()) for margin in margins
     ]
     return Outcome(
-        suite=f"{document['suite']['name']} v{document['suite']['version']}",
-        run=document["run"],
+        suite=f"{results.suite.name} v{results.suite.version}",
+        run=results.run,
         verdicts=tuple(verdicts),
         margins=tuple(margins),
-        changes=differences(baseline.settings, settings_of(document, allocators=baseline.values)),
-        same_config=config_hash(document) == baseline.config_hash,
-        same_bits=_same_bits(document, baseline),
+        changes=differences(baseline.settings, settings_of(results, allocators=baseline.values)),
+        same_config=config_hash(results) == baseline.config_hash,
+        same_bits=_same_bits(results, baseline),
         new_allocators=tuple(sorted(values.keys() - baseline.values.keys())),
         inconclusive=inconclusive,
     )
 
 
-def _same_bits(document: Mapping[str, Any], baseline: Baseline) -> bool:
+def _same_bits(results: Results, baseline: Baseline) -> bool:
     then = {key: baseline.settings.get(f"fingerprint.{key}") for key in machine.DETERMINES if f"fingerprint.{key}" in baseline.settings}
-    return machine.same_bits(then, document["environment"].get("fingerprint") or {})
+    return machine.same_bits(then, results.environment.get("fingerprint") or {})
 
 
 def _verdict(allocator: str, margin: Margin, values: Mapping[str, Mapping[int, float]], held: Mapping[str, Mapping[int, float]]) -> Verdict:

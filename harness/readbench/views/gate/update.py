@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.console import Console
 
+from readbench.results.document.model import Results
 from readbench.results.stats import MIN_PAIRS, Estimate, estimate
 from readbench.views.console.text import cell, new_table
 from readbench.views.gate.baseline import Baseline, baseline_of, read_baseline, write_baseline
@@ -44,10 +45,10 @@ class Update:
         }
 
 
-def update_baseline(path: Path, document: Mapping[str, Any]) -> Update:
+def update_baseline(path: Path, results: Results) -> Update:
     """Writes the run's baseline; ConfigError where what stands there is not a sound baseline, which is then left alone."""
     created = not path.exists()
-    new = baseline_of(document)
+    new = baseline_of(results)
     old = None if created else read_baseline(path)
     update = Update(
         path=path,

@@ -4,36 +4,37 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Any
 
 from readbench.base.errors import ConfigError, IncompleteRunError, SurroundingError
 from readbench.base.files import write_bytes
-from readbench.results.document import gather, load
+from readbench.results.document.building import gather
+from readbench.results.document.model import Results
+from readbench.results.document.reading import load
 from readbench.views.console.text import write_line
 
 
 def write_report(run: Path, out: Path | None) -> None:
     """Writes the page; IncompleteRunError (after writing it) where trials are missing, and without a page where all are."""
-    document = _document(run)
+    results = _results(run)
     folder = run if run.is_dir() else run.parent
     path = folder / "report.html" if out is None else out
     _check_writable(path)
-    missing = sum(trial["status"] != "complete" for trial in document["trials"])
-    if missing == len(document["trials"]):
+    missing = len(results.unfinished)
+    if not results.complete:
         raise IncompleteRunError(f"{run} has no complete trial to report on", hint=f"readbench resume {shlex.quote(str(folder))}")
     from readbench.views.report.page import build  # late: matplotlib takes a second, and a mistake should not
 
-    content = build(document).encode()
+    content = build(results).encode()
     write_bytes(path, content)
     write_line(f"report: {path} ({_size(len(content))})", stream=sys.stdout)
     if missing:
         raise IncompleteRunError(
-            f"{missing} of {len(document['trials'])} trials have no result: the report names them",
+            f"{missing} of {len(results.trials)} trials have no result: the report names them",
             hint=f"readbench resume {shlex.quote(str(folder))}",
         )
 
 
-def _document(run: Path) -> dict[str, Any]:
+def _results(run: Path) -> Results:
     """The run's results; where it stopped before it wrote them, those of the trials that it completed."""
     if (run / "run.json").is_file() and not (run / "results.json").exists():
         return gather(run)

@@ -9,24 +9,24 @@ LONGEST = 2_000  # characters shown of a prompt or an answer
 
 def examples(view: View) -> tuple[Example, ...]:
     """In the order of the view's capabilities; none where the run stopped before the questions were asked."""
-    start = view.document["start"]
-    by_capability = {example["capability"]: example for example in (start["examples"] if start else ())}
+    start = view.results.start
+    by_capability = {example.capability: example for example in (start.examples if start else ())}
     made = []
     for capability in view.capabilities:
         if capability not in by_capability:
             continue
         example = by_capability[capability]
-        wanted = example["answer"]
+        wanted = example.answer
         answers = [Answer(who="right answer", text=shown(wanted))]
-        if example["teacher"] is not None:
-            answers.append(Answer(who="teacher", text=shown(example["teacher"]), right=_same(example["teacher"], wanted)))
-        answers.append(Answer(who="student before", text=shown(example["before"]), right=_same(example["before"], wanted)))
+        if example.teacher is not None:
+            answers.append(Answer(who="teacher", text=shown(example.teacher), right=_same(example.teacher, wanted)))
+        answers.append(Answer(who="student before", text=shown(example.before), right=_same(example.before, wanted)))
         answers += [_after(view, name, capability, wanted) for name in view.trials]
         made.append(
             Example(
                 capability=printable(capability),
                 requirement=f"{view.required(capability):.0%} of the task" if view.required(capability) else "not needed",
-                prompt=shown(example["prompt"]),
+                prompt=shown(example.prompt),
                 answers=tuple(answers),
             )
         )
@@ -35,7 +35,7 @@ def examples(view: View) -> tuple[Example, ...]:
 
 def _after(view: View, name: str, capability: str, wanted: str) -> Answer:
     """The first seed's answer; the number of seeds whose student is right is beside the name."""
-    said = [trial["answers"][capability] for trial in view.trials[name]]
+    said = [trial.answers[capability] for trial in view.trials[name]]
     right = sum(_same(text, wanted) for text in said)
     seeds = f"{right} of {len(said)} right" if len(said) > 1 else ""
     return Answer(who=printable(name), note=seeds, text=shown(said[0]), right=_same(said[0], wanted))

@@ -1,4 +1,4 @@
-"""The report of a results document as one HTML file: pure text in, pure text out, the same bytes for the same document.
+"""The report of a run as one HTML file: the same bytes for the same results.
 
 Everything from the run is text that somebody else wrote. Jinja2 escapes all of it; only the SVG (whose texts ElementTree
 escaped), the style sheet and the script (ours, packaged) are marked as safe. The Content-Security-Policy allows exactly
@@ -7,13 +7,12 @@ these two by their hashes and nothing else: no request, no other script or style
 
 import base64
 import hashlib
-from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from readbench.results.document.model import Results
 from readbench.results.stats import MIN_PAIRS, paired_difference
 from readbench.views.console.closing import verdict
 from readbench.views.console.text import duration_text, printable, tokens_text
@@ -34,9 +33,9 @@ from readbench.views.report.view import View, view
 PICTURES = (differences, curves, allocation, profile, frontier, harm, transfer_matrix, cost)
 
 
-def build(document: Mapping[str, Any]) -> str:
-    """The page of a results document of which at least one trial is complete."""
-    run = view(document)
+def build(results: Results) -> str:
+    """The page of results of which at least one trial is complete."""
+    run = view(results)
     lines = [printable(line) for line in verdict(run.summary)]
     if len(run.allocators) > 1:  # the utility stands in the figures below: "read wins" is enough of a headline
         lines[0] = lines[0].rpartition(": utility ")[0] or lines[0]
@@ -52,7 +51,7 @@ def build(document: Mapping[str, Any]) -> str:
         policy=policy(style, script),
         style=style,
         script=script,
-        run=printable(document["run"]),
+        run=printable(results.run),
         suite=printable(run.summary.suite),
         headline=lines[0],
         margin=lines[1:],
@@ -118,6 +117,6 @@ def _headline_facts(run: View) -> list[Fact]:
     done = run.summary.num_trials - len(run.summary.unfinished)
     budget = f"{done} trials of at most {tokens_text(run.summary.budget_tokens)}"
     facts.append(Fact(name="tokens charged", value=tokens_text(run.summary.charged_tokens), note=budget))
-    seconds = sum(trial["seconds"]["total"] for trials in run.trials.values() for trial in trials)
+    seconds = sum(trial.seconds.total for trials in run.trials.values() for trial in trials)
     facts.append(Fact(name="computing time", value=duration_text(seconds), note="all trials, one after another"))
     return facts

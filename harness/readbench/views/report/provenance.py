@@ -1,6 +1,7 @@
 """Where the numbers come from: settings, hashes, versions, hardware, commands."""
 
 import shlex
+from dataclasses import asdict
 from typing import Any
 
 from readbench.base.nested import flatten
@@ -11,20 +12,20 @@ from readbench.views.report.view import View
 
 
 def provenance(view: View) -> tuple[Group, ...]:
-    """Groups of facts, all from the results document."""
-    document = view.document
-    environment = {key: value for key, value in document["environment"].items() if key != "command"}
+    """Groups of facts, all from the results."""
+    results = view.results
+    environment = {key: value for key, value in results.environment.items() if key != "command"}
     return (
-        Group(heading="Settings", facts=_facts(document["config"])),
-        Group(heading="Content hashes", facts=_facts(document["provenance"])),
+        Group(heading="Settings", facts=_facts(asdict(results.config))),
+        Group(heading="Content hashes", facts=_facts(asdict(results.provenance))),
         Group(heading="Machine and versions", facts=_facts(environment)),
     )
 
 
 def commands(view: View) -> tuple[Fact, ...]:
     """The one that made the run, where it is known, and those that make more of it."""
-    made = view.document["environment"].get("command")
-    run = shlex.quote(printable(view.document["run"]))
+    made = view.results.environment.get("command")
+    run = shlex.quote(printable(view.results.run))
     known = [Fact(name="made by", value=printable(shlex.join(made)))] if made else []
     return (
         *known,
@@ -39,6 +40,6 @@ def _facts(values: dict[str, Any]) -> list[Fact]:
 
 
 def _value(value: Any) -> str:
-    if value is None or value in ({}, []):
+    if value is None or value in ({}, [], ()):
         return NOTHING
-    return ", ".join(map(printable, value)) if isinstance(value, list) else printable(value)
+    return ", ".join(map(printable, value)) if isinstance(value, (list, tuple)) else printable(value)

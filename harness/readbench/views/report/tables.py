@@ -70,12 +70,12 @@ def trials(view: View) -> Table:
     rows = tuple(
         (
             numbers.text(name),
-            numbers.number(trial["seed"], ".0f"),
-            *(numbers.number(trial["metrics"][metric]) for metric in METRICS),
-            numbers.number(trial["tokens"]["generated"] + trial["tokens"]["trained"], ",.0f"),
-            numbers.number(len(trial["intervals"]), ".0f"),
-            numbers.number(trial["seconds"]["total"], ".2f"),
-            numbers.text(trial["id"]),
+            numbers.number(trial.seed, ".0f"),
+            *(numbers.number(getattr(trial.metrics, metric)) for metric in METRICS),
+            numbers.number(trial.tokens.charged, ",.0f"),
+            numbers.number(len(trial.intervals), ".0f"),
+            numbers.number(trial.seconds.total, ".2f"),
+            numbers.text(trial.id),
         )
         for name, done in view.trials.items()
         for trial in done

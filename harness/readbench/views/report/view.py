@@ -1,14 +1,15 @@
-"""A results document as the pictures want it: complete trials by allocator, the best first, capabilities by need."""
+"""Results as the pictures want it: complete trials by allocator, the best first, capabilities by need."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from readbench.results.document.model import CompleteTrial, Results
 from readbench.results.stats import Difference, difference_of
 from readbench.results.summary import AllocatorSummary, Summary, summarise
+from readbench.trials.record.interval import Interval
 from readbench.views.console.text import printable
 
 Matrix = npt.NDArray[np.float64]
@@ -19,10 +20,10 @@ LABEL_LENGTH = 17  # characters of a name in a picture: general_knowledge
 class View:
     """One run. Capabilities: the most needed first, of equal ones those that come first in the suite."""
 
-    document: Mapping[str, Any]
+    results: Results
     summary: Summary
     capabilities: tuple[str, ...]
-    trials: Mapping[str, tuple[Mapping[str, Any], ...]]  # allocator → its complete trials by seed, in the summary's order
+    trials: Mapping[str, tuple[CompleteTrial, ...]]  # allocator → its complete trials by seed, in the summary's order
 
     @property
     def allocators(self) -> tuple[AllocatorSummary, ...]:
@@ -35,32 +36,31 @@ class View:
 
     def charged(self, allocator: str) -> Matrix:
         """(seeds, T) tokens charged in each interval; T is the fewest intervals of any of its trials."""
-        return self._over_intervals(allocator, lambda interval: interval["tokens"]["generated"] + interval["tokens"]["trained"])
+        return self._over_intervals(allocator, lambda interval: interval.tokens.charged)
 
     def dev_utility(self, allocator: str) -> Matrix:
         """(seeds, T + 1) r·s on the dev questions before the first interval and after each."""
-        before = np.array([[trial["dev_utility_before"]] for trial in self.trials[allocator]], dtype=np.float64)
-        return np.hstack([before, self._over_intervals(allocator, lambda interval: interval["dev_utility"])])
+        before = np.array([[trial.dev_utility_before] for trial in self.trials[allocator]], dtype=np.float64)
+        return np.hstack([before, self._over_intervals(allocator, lambda interval: interval.dev_utility)])
 
     def shares(self, allocator: str) -> Matrix:
         """(seeds, T, K) share of each interval's charged tokens, capabilities in this view's order."""
-        return self._over_intervals(allocator, lambda interval: [interval["allocation"][c] for c in self.capabilities])
+        return self._over_intervals(allocator, lambda interval: [interval.allocation[c] for c in self.capabilities])
 
-    def _over_intervals(self, allocator: str, value: Any) -> Matrix:
-        rows = [trial["intervals"] for trial in self.trials[allocator]]
+    def _over_intervals(self, allocator: str, value: Callable[[Interval], float | list[float]]) -> Matrix:
+        rows = [trial.intervals for trial in self.trials[allocator]]
         shortest = min(map(len, rows))
         return np.array([[value(interval) for interval in row[:shortest]] for row in rows], dtype=np.float64)
 
 
-def view(document: Mapping[str, Any]) -> View:
-    """The view of a results document of which at least one trial is complete."""
-    summary = summarise(document)
-    complete = [trial for trial in document["trials"] if trial["status"] == "complete"]
+def view(results: Results) -> View:
+    """The view of results of which at least one trial is complete."""
+    summary = summarise(results)
     by_name = {
-        a.name: tuple(sorted((t for t in complete if t["allocator"] == a.name), key=lambda t: t["seed"])) for a in summary.allocators
+        a.name: tuple(sorted((t for t in results.complete if t.allocator == a.name), key=lambda t: t.seed)) for a in summary.allocators
     }
     needed = sorted(summary.requirement, key=lambda c: -summary.requirement[c])  # stable: the suite's order among equals
-    return View(document=document, summary=summary, capabilities=tuple(needed), trials=by_name)
+    return View(results=results, summary=summary, capabilities=tuple(needed), trials=by_name)
 
 
 def label(name: str, length: int = LABEL_LENGTH) -> str:

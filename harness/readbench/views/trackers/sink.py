@@ -12,13 +12,12 @@ import signal
 from collections.abc import Iterator
 from multiprocessing.connection import Connection
 from multiprocessing.queues import Queue
-from pathlib import Path
 
 from readbench.api import RunInfo
 from readbench.base import processes
 from readbench.base.plugins import make
 from readbench.trials.events import Event
-from readbench.views.trackers.following import Following
+from readbench.views.trackers.following import Ending, Following
 from readbench.views.trackers.progress import Progress
 
 _LISTEN_SECONDS = 1.0  # between two looks at whether the run still lives
@@ -26,7 +25,7 @@ _EXIT_SECONDS = 5.0  # for a library's own work at the exit of a process that ha
 _MAX_MESSAGE = 300
 _SECRET_NAMES = ("KEY", "TOKEN", "SECRET", "PASSWORD")
 
-Message = Event | Path | None  # an event; the run's results.json; or that the run was stopped
+Message = Event | Ending | None  # None: the run was stopped
 
 
 class Sink:

@@ -12,6 +12,7 @@ from readbench.base.errors import SurroundingError
 from readbench.base.plugins import registry
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
+from readbench.views.trackers.following import Ending
 from readbench.views.trackers.sink import Sink
 
 CLOSE_SECONDS = 60.0  # that the end of a run waits for its sinks, together
@@ -56,15 +57,15 @@ class Tracking:
         """Tells everyone."""
         self._observe(event)
         for sink in self._sinks:
-            if event.record is not None:
+            if event.done is not None:
                 sink.send(event)
             self._tell(sink, sink.failure())
 
-    def conclude(self, results: Path | None) -> None:
-        """The run is over: with its results.json, or stopped (None). Waits until the sinks have it all; a second call does nothing."""
+    def conclude(self, ending: Ending | None) -> None:
+        """The run is over, or was stopped (None). Waits until the sinks have it all; a second call does nothing."""
         deadline = time.monotonic() + self._close_seconds
         for sink in self._sinks:
-            sink.send(results)
+            sink.send(ending)
         for sink in self._sinks:
             if not sink.is_done(min(PATIENCE_SECONDS, self._close_seconds)):
                 self._observe(Event(kind="warning", message=f"waiting up to {self._close_seconds:.0f} s for tracker {sink.name}"))

@@ -4,33 +4,33 @@ Units are those of results.json. Text that models wrote is not among them.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from readbench.api import Value
 from readbench.base.nested import flatten
+from readbench.results.document.model import CompleteTrial, TrialResult
+from readbench.trials.record.interval import Interval
 
 _BY_CAPABILITY = ("profile", "exact_match", "allocation", "train_loss")
 _WHOLE = ("dev_utility", "reward", "epsilon")
 
 
-def interval_values(record: Mapping[str, Any]) -> dict[str, float]:
-    """The values of an interval in results.json; a loss of a capability that was not taught is left out."""
-    values = {f"{group}/{c}": float(value) for group in _BY_CAPABILITY for c, value in record[group].items() if value is not None}
-    return values | {name: float(record[name]) for name in _WHOLE}
+def interval_values(interval: Interval) -> dict[str, float]:
+    """The values of an interval; a loss of a capability that was not taught is left out."""
+    values = {
+        f"{group}/{c}": float(value) for group in _BY_CAPABILITY for c, value in getattr(interval, group).items() if value is not None
+    }
+    return values | {name: float(getattr(interval, name)) for name in _WHOLE}
 
 
-def interval_tokens(record: Mapping[str, Any]) -> int:
-    """What the interval charged."""
-    tokens: int = record["tokens"]["generated"] + record["tokens"]["trained"]
-    return tokens
-
-
-def final_values(trial: Mapping[str, Any]) -> dict[str, float]:
-    """The values of a trial in results.json; nothing unless it is complete."""
-    if trial["status"] != "complete":
+def final_values(trial: TrialResult) -> dict[str, float]:
+    """The values of a trial; nothing unless it is complete."""
+    if not isinstance(trial, CompleteTrial):
         return {}
-    grouped = {f"{group}/{name}": float(value) for group in ("tokens", "seconds") for name, value in trial[group].items()}
-    return {name: float(value) for name, value in trial["metrics"].items()} | grouped
+    groups = {"tokens": asdict(trial.tokens), "seconds": asdict(trial.seconds)}
+    grouped = {f"{group}/{name}": float(value) for group, values in groups.items() for name, value in values.items()}
+    return {name: float(value) for name, value in asdict(trial.metrics).items()} | grouped
 
 
 def flat_config(config: Mapping[str, Any]) -> dict[str, Value]:

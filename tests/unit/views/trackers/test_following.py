@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from readbench.api import RunInfo, TrialInfo
+from readbench.suites.metric_names import METRICS
 from readbench.views.trackers.values import final_values, flat_config, interval_values
 
 FIRST, SECOND = "a" * 16, "b" * 16
+KINDS = ("generated", "trained", "probe", "dev", "eval")
+PHASES = ("total", "teacher", "train", "probe", "eval", "allocator")
 
 
 class Listening:
@@ -38,7 +41,7 @@ def test_a_stopped_run_goes_on_where_the_sink_stood(story: Any) -> None:
     story.tell("it", lambda: Listening(calls))
     assert [call[0] for call in calls].count("start") == 2
     assert calls[0] == next(call for call in calls[1:] if call[0] == "start")  # the same key
-    expected = [("interval", "read-s0", 1000), ("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 10)]
+    expected = [("interval", "read-s0", 1000), ("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 19)]
     assert told(calls, "read-s0") == expected
     assert [call[0] for call in told(calls, "uniform-s0")] == ["interval", "interval", "end"]
     assert [call[1] for call in calls if call[0] == "close"] == [None, "results.json"]
@@ -49,40 +52,42 @@ def test_what_no_event_told_is_made_good_in_order_at_the_end(story: Any) -> None
     following = story.follow("it", Listening(calls))
     following.observe(story.event(FIRST, 1))  # its first interval was committed before anyone listened
     assert told(calls, "read-s0") == []
-    following.conclude(story.results())
+    following.conclude(story.ending())
     assert [call[2] for call in told(calls, "read-s0")] == [1000, 2000, 2000]
 
 
 def test_a_finished_run_that_is_tracked_again_tells_nothing_twice(story: Any) -> None:
     calls: list[tuple[Any, ...]] = []
     for _ in range(2):
-        story.follow("it", Listening(calls)).conclude(story.results())
+        story.follow("it", Listening(calls)).conclude(story.ending())
     assert len([call for call in calls if call[0] == "interval"]) == 4
     assert len([call for call in calls if call[0] == "end"]) == 2
 
 
 def test_a_failed_trial_is_ended_without_figures_and_again_when_it_was_retried(story: Any) -> None:
     calls: list[tuple[Any, ...]] = []
-    story.follow("it", Listening(calls)).conclude(story.results(intervals=1, status={FIRST: "failed", SECOND: "incomplete"}))
+    story.follow("it", Listening(calls)).conclude(story.ending(intervals=1, status={FIRST: "failed", SECOND: "incomplete"}))
     assert told(calls, "read-s0") == [("interval", "read-s0", 1000), ("end", "read-s0", 1000, False, 0)]
     assert told(calls, "uniform-s0") == [("interval", "uniform-s0", 1000)]
-    story.follow("it", Listening(calls)).conclude(story.results())
-    assert told(calls, "read-s0")[2:] == [("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 10)]
+    story.follow("it", Listening(calls)).conclude(story.ending())
+    assert told(calls, "read-s0")[2:] == [("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 19)]
 
 
 def test_two_sinks_of_a_run_keep_books_of_their_own(story: Any) -> None:
     one: list[tuple[Any, ...]] = []
     other: list[tuple[Any, ...]] = []
-    story.follow("one", Listening(one)).conclude(story.results())
-    story.follow("other", Listening(other)).conclude(story.results())
+    story.follow("one", Listening(one)).conclude(story.ending())
+    story.follow("other", Listening(other)).conclude(story.ending())
     assert len(one) == len(other)
     assert one[0] != other[0]  # each has a key of its own
 
 
 def test_values_have_the_names_that_the_documents_promise(story: Any) -> None:
-    values = interval_values(story.event(FIRST, 0).record)
+    values = interval_values(story.event(FIRST, 0).done)
     names = {f"{group}/{c}" for group in ("profile", "exact_match", "allocation") for c in ("math", "code")}
     assert values.keys() == names | {"train_loss/math", "dev_utility", "reward", "epsilon"}  # code was not taught: no loss
-    trial = {"status": "complete", "metrics": {"utility": 0.5}, "tokens": {"trained": 7}, "seconds": {"total": 1.5}}
-    assert final_values(trial) == {"utility": 0.5, "tokens/trained": 7.0, "seconds/total": 1.5}
+    final = final_values(story.ending().trials[0])
+    grouped = {f"tokens/{kind}" for kind in KINDS} | {f"seconds/{phase}" for phase in PHASES}
+    assert final.keys() == {*METRICS, "utility_before", *grouped}
+    assert (final["utility"], final["tokens/trained"], final["seconds/total"]) == (0.75, 8000.0, 2.0)
     assert flat_config({"a": {"b": {"c": 1}}, "l": ["x", "y"]}) == {"a.b.c": 1, "l": "x,y"}

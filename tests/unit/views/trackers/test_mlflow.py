@@ -33,7 +33,7 @@ def test_a_run_and_its_trials_are_found_in_mlflow(client: Any, story: Any) -> No
     assert read.data.tags["mlflow.parentRunId"] == parent.info.run_id
     assert read.data.params == {"allocator": "read", "seed": "0", "trial": "a" * 16, "params.kappa": "0.5"}
     assert read.data.metrics["utility"] == 0.75
-    assert read.data.metrics["tokens/trained"] == 1800
+    assert read.data.metrics["tokens/trained"] == 8000
 
     history = client.get_metric_history(read.info.run_id, "profile/math")
     assert [(point.step, point.value) for point in history] == [(1000, 0.25), (2000, 0.5)]
@@ -55,6 +55,6 @@ def test_a_stopped_run_is_killed_and_a_failed_trial_failed(story: Any, monkeypat
     client = mlflow.MlflowClient(tracking_uri=uri)
     ids = [client.get_experiment_by_name("tiny").experiment_id]
     assert {run.info.run_name: run.info.status for run in client.search_runs(ids)} == {"a-run": "KILLED", "read-s0": "RUNNING"}
-    story.follow("mlflow", MlflowRecorder()).conclude(story.results(status={"a" * 16: "failed"}))
+    story.follow("mlflow", MlflowRecorder()).conclude(story.ending(status={"a" * 16: "failed"}))
     statuses = {run.info.run_name: run.info.status for run in client.search_runs(ids)}
     assert statuses == {"a-run": "FINISHED", "read-s0": "FAILED", "uniform-s0": "FINISHED"}

@@ -73,7 +73,7 @@ def follow(story: Any, name: str, *, seconds: float = 30.0) -> list[Event]:
     with Tracking([name], story.run, observe=events.append, close_seconds=seconds) as tracking:
         for event in (story.event(FIRST, 0), story.event(SECOND, 0), story.event(FIRST, 1), story.event(SECOND, 1)):
             tracking.observe(event)
-        tracking.conclude(story.results())
+        tracking.conclude(story.ending())
     assert len([event for event in events if event.kind == "interval"]) == 4
     assert multiprocessing.active_children() == []
     return events

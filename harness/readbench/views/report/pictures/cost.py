@@ -47,9 +47,9 @@ def cost(view: View) -> Picture:
 
 
 def _phases(view: View, name: str) -> dict[str, Estimate | None]:
-    seconds = [trial["seconds"] for trial in view.trials[name]]
-    other = [max(0.0, lap["total"] - sum(lap[phase] for phase in PHASES)) for lap in seconds]
-    return {phase: estimate([lap[phase] for lap in seconds]) for phase in PHASES} | {"other": estimate(other)}
+    seconds = [trial.seconds for trial in view.trials[name]]
+    other = [max(0.0, lap.total - sum(getattr(lap, phase) for phase in PHASES)) for lap in seconds]
+    return {phase: estimate([getattr(lap, phase) for lap in seconds]) for phase in PHASES} | {"other": estimate(other)}
 
 
 def _panel(title: str, note: str, bars: Mapping[str, Mapping[str, Estimate | None]], *, key: str) -> Panel:

@@ -73,8 +73,8 @@ def _pair(view: View, index: int, capability: str) -> tuple[Estimate, Estimate]:
 
 
 def _teacher(view: View) -> dict[str, float] | None:
-    start = view.document["start"]
-    return None if start is None else start["teacher_profile"]
+    start = view.results.start
+    return None if start is None else start.teacher_profile
 
 
 def _table(view: View) -> Table:

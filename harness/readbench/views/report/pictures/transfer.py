@@ -25,7 +25,7 @@ MOST_WITH_NUMBERS = 10  # capabilities: beyond, a cell is too small for its numb
 
 def transfer_matrix(view: View) -> Picture:
     """A matrix of what ten thousand tokens did."""
-    found = transfer(view.document, capabilities=view.capabilities)
+    found = transfer(view.results, capabilities=view.capabilities)
     seen = int(found.seen.sum())
     width = max(SINGLE, LEFT + 8 + LEAST_CELL * len(found.capabilities))
     if found.num_seeds < MIN_PAIRS:

@@ -1,0 +1,1 @@
+"""results.json: its types, how it is built from the trials' records, and how it is read."""

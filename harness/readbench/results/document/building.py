@@ -1,0 +1,183 @@
+"""Builds results.json from the records of a run's trials: everything that the run has to tell."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from readbench.base.documents import typed
+from readbench.base.errors import DamagedError, IncompleteRunError
+from readbench.base.files import file_hashes, sealed, write_json
+from readbench.results.document.model import (
+    BeforeAfter,
+    CompleteTrial,
+    Metrics,
+    Provenance,
+    Results,
+    SampleQuestion,
+    Seconds,
+    Start,
+    StartTokens,
+    SuiteInfo,
+    TrialResult,
+    TrialTokens,
+    UnfinishedTrial,
+)
+from readbench.teachers.spend.ledger import read_spent
+from readbench.trials import metrics
+from readbench.trials.record.interval import Interval, interval_of, named
+from readbench.trials.record.run_files import FINGERPRINT, START, is_complete, read_part, read_run
+from readbench.trials.record.trial_file import AGAIN, TrialRecord, find_trial
+from readbench.trials.spec import RunIdentity, trial_id
+
+
+def rebuild(run_dir: Path) -> Results:
+    """Writes ``results.json`` from the trials' records and returns it; DamagedError where anything of the run is damaged or lacking."""
+    results = gather(run_dir)
+    if results.start is None and any(is_complete(run_dir, trial.id) for trial in results.trials):
+        raise IncompleteRunError(f"{run_dir / START} is missing", hint=f"readbench resume {run_dir}")
+    for trial in results.complete:
+        _check_student(run_dir / "trials" / trial.id)
+    write_json(run_dir / "results.json", sealed(results.document()))
+    return results
+
+
+def gather(run_dir: Path) -> Results:
+    """The results that the trials' records hold, whether the trials are complete or not; writes nothing."""
+    run = read_run(run_dir)
+    start = read_part(run_dir, START, run)
+    surroundings = read_part(run_dir, FINGERPRINT, run)
+    if surroundings is None and (run_dir / "trials").exists():
+        raise DamagedError(f"{run_dir / FINGERPRINT} is missing", hint="restore it, or begin again with another --out")
+    suite = run["suite"]
+    capabilities = suite["capabilities"]
+    return Results(
+        run=run["run"],
+        suite=SuiteInfo(
+            name=suite["name"],
+            version=suite["version"],
+            capabilities=tuple(capabilities),
+            requirement=named(capabilities, suite["requirement"]),
+            margins=suite["margins"],
+        ),
+        config=typed(RunIdentity, run["identity"], str(run_dir / "run.json")),
+        provenance=Provenance(**run["provenance"]),
+        environment=run["environment"]
+        | {key: value for key, value in run["config"].items() if key not in run["identity"]}
+        | {"fingerprint": None, "drift": [], "spend": _spend(run_dir)}
+        | {key: value for key, value in (surroundings or {}).items() if key != "of"},
+        start=None if start is None else _start(capabilities, start),
+        trials=tuple(_trial(run_dir, run, start, entry) for entry in run["trials"]),
+    )
+
+
+def _spend(run_dir: Path) -> dict[str, int] | None:
+    """What a paid teacher was charged with, so far."""
+    spent = read_spent(run_dir)
+    return None if spent is None else asdict(spent)
+
+
+def _check_student(folder: Path) -> None:
+    """DamagedError that names the file of the final student that is not what the trial's record says."""
+    record = find_trial(folder)
+    expected = {} if record is None or record.final is None else record.final["student"]
+    found = file_hashes(folder / "student")
+    for name in sorted(expected):
+        if found.get(name) != expected[name]:
+            what = "is missing" if name not in found else "is damaged: its content is not what was written"
+            raise DamagedError(f"{folder / 'student' / name} {what}", hint=AGAIN)
+
+
+def _start(capabilities: Sequence[str], start: Mapping[str, Any]) -> Start:
+    profile, teacher_answers = start["teacher"]["profile"], start["teacher"]["answers"] or [None] * len(capabilities)
+    shown = zip(capabilities, start["student"]["samples"], teacher_answers, start["student"]["answers"], strict=True)
+    return Start(
+        utility=start["student"]["utility"],
+        teacher_profile=None if profile is None else named(capabilities, profile),
+        tokens=StartTokens(probe=start["teacher"]["tokens"], eval=start["student"]["tokens"]),
+        examples=tuple(
+            SampleQuestion(capability=name, **question, teacher=teacher, before=before) for name, question, teacher, before in shown
+        ),
+    )
+
+
+def _trial(run_dir: Path, run: Mapping[str, Any], start: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> TrialResult:
+    folder = run_dir / "trials" / entry["id"]
+    record = find_trial(folder)
+    if record is not None and trial_id(record.spec) != entry["id"]:
+        raise DamagedError(f"{folder / 'trial.sqlite'} is of trial {trial_id(record.spec)}, not of {entry['id']}", hint=AGAIN)
+    whole: dict[str, Any] = {
+        "id": entry["id"],
+        "allocator": entry["allocator"],
+        "seed": entry["seed"],
+        "objective": run["config"]["objective"],
+        "budget_tokens": run["config"]["budget_tokens"],
+        "params": {} if record is None else record.spec["params"],
+    }
+    intervals = () if record is None else tuple(interval_of(run["suite"]["capabilities"], each) for each in record.intervals)
+    if record is not None and record.status == "complete" and start is not None:
+        return _complete(run["suite"], record, start, intervals, whole)
+    return UnfinishedTrial(
+        **whole,
+        status="failed" if record is not None and record.status == "failed" else "incomplete",
+        failure=None if record is None else record.failure,
+        dev_utility_before=None if record is None or record.start is None else record.start["dev_utility"],
+        intervals=intervals,
+    )
+
+
+def _complete(
+    suite: Mapping[str, Any], record: TrialRecord, start: Mapping[str, Any], intervals: tuple[Interval, ...], whole: Mapping[str, Any]
+) -> CompleteTrial:
+    """What a complete trial comes to; `whole` are the fields that it shares with one that is not."""
+    if record.start is None or record.final is None or len(intervals) != record.spec["num_intervals"]:
+        raise DamagedError(f"trial {trial_id(record.spec)} is complete but lacks its start, its end or an interval", hint=AGAIN)
+    first, final, last = record.start, record.final, intervals[-1]
+    capabilities = suite["capabilities"]
+    charged = np.array([each.tokens.charged for each in intervals], dtype=np.int64)  # (T,)
+    allocations = np.array([each["allocation"] for each in record.intervals])  # (T, K)
+    return CompleteTrial(
+        **whole,
+        dev_utility_before=first["dev_utility"],
+        intervals=intervals,
+        tokens=TrialTokens(
+            generated=sum(each.tokens.generated for each in intervals),
+            trained=sum(each.tokens.trained for each in intervals),
+            probe=first["tokens"]["probe"] + sum(each.tokens.probe for each in intervals),
+            dev=first["tokens"]["dev"] + sum(each.tokens.dev for each in intervals),
+            eval=final["tokens"]["eval"],
+        ),
+        metrics=_metrics(suite, record, start["student"]["utility"], charged),
+        profile=BeforeAfter(before=named(capabilities, first["profile"]), after=last.profile),
+        exact_match=BeforeAfter(before=named(capabilities, first["exact_match"]), after=last.exact_match),
+        allocation=named(capabilities, (charged @ allocations / max(charged.sum(), 1)).tolist()),
+        answers=named(capabilities, final["answers"]),
+        seconds=_seconds([first["seconds"], *record.seconds, final["seconds"]]),
+    )
+
+
+def _metrics(suite: Mapping[str, Any], record: TrialRecord, utility_before: float, charged: npt.NDArray[np.int64]) -> Metrics:
+    """Of a complete trial; `charged` (T,) tokens by interval."""
+    assert record.start is not None  # noqa: S101 - the caller has looked
+    assert record.final is not None  # noqa: S101
+    requirement = np.array(suite["requirement"])
+    profiles = np.array([record.start["profile"], *(interval["profile"] for interval in record.intervals)])  # (T + 1, K)
+    dev = np.array([record.start["dev_utility"], *(interval["dev_utility"] for interval in record.intervals)])  # (T + 1,)
+    utility = record.final["utility"]
+    return Metrics(
+        utility=utility,
+        utility_before=utility_before,
+        utility_gain=utility - utility_before,
+        profile_gain=metrics.profile_gain(profiles[0], profiles[-1], requirement),
+        spillover=metrics.spillover(profiles, requirement, top_k=suite["top_k"]),
+        collateral=metrics.collateral(profiles[0], profiles[-1], requirement),
+        waste=metrics.waste(charged, np.diff(profiles, axis=0) @ requirement, np.array([i["epsilon"] for i in record.intervals])),
+        auc=metrics.auc(charged, dev, record.spec["budget_tokens"]),
+    )
+
+
+def _seconds(laps: Sequence[Mapping[str, float]]) -> Seconds:
+    return Seconds(**{phase: sum(lap[phase] for lap in laps) for phase in laps[0]})

@@ -1,0 +1,196 @@
+"""results.json as typed objects (docs/results-schema.md); the packaged JSON schema is generated from them.
+
+Every token count is in tokens; every score, share and utility is in [0, 1]; timings are in `Seconds` alone. Two runs of one
+config differ only in ``seconds``, ``run`` and ``environment``.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Le, MinLen
+from pydantic import Field, StringConstraints
+
+from readbench.trials.record.interval import ByCapability, Count, Interval, Name, Positive, Share, Strict
+from readbench.trials.spec import RunIdentity
+
+RESULTS_SCHEMA: Literal[1] = 1
+Change = Annotated[float, Ge(-1), Le(1)]
+TrialId = Annotated[str, StringConstraints(pattern="^[0-9a-f]+$")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteInfo(Strict):
+    """What the run was asked."""
+
+    name: Name
+    version: Annotated[int, Ge(1)]
+    capabilities: Annotated[tuple[Name, ...], MinLen(1), Field(json_schema_extra={"uniqueItems": True})]
+    requirement: ByCapability
+    margins: dict[str, Positive]  # by metric: the smallest drop that `readbench check` takes for a regression
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Provenance(Strict):
+    """Content hashes: of the suite's files, of questions sampled from its sources, of the computing code, of the models."""
+
+    suite: str
+    data: str
+    code: str
+    teacher: str  # of a teacher that is not a local model: its fingerprint
+    student: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StartTokens(Strict):
+    """Tokens that were spent before any trial; no trial is charged with them."""
+
+    probe: Count
+    eval: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SampleQuestion(Strict):
+    """One probe of a capability, with the answers of the teacher (None where it was not asked) and of the untrained student."""
+
+    capability: Name
+    prompt: str
+    answer: str
+    teacher: str | None
+    before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Start(Strict):
+    """What was measured before any trial."""
+
+    utility: Share  # of the untrained student
+    teacher_profile: ByCapability | None
+    tokens: StartTokens
+    examples: tuple[SampleQuestion, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialTokens(Strict):
+    """Tokens of a whole trial, by kind."""
+
+    generated: Count
+    trained: Count
+    probe: Count
+    dev: Count
+    eval: Count
+
+    @property
+    def charged(self) -> int:
+        """What counts against the budget."""
+        return self.generated + self.trained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Metrics(Strict):
+    """What a trial came to (docs/metrics.md)."""
+
+    utility: Share
+    utility_before: Share
+    utility_gain: Change
+    profile_gain: Change
+    spillover: Positive
+    collateral: Share
+    waste: Share
+    auc: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BeforeAfter(Strict):
+    """Scores by capability, of the untrained and of the final student."""
+
+    before: ByCapability
+    after: ByCapability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seconds(Strict):
+    """Where the time went."""
+
+    total: Positive
+    teacher: Positive
+    train: Positive
+    probe: Positive
+    eval: Positive
+    allocator: Positive
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Trial(Strict):
+    """What every trial has, however it ended."""
+
+    id: TrialId
+    allocator: Name
+    params: dict[str, bool | int | float | str]  # the allocator's, defaults included
+    objective: Name
+    seed: Count
+    budget_tokens: Annotated[int, Ge(1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompleteTrial(_Trial):
+    """A trial with a result."""
+
+    status: Literal["complete"] = "complete"
+    failure: None = None
+    dev_utility_before: Share
+    intervals: Annotated[tuple[Interval, ...], MinLen(1)]
+    tokens: TrialTokens
+    metrics: Metrics
+    profile: BeforeAfter
+    exact_match: BeforeAfter
+    allocation: ByCapability  # share of the charged tokens
+    answers: dict[Name, str]  # to the sample questions, by capability
+    seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnfinishedTrial(_Trial):
+    """A trial that failed, or that has not ended yet: what it has committed."""
+
+    status: Literal["failed", "incomplete"]
+    failure: str | None
+    dev_utility_before: Share | None
+    intervals: tuple[Interval, ...]
+    tokens: None = None
+    metrics: None = None
+    profile: None = None
+    exact_match: None = None
+    allocation: None = None
+    answers: None = None
+    seconds: None = None
+
+
+TrialResult = CompleteTrial | UnfinishedTrial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Results(Strict):
+    """What came of a run."""
+
+    schema: Literal[1] = RESULTS_SCHEMA
+    run: Annotated[str, StringConstraints(min_length=1)]  # the run directory's name
+    suite: SuiteInfo
+    config: RunIdentity
+    provenance: Provenance
+    environment: dict[str, Any]  # versions, hardware, git revision: written down, never acted upon, free to grow
+    start: Start | None
+    trials: Annotated[tuple[Annotated[TrialResult, Field(discriminator="status")], ...], MinLen(1)]
+
+    @property
+    def complete(self) -> tuple[CompleteTrial, ...]:
+        """The trials with a result."""
+        return tuple(trial for trial in self.trials if isinstance(trial, CompleteTrial))
+
+    @property
+    def unfinished(self) -> tuple[UnfinishedTrial, ...]:
+        """The trials without one."""
+        return tuple(trial for trial in self.trials if isinstance(trial, UnfinishedTrial))
+
+    def document(self) -> dict[str, Any]:
+        """As JSON values: the content of ``results.json``."""
+        return asdict(self)

@@ -1,0 +1,79 @@
+"""An interval as results and trackers are told it: every vector by the name of its capability."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, TypeVar
+
+from annotated_types import Ge, Le
+from pydantic import StringConstraints
+
+from readbench.api import NAME_PATTERN
+from readbench.base.documents import STRICT
+
+Count = Annotated[int, Ge(0)]
+Share = Annotated[float, Ge(0), Le(1)]
+Positive = Annotated[float, Ge(0)]
+Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
+ByCapability = dict[Name, Share]
+Value = TypeVar("Value")
+
+
+class Strict:
+    """What is read from JSON with no key too many and no value of another type."""
+
+    __slots__ = ()
+    __pydantic_config__ = STRICT
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntervalTokens(Strict):
+    """Tokens of one interval, by kind."""
+
+    generated: Count
+    trained: Count
+    probe: Count
+    dev: Count
+
+    @property
+    def charged(self) -> int:
+        """What counts against the budget."""
+        return self.generated + self.trained
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval(Strict):
+    """One turn of the loop."""
+
+    interval: Count  # 0-based
+    requested: ByCapability  # the share that the allocator asked for
+    allocation: ByCapability  # the share of the tokens that were charged
+    examples: dict[Name, Count]
+    tokens: IntervalTokens
+    profile: ByCapability
+    exact_match: ByCapability
+    dev_utility: Share
+    train_loss: dict[Name, Positive | None]  # nats a label token; None where nothing was taught
+    reward: float
+    epsilon: Positive  # the standard error of r·Δs
+
+
+def interval_of(capabilities: Sequence[str], record: Mapping[str, Any]) -> Interval:
+    """A trial's record of an interval, with the capabilities' names."""
+    return Interval(
+        interval=record["interval"],
+        requested=named(capabilities, record["requested"]),
+        allocation=named(capabilities, record["allocation"]),
+        examples=named(capabilities, record["examples"]),
+        tokens=IntervalTokens(**record["tokens"]),
+        profile=named(capabilities, record["profile"]),
+        exact_match=named(capabilities, record["exact_match"]),
+        dev_utility=record["dev_utility"],
+        train_loss=named(capabilities, record["train_loss"]),
+        reward=record["reward"],
+        epsilon=record["epsilon"],
+    )
+
+
+def named(capabilities: Sequence[str], values: Sequence[Value]) -> dict[str, Value]:
+    """Values by the name of their capability."""
+    return dict(zip(capabilities, values, strict=True))
