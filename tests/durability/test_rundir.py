@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -61,7 +62,10 @@ def test_a_changed_config_is_refused_with_what_it_was_and_is(refused: Callable[.
 
 def test_other_code_is_refused(refused: Callable[..., str], run_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("readbench.base.machine.code_hash", lambda: "1" * 32)
-    assert f"code content was '{'0' * 32}', is now '{'1' * 32}'" in refused(2, "resume", str(run_dir))
+    line = refused(2, "resume", str(run_dir))
+    assert f"{run_dir} was begun by readbench {version('readbench')} (code 00000000), this is" in line
+    assert "(code 11111111): its trials would not be the same; resume it with that version" in line
+    assert line == refused(2, *COMMAND, "--out", str(run_dir))
 
 
 def test_a_run_directory_of_another_version_is_refused(refused: Callable[..., str], run_dir: Path) -> None:

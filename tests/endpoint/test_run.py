@@ -120,7 +120,7 @@ def test_a_recorded_run_is_repeated_offline_bit_for_bit(stub: Any, readbench: Ca
     assert trials("third") == trials("second")
     assert provenance("third") == provenance("second")
 
-    other = readbench(*repeat, "recorded:second", "--seeds", "7,8", "--out", "other")
+    other = readbench(*repeat, "recorded:second", "--set", "seeds=7,8", "--out", "other")
     assert other.code == 2
     assert "second holds no answer to a prompt of this run; repeat it with that run's suite, seeds" in other.err
     nothing = readbench(*repeat, "recorded:nowhere", "--out", "nothing")
@@ -182,13 +182,16 @@ def test_the_dry_run_says_what_would_be_spent_and_asks_nobody(stub: Any, readben
     [
         (["--teacher", "openai:stub"], "teacher openai needs the address of its endpoint"),
         (["--teacher", "openai:", "--teacher-url", "http://127.0.0.1/v1"], "teacher openai needs the name of a model"),
-        (["--teacher-url", "http://127.0.0.1/v1"], "params.openai belongs to no plug-in of this run"),
+        (["--teacher-url", "http://127.0.0.1/v1"], "params.teacher.openai belongs to no plug-in of this run"),
         (["--teacher", "openai:stub", "--teacher-url", "https://u:hunter2@host/v1"], "holds more than an address"),
         (["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--spend-limit", "much"], "give tokens"),
         (["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--spend-limit", "5 USD"], "needs the price of a token"),
-        (["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--prices", "none.yaml"], "cannot read none.yaml"),
         (
-            ["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--set", "params.openai.tokenizer=/"],
+            ["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--prices", "none.yaml"],
+            "none.yaml: [Errno 2] No such file",
+        ),
+        (
+            ["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--set", "params.teacher.openai.tokenizer=/"],
             "/ has no tokenizer.json",
         ),
         (["--teacher", "openai:stub", "--set", "endpoint.concurrency=0"], "endpoint.concurrency"),

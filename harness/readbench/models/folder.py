@@ -30,6 +30,11 @@ _NO_LIMIT = 2**31 - 1  # models without a stated context (state-space models)
 _DEVICE = re.compile(r"auto|cpu|cuda(:\d+)?")
 
 
+def is_embedded(ref: str) -> bool:
+    """Whether the model is one of the package's own."""
+    return ref in _EMBEDDED
+
+
 def resolve_model(ref: str) -> Path:
     """The folder of an embedded model, of a folder's path, or of a hub id (downloaded: safetensors, tokenizer, config only)."""
     if ref in _EMBEDDED:

@@ -7,7 +7,7 @@ Layers, each over the one before: defaults, the suite's defaults, the ``--config
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, field, fields
+from dataclasses import asdict, field, fields, replace
 from dataclasses import dataclass as plain_dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -19,20 +19,14 @@ from readbench.base.documents import MAX_INTEGER, STRICT, parse_yaml, read_yaml,
 from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
 from readbench.base.nested import flatten, nest
-from readbench.base.plugins import registry, resolve_parameters
+from readbench.base.plugins import registry
+from readbench.runs.parameters import by_kind, in_use, parameter_path
+from readbench.runs.references import PLACES, absolute, suite_place, teacher_reference
 from readbench.suites.suite import Suite, load_suite
 from readbench.teachers.endpoint.settings import EndpointConfig
-from readbench.trials.spec import MAX_SEEDS, RunIdentity
+from readbench.trials.spec import MAX_SEEDS, RunIdentity, placeless
 
 ENVIRONMENT_PREFIX = "READBENCH_"
-FLAGS = {  # settings whose flag has another name
-    "budget_tokens": "budget",
-    "num_intervals": "intervals",
-    "trackers": "track",
-    "params.openai.url": "teacher-url",
-    "endpoint.spend_limit": "spend-limit",
-    "endpoint.prices": "prices",
-}
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -53,6 +47,7 @@ class Resolved:
     config: RunConfig
     origins: dict[str, str]
     suite: Suite
+    warnings: tuple[str, ...] = ()
 
     def hash(self) -> str:
         """32 hex digits of the identity and the suite's content."""
@@ -60,8 +55,8 @@ class Resolved:
 
     def identity(self) -> dict[str, Any]:
         """The settings that two runs must share to be the same run."""
-        identity = {each.name for each in fields(RunIdentity)}
-        return {key: value for key, value in config_document(self.config).items() if key in identity}
+        document = config_document(self.config)
+        return {each.name: document[each.name] for each in fields(RunIdentity)} | {key: placeless(document[key]) for key in PLACES}
 
 
 def config_document(config: RunConfig) -> dict[str, Any]:
@@ -92,11 +87,13 @@ def resolve(
     file: Path | None = None,
     environment: Mapping[str, str] = os.environ,
     flags: Mapping[str, object] | None = None,
+    flag_names: Mapping[str, str] | None = None,
     sets: Sequence[str] = (),
 ) -> Resolved:
     """The settings of a run, checked; ConfigError in one line that names the setting and where it came from.
 
-    `flags` maps dotted keys to values; `sets` holds ``"a.b=value"`` with the value as YAML.
+    `flags` maps dotted keys to values, `flag_names` dotted keys to the flags that set them; `sets` holds ``"a.b=value"`` with
+    the value as YAML.
     """
     loaded = load_suite(suite)
     layers: list[tuple[str, dict[str, Any]]] = [
@@ -106,27 +103,25 @@ def resolve(
     if file is not None:
         layers.append((f"config file {file}", dict(_flatten(read_yaml(file)))))
     layers += [(f"environment {name}", {key: value}) for name, key, value in _from_environment(environment)]
-    layers += [(f"flag --{FLAGS.get(key, key)}", dict([_settled(key, value)])) for key, value in (flags or {}).items()]
+    names = flag_names or {}
+    layers += [(f"flag --{names.get(key, key)}", dict([_settled(key, value)])) for key, value in (flags or {}).items()]
     layers += [(f"--set {key}", {key: value}) for key, value in map(_from_assignment, sets)]
 
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for origin, layer in layers:
         for key, value in layer.items():
-            if key == "suite" and value not in (suite, loaded.name):
+            if key == "suite" and value != loaded.name and suite_place(str(value)) != suite_place(suite):
                 raise ConfigError(f"{origin} asks for suite {value!r}, the command for {suite!r}", hint="drop one of them")
             values[key], origins[key] = value, origin
+        _check_known(layer, origin)
         _check(values, suite, origin)
     values["suite"], origins["suite"] = suite, "flag --suite"
-    config = _check(values, suite, "settings")
-    _check_names(config)
-    return Resolved(config=config, origins=dict(sorted(origins.items())), suite=loaded)
-
-
-def teacher_reference(reference: str) -> tuple[str, str]:
-    """``name:model`` as (teacher plug-in, model); without a registered name before the colon it is a local model ("hf")."""
-    name, colon, model = reference.partition(":")
-    return (name, model) if colon and name in registry().plugins("teacher") else ("hf", reference)
+    config, warnings = _checked_names(_check(values, suite, "settings"))
+    for key, _ in flatten({"params": config.params}):
+        _, _, name = key.split(".", 2)
+        origins.setdefault(key, origins.pop(f"params.{name}", "default"))  # the older way of writing says no kind
+    return Resolved(config=_placed(config), origins=dict(sorted(origins.items())), suite=loaded, warnings=tuple(warnings))
 
 
 def restored(document: Mapping[str, Any]) -> RunConfig:
@@ -157,10 +152,7 @@ def _settled(key: str, value: Any) -> tuple[str, Any]:
 
 
 def _path(dotted: str) -> tuple[str, ...]:
-    *parents, last = dotted.split(".")
-    if parents[:1] == ["params"] and len(parents) > 2:  # a plug-in's name may hold dots
-        parents = ["params", ".".join(parents[1:])]
-    return (*parents, last)
+    return parameter_path(dotted) if dotted.startswith("params.") else tuple(dotted.split("."))
 
 
 def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str, Any]]:
@@ -188,7 +180,8 @@ def _scalar(text: str, where: str) -> Any:
     return value
 
 
-def _check_names(config: RunConfig) -> None:
+def _checked_names(config: RunConfig) -> tuple[RunConfig, list[str]]:
+    """The config with the parameters by kind, and what to warn of; ConfigError where a plug-in is unknown or named twice."""
     plugins = registry()
     for what, given in (("seed", config.seeds), ("allocator", config.allocators), ("tracker", config.trackers)):
         twice = [str(item) for item in given if given.count(item) > 1]
@@ -196,12 +189,27 @@ def _check_names(config: RunConfig) -> None:
             raise ConfigError(f"{what} {twice[0]} is given twice", hint=f"give every {what} once")
     for name in config.trackers:
         plugins.get("tracker", name)
-    for name in config.allocators:
-        resolve_parameters(plugins.get("allocator", name), config.params.get(name, {}))
-    resolve_parameters(plugins.get("objective", config.objective), config.params.get(config.objective, {}))
     teacher, _ = teacher_reference(config.teacher)
-    resolve_parameters(plugins.get("teacher", teacher), config.params.get(teacher, {}))
-    known = {*config.allocators, config.objective, teacher}
-    for name in config.params:
-        if name not in known:
-            raise ConfigError(f"params.{name} belongs to no plug-in of this run", hint=f"in use: {', '.join(sorted(known))}")
+    used = in_use(allocators=config.allocators, objective=config.objective, teacher=teacher)
+    for kind, name in used:
+        plugins.get(kind, name)
+    params, warnings = by_kind(config.params, used)
+    return replace(config, params=params), warnings
+
+
+def _placed(config: RunConfig) -> RunConfig:
+    """With absolute paths."""
+    prices = config.endpoint.prices
+    endpoint = config.endpoint if not prices else replace(config.endpoint, prices=absolute(prices))
+    places: dict[str, Any] = {name: place(getattr(config, name)) for name, place in PLACES.items()}
+    return replace(config, endpoint=endpoint, **places)
+
+
+def _check_known(layer: Mapping[str, Any], origin: str) -> None:
+    """ConfigError for a setting that is written without its group: ``learning_rate`` is ``training.learning_rate``."""
+    known = {each.name for each in fields(RunConfig)}
+    for key in layer:
+        if key.partition(".")[0] not in known:
+            meant = [full for full in _defaults() if full.endswith(f".{key}")]
+            if meant:
+                raise ConfigError(f"{origin}: unknown setting {key!r}", hint=f"did you mean {meant[0]!r}?")

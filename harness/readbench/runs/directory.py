@@ -9,6 +9,7 @@ goes on, with the user's word for it, on a machine that computes other bits.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from readbench.base import files, machine
 from readbench.base.errors import ConfigError, ReadbenchError
 from readbench.base.nested import flatten
 from readbench.runs.config import Resolved, config_document, restored
+from readbench.runs.references import PLACES, moved
 from readbench.suites.suite import load_suite
 from readbench.trials.record.run_files import FINGERPRINT, RUN_SCHEMA, read_part, read_run, write_part
 from readbench.trials.spec import TrialSpec
@@ -62,7 +64,9 @@ def opened(
 def resolved_again(run_dir: Path, *, workers: int | None = None, spend_limit: int | str | None = None) -> Resolved:
     """The settings in the run's ``run.json``, but for those that may change when it is resumed."""
     document = read_run(run_dir)
-    config = restored(document["config"])
+    _check_code(run_dir, document, machine.code_hash())
+    then = Path(document.get("folder", run_dir.absolute()))
+    config = restored(document["config"] | {key: moved(document["config"][key], then, run_dir) for key in PLACES})
     if workers is not None:
         config = replace(config, workers=workers)
     if spend_limit is not None:
@@ -80,6 +84,7 @@ def _check_blank(run_dir: Path) -> None:
 
 def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]) -> None:
     known = read_run(run_dir)
+    _check_code(run_dir, known, provenance["code"])
     then, now = dict(flatten(known["identity"])), dict(flatten(resolved.identity()))
     then |= {f"{what} content": value for what, value in known["provenance"].items()}
     now |= {f"{what} content": value for what, value in provenance.items()}
@@ -92,6 +97,17 @@ def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]
         raise ConfigError(f"{run_dir} holds a run with another config: {'; '.join(differing)}", hint="choose another --out")
 
 
+def _check_code(run_dir: Path, run: Mapping[str, Any], code: str) -> None:
+    """ConfigError that names the version which can resume the run, where that is not this one."""
+    then, begun = run["provenance"].get("code", code), run["environment"].get("packages", {}).get("readbench")
+    if then != code:
+        raise ConfigError(
+            f"{run_dir} was begun by readbench {begun} (code {then[:8]}), this is {version('readbench')} (code {code[:8]}): "
+            "its trials would not be the same",
+            hint="resume it with that version, or choose another --out; its results can be read with this one",
+        )
+
+
 def _shown(value: Any) -> str:
     text = "nothing" if value is None else repr(value)
     return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
@@ -102,6 +118,7 @@ def _document(run_dir: Path, resolved: Resolved, trials: tuple[TrialSpec, ...], 
     return {
         "schema": RUN_SCHEMA,
         "run": run_dir.name,
+        "folder": str(run_dir.absolute()),
         "config": config_document(resolved.config),
         "origins": resolved.origins,
         "identity": resolved.identity(),

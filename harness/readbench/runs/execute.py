@@ -7,13 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from readbench.runs.config import Resolved, teacher_reference
+from readbench.runs.config import Resolved
 from readbench.runs.directory import check_fingerprint
 from readbench.runs.executors.base import Executor, Observer, WorkerConfig
 from readbench.runs.executors.inline import open_inline
 from readbench.runs.executors.pool import open_pool
 from readbench.runs.plan import Plan, num_workers
 from readbench.runs.recorded import RecordedTeacher
+from readbench.runs.references import teacher_reference
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.events import Event
 from readbench.trials.record.run_files import START, is_complete, read_part, write_part

@@ -1,18 +1,21 @@
 """What a run will do: its trials, what identifies it, and what it will take."""
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from readbench.api import Problem, Teacher
+from readbench.api import Kind, Problem, Teacher
 from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make, make_allocator, registry, resolve_parameters
 from readbench.models.folder import check_model, fingerprint, resolve_device, resolve_model
 from readbench.models.text import NO_CHAT
-from readbench.runs.config import Resolved, RunConfig, teacher_reference
+from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
 from readbench.runs.executors.pool import num_cores
+from readbench.runs.references import teacher_reference
 from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.forecast import Forecast, forecast
 from readbench.trials.spec import TrialSpec
@@ -36,7 +39,7 @@ def plan(resolved: Resolved) -> Plan:
         resolve_device(config.device)
     student_path = _checked_model(config.student)
     teacher_plugin, teacher_model = teacher_reference(config.teacher)
-    teacher_params = resolve_parameters(registry().get("teacher", teacher_plugin), config.params.get(teacher_plugin, {}))
+    teacher_params = resolve_parameters(registry().get("teacher", teacher_plugin), _params(config, "teacher", teacher_plugin))
     teacher: Teacher | None = None  # a local model's is not made here: it would cost the import of torch
     if teacher_plugin == "hf":
         teacher_path = _checked_model(teacher_model)
@@ -62,9 +65,9 @@ def plan(resolved: Resolved) -> Plan:
             suite=config.suite,
             suite_content=resolved.suite.content_hash(),
             allocator=name,
-            params=resolve_parameters(registry().get("allocator", name), config.params.get(name, {})),
+            params=resolve_parameters(registry().get("allocator", name), _params(config, "allocator", name)),
             objective=config.objective,
-            objective_params=resolve_parameters(objective, config.params.get(config.objective, {})),
+            objective_params=resolve_parameters(objective, _params(config, "objective", config.objective)),
             seed=seed,
             budget_tokens=config.budget_tokens,
             num_intervals=config.num_intervals,
@@ -123,7 +126,12 @@ def _build_allocators(resolved: Resolved) -> None:
     )
     for name in config.allocators:
         with foreign("allocator", name, ConfigError):
-            make_allocator(name, problem, 0, **config.params.get(name, {}))
+            make_allocator(name, problem, 0, **_params(config, "allocator", name))
+
+
+def _params(config: RunConfig, kind: Kind, name: str) -> Mapping[str, Any]:
+    """What the run gives a plug-in."""
+    return config.params.get(kind, {}).get(name, {})
 
 
 def _checked_model(reference: str) -> Path:

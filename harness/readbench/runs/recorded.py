@@ -14,7 +14,7 @@ from readbench.base import machine
 from readbench.base.documents import typed
 from readbench.base.errors import ConfigError, DamagedError, ReadbenchError
 from readbench.models.text import ChatConfig, answers_of
-from readbench.runs.config import teacher_reference
+from readbench.runs.references import teacher_reference
 from readbench.teachers.responses import ResponseCache
 from readbench.trials.record.run_files import FINGERPRINT, START, read_part, read_run
 

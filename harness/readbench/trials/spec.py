@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, Le, MaxLen, MinLen
@@ -15,6 +16,7 @@ from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
 
 MAX_SEEDS = 1000
+OF_ANY_KIND = "*"  # the kind of parameters whose older way of writing, params.NAME.PARAMETER, says none
 DEFAULT_ALLOCATORS = ("read", "uniform", "random", "per-capability", "task-static")
 _UNIQUE = Field(json_schema_extra={"uniqueItems": True})
 
@@ -37,7 +39,7 @@ class RunIdentity:
     max_new_tokens: Annotated[int, Ge(1)] = 256  # of a teacher's response
     num_probes: Annotated[int, Ge(2)] = 40  # a capability; the reward and the profile are measured on them
     num_dev: Annotated[int, Ge(2)] = 40  # a required capability; the learning curve is measured on them
-    params: dict[str, dict[str, bool | int | float | str]] = field(default_factory=dict)  # of plug-ins, by their name
+    params: dict[str, dict[str, dict[str, bool | int | float | str]]] = field(default_factory=dict)  # of plug-ins, by kind and name
     training: TrainingConfig = field(default_factory=TrainingConfig)
     teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a teacher with a chat template
     student_chat: ChatConfig = field(default_factory=ChatConfig)  # of a student with a chat template
@@ -45,7 +47,7 @@ class RunIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSpec:
-    """All that a trial's result depends on."""
+    """All that a trial's result depends on, and where to find it: the hashes of suite, teacher and student are beside their places."""
 
     suite: str
     suite_content: str  # hash of the suite's files
@@ -69,14 +71,27 @@ class TrialSpec:
     student_chat: ChatConfig = field(default_factory=ChatConfig)
 
     def document(self) -> dict[str, Any]:
-        """The spec as JSON values."""
-        document: dict[str, Any] = json.loads(json.dumps(asdict(self)))
+        """The spec as JSON values, without the folders that things lie in."""
+        places = {name: placeless(getattr(self, name)) for name in ("suite", "teacher", "student")}
+        document: dict[str, Any] = json.loads(json.dumps(asdict(self) | places))
         return document
 
     @property
     def id(self) -> str:
         """16 hex digits of the spec's hash: two trials of one id are the same trial."""
         return trial_id(self.document())
+
+
+def with_kinds(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The ``params`` of a document; an older version wrote params.NAME, which said no kind."""
+    kindless = {name: given for name, given in params.items() if not all(isinstance(value, Mapping) for value in given.values())}
+    return {kind: given for kind, given in params.items() if kind not in kindless} | ({OF_ANY_KIND: kindless} if kindless else {})
+
+
+def placeless(reference: str) -> str:
+    """A reference without the folder that it lies in: ``/data/own`` is ``own``; names and hub ids stay as they are."""
+    plugin, colon, model = reference.rpartition(":")
+    return f"{plugin}{colon}{Path(model).name}" if Path(model).is_absolute() else reference
 
 
 def trial_id(document: Mapping[str, Any]) -> str:

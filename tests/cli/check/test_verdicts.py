@@ -125,4 +125,4 @@ def test_a_parameter_s_new_default_is_a_change_that_is_named(check: Check, worse
     run = worse(0.001, 0.002, 0.0)
     for trial in run["trials"]:
         trial["params"] = {"kappa": 0.5} if trial["allocator"] == "read" else {}
-    assert "params.read.kappa absent → 0.5" in check(run).out
+    assert "params.allocator.read.kappa absent → 0.5" in check(run).out

@@ -51,7 +51,7 @@ def test_runs_with_other_seeds_of_an_allocator_add_up(document: Document) -> Non
 def test_parameters_make_another_allocator_and_only_those_that_differ_are_shown(document: Document) -> None:
     first, second = only(document, "read", run="a"), only(document, "read", run="b")
     for part, kappa in ((first, 1.0), (second, 0.5)):
-        part["config"]["params"] = {"read": {"kappa": kappa, "members": 5}}
+        part["config"]["params"] = {"allocator": {"read": {"kappa": kappa, "members": 5}}}
         for trial in part["trials"]:
             trial["params"] = {"kappa": kappa, "members": 5}
     assert labels(merged(first, second)) == ["read (kappa=1.0)", "read (kappa=0.5)"]
@@ -91,7 +91,7 @@ def change(*path: str, value: Any) -> Callable[[Document], None]:
         (change("suite", "version", value=2), "suite.version: 1 against 2"),
         (change("config", "budget_tokens", value=5), "budget_tokens: 10000 against 5"),
         (change("config", "training", "learning_rate", value=1e-5), "training.learning_rate: 0.0005 against 1e-05"),
-        (change("config", "params", value={"hf": {"x": 1}}), r"params.hf.x: \(absent\) against 1"),
+        (change("config", "params", value={"teacher": {"hf": {"x": 1}}}), r"params.teacher.hf.x: \(absent\) against 1"),
         (change("provenance", "data", value="f" * 32), "provenance.data"),
         (change("provenance", "code", value="f" * 32), "provenance.code"),
         (change("provenance", "student", value="f" * 32), "provenance.student"),

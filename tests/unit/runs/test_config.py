@@ -1,12 +1,20 @@
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import readbench_suites
 from readbench.base.errors import ConfigError
-from readbench.runs.config import config_document, parse_seeds, resolve, restored, teacher_reference
+from readbench.models.folder import resolve_model
+from readbench.runs.config import config_document, parse_seeds, resolve, restored
+from readbench.runs.plan import plan
+from readbench.runs.references import teacher_reference
 from readbench.trials.spec import DEFAULT_ALLOCATORS
+
+SUITES = Path(readbench_suites.__file__).parent
+SPELLINGS = (("own", "student"), ("./own/suite.yaml", "./student"), ("own/../own/suite.yaml", "student/"))
 
 
 def resolved(**given: Any) -> Any:
@@ -24,13 +32,17 @@ def test_every_layer_is_over_the_one_before_and_says_so(tmp_path: Path) -> None:
     file.write_text("budget_tokens: 50000\nnum_probes: 31\ntraining: {learning_rate: 1.0e-3, clip_norm: 0.5}\n")
     environment = {"READBENCH_NUM_PROBES": "32", "READBENCH_TRAINING__CLIP_NORM": "0.25", "HOME": "/"}
     run = resolved(
-        file=file, environment=environment, flags={"budget_tokens": 60000}, sets=["training.clip_norm=2", "params.read.kappa=0.5"]
+        file=file,
+        environment=environment,
+        flags={"budget_tokens": 60000},
+        flag_names={"budget_tokens": "budget"},
+        sets=["training.clip_norm=2", "params.allocator.read.kappa=0.5"],
     )
     assert run.config.budget_tokens == 60000
     assert run.config.num_probes == 32
     assert run.config.training.learning_rate == 1e-3
     assert run.config.training.clip_norm == 2.0
-    assert run.config.params == {"read": {"kappa": 0.5}}
+    assert run.config.params == {"allocator": {"read": {"kappa": 0.5}}}
     assert run.origins["budget_tokens"] == "flag --budget"
     assert run.origins["num_probes"] == "environment READBENCH_NUM_PROBES"
     assert run.origins["training.learning_rate"] == f"config file {file}"
@@ -63,7 +75,12 @@ def test_scientific_notation_is_a_number() -> None:
         ({"flags": {"seeds": "-1,2"}}, "seeds"),
         ({"flags": {"budget_tokens": 0}}, "budget_tokens"),
         ({"sets": ["params.uniform.floor=1"]}, "no parameter 'floor'"),
-        ({"sets": ["params.nobody.floor=1"]}, "belongs to no plug-in of this run"),
+        ({"sets": ["params.nobody.floor=1"]}, "params.nobody belongs to no plug-in of this run"),
+        ({"sets": ["params.allocator.gap.floor=1"]}, "params.allocator.gap belongs to no plug-in of this run"),
+        ({"sets": ["params.allocator.uniform.floor=1"]}, "no parameter 'floor'"),
+        ({"sets": ["params.x=1"]}, "params.x"),
+        ({"sets": ["learning_rate=1e-4"]}, "unknown setting 'learning_rate'; did you mean 'training.learning_rate'"),
+        ({"sets": ["clip_norm=1"]}, "did you mean 'training.clip_norm'"),
         ({"sets": ["params.read.kappa=high"]}, "not of type float"),
         ({"environment": {"READBENCH_BUDGET": "3"}}, "environment READBENCH_BUDGET"),
         ({"sets": ["suite=coding"]}, "asks for suite 'coding'"),
@@ -95,8 +112,33 @@ def test_the_identity_ignores_how_a_run_is_computed() -> None:
 
 
 def test_a_config_is_restored_from_its_document() -> None:
-    config = resolved(sets=["params.read.kappa=0.5"]).config
+    config = resolved(sets=["params.allocator.read.kappa=0.5"]).config
     assert restored(config_document(config)) == config
+
+
+def test_parameters_without_a_kind_are_read_with_a_warning() -> None:
+    run = resolved(sets=["params.read.kappa=0.5"])
+    assert run.config.params == {"allocator": {"read": {"kappa": 0.5}}}
+    assert run.warnings == ("params.read is the older way of writing: write params.allocator.read",)
+    assert run.hash() == resolved(sets=["params.allocator.read.kappa=0.5"]).hash()
+    assert resolved(sets=["params.allocator.read.kappa=0.5"]).warnings == ()
+
+
+def test_the_newer_way_of_writing_a_parameter_is_over_the_older_one() -> None:
+    run = resolved(sets=["params.allocator.read.kappa=0.5", "params.read.kappa=0.25", "params.read.top_k=2"])
+    assert run.config.params == {"allocator": {"read": {"kappa": 0.5, "top_k": 2}}}
+
+
+def test_paths_are_kept_from_the_root_and_are_no_part_of_what_a_run_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = SUITES / "reasoning"
+    shutil.copytree(own, tmp_path / "own")
+    shutil.copytree(resolve_model("lab/student"), tmp_path / "student")
+    monkeypatch.chdir(tmp_path)
+    spelled = [resolve(suite, environment={}, flags={"student": student}) for suite, student in SPELLINGS]
+    assert {run.config.suite for run in spelled} == {str(tmp_path / "own")}
+    assert {run.config.student for run in spelled} == {str(tmp_path / "student")}
+    assert {(run.identity()["suite"], run.identity()["student"]) for run in spelled} == {("own", "student")}
+    assert len({plan(run).trials[0].id for run in spelled[:2]}) == 1
 
 
 def test_a_teacher_without_a_registered_prefix_is_a_local_model() -> None:

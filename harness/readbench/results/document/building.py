@@ -31,7 +31,7 @@ from readbench.trials import metrics
 from readbench.trials.record.interval import Interval, interval_of, named
 from readbench.trials.record.run_files import FINGERPRINT, START, is_complete, read_part, read_run
 from readbench.trials.record.trial_file import AGAIN, TrialRecord, find_trial
-from readbench.trials.spec import RunIdentity, trial_id
+from readbench.trials.spec import RunIdentity, trial_id, with_kinds
 
 
 def rebuild(run_dir: Path) -> Results:
@@ -52,7 +52,7 @@ def gather(run_dir: Path) -> Results:
     surroundings = read_part(run_dir, FINGERPRINT, run)
     if surroundings is None and (run_dir / "trials").exists():
         raise DamagedError(f"{run_dir / FINGERPRINT} is missing", hint="restore it, or begin again with another --out")
-    suite = run["suite"]
+    suite, identity = run["suite"], run["identity"]
     capabilities = suite["capabilities"]
     return Results(
         run=run["run"],
@@ -63,10 +63,10 @@ def gather(run_dir: Path) -> Results:
             requirement=named(capabilities, suite["requirement"]),
             margins=suite["margins"],
         ),
-        config=typed(RunIdentity, run["identity"], str(run_dir / "run.json")),
+        config=typed(RunIdentity, identity | {"params": with_kinds(identity["params"])}, str(run_dir / "run.json")),
         provenance=Provenance(**run["provenance"]),
         environment=run["environment"]
-        | {key: value for key, value in run["config"].items() if key not in run["identity"]}
+        | {key: value for key, value in run["config"].items() if key not in identity}
         | {"fingerprint": None, "drift": [], "spend": _spend(run_dir)}
         | {key: value for key, value in (surroundings or {}).items() if key != "of"},
         start=None if start is None else _start(capabilities, start),

@@ -13,7 +13,7 @@ from readbench.base.files import read_json, unsealed
 from readbench.results.document.consistency import check_consistent
 from readbench.results.document.model import RESULTS_SCHEMA, Results
 from readbench.trials.record.run_files import read_run
-from readbench.trials.spec import RunIdentity
+from readbench.trials.spec import RunIdentity, with_kinds
 
 _ADDED_LATER = {"teacher_chat", "student_chat"}  # settings that older results do not name: they had their defaults
 
@@ -48,6 +48,8 @@ def _parsed(document: Mapping[str, Any], file: Path) -> Results:
         missing = sorted({field.name for field in fields(RunIdentity)} - config.keys() - _ADDED_LATER)
         if missing:
             raise ConfigError(f"{file} is damaged: config lacks {missing[0]}", hint="rebuild it: readbench results RUN")
+        if isinstance(config["params"], dict) and all(isinstance(given, dict) for given in config["params"].values()):
+            document = {**document, "config": config | {"params": with_kinds(config["params"])}}
     try:
         return typed(Results, document, f"{file} is damaged", key_is="key")
     except ConfigError as error:

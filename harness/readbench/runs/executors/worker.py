@@ -15,10 +15,10 @@ from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
 from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
-from readbench.runs.config import teacher_reference
 from readbench.runs.executors.base import Observer, WorkerConfig
 from readbench.runs.executors.fingerprint import fingerprint
 from readbench.runs.recorded import RecordedTeacher
+from readbench.runs.references import teacher_reference
 from readbench.suites.evaluation import evaluate
 from readbench.suites.probes import measure
 from readbench.suites.suite import load_suite

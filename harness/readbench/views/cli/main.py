@@ -17,6 +17,7 @@ from readbench.base.errors import ReadbenchError
 from readbench.views.cli import check, compare, doctor, lab, report, results, resume, run
 from readbench.views.cli import list as listing
 from readbench.views.cli.endings import EXIT_INTERRUPTED, UsageError, closed_pipe, failed, unexpected
+from readbench.views.cli.options import Once
 
 app = typer.Typer(
     name="readbench",
@@ -25,15 +26,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("run")(run.run)
-app.command("resume")(resume.resume)
-app.command("results")(results.results)
-app.command("compare")(compare.compare)
-app.command("check")(check.check)
-app.command("report")(report.report)
-app.command("list")(listing.list_plugins)
+app.command("run", cls=Once)(run.run)
+app.command("resume", cls=Once)(resume.resume)
+app.command("results", cls=Once)(results.results)
+app.command("compare", cls=Once)(compare.compare)
+app.command("check", cls=Once)(check.check)
+app.command("report", cls=Once)(report.report)
+app.command("list", cls=Once)(listing.list_plugins)
 app.add_typer(lab.app, name="lab")
-app.command("doctor")(doctor.doctor)
+app.command("doctor", cls=Once)(doctor.doctor)
 
 
 def _show_version(wanted: bool) -> None:

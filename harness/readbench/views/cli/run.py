@@ -6,13 +6,36 @@ from typing import Annotated
 
 import typer
 
+from readbench.views.cli.options import token_count
+
+SETTINGS = {  # option → the setting that it gives
+    "allocators": "allocators",
+    "seeds": "seeds",
+    "budget": "budget_tokens",
+    "intervals": "num_intervals",
+    "teacher": "teacher",
+    "teacher_url": "params.teacher.openai.url",
+    "student": "student",
+    "objective": "objective",
+    "device": "device",
+    "workers": "workers",
+    "track": "trackers",
+    "spend_limit": "endpoint.spend_limit",
+    "prices": "endpoint.prices",
+}
+
 
 def run(
     *,
     suite: Annotated[str, typer.Option(metavar="NAME", help="A suite's name (readbench list suites) or the path of a suite.yaml.")],
-    allocators: Annotated[str | None, typer.Option(metavar="A,B", help="Which allocators compete (readbench list allocators).")] = None,
-    seeds: Annotated[str | None, typer.Option(metavar="N", help="How many seeds (5 is 0 to 4), or which ones (3,7).")] = None,
-    budget: Annotated[int | None, typer.Option(metavar="TOKENS", help="What each trial may charge: generated + trained tokens.")] = None,
+    allocators: Annotated[
+        list[str] | None, typer.Option(metavar="A,B", help="Which allocators compete (readbench list allocators); repeatable.")
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="N", help="How many seeds (5 is 0 to 4), or which ones (3,7; one: 7,).")] = None,
+    budget: Annotated[
+        int | None,
+        typer.Option(metavar="TOKENS", parser=token_count, help="What each trial may charge: generated + trained tokens (1e6)."),
+    ] = None,
     intervals: Annotated[int | None, typer.Option(metavar="T", help="In how many intervals the budget is allocated.")] = None,
     teacher: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/teacher, a model folder, a hub id, or PLUGIN:MODEL.")] = None,
     teacher_url: Annotated[str | None, typer.Option(metavar="URL", help="The endpoint of --teacher openai:MODEL, up to /v1.")] = None,
@@ -23,7 +46,7 @@ def run(
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in YAML, below flags and READBENCH_... variables.")] = None,
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, by its dotted key; repeatable.")] = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; 0 is one per core.")] = None,
-    track: Annotated[str | None, typer.Option(metavar="A,B", help="Trackers to tell (readbench list trackers).")] = None,
+    track: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Trackers to tell (readbench list trackers); repeatable.")] = None,
     spend_limit: Annotated[
         str | None, typer.Option(metavar="N", help="Maximum spend on the teacher, in tokens or money (5 USD; needs --prices).")
     ] = None,
@@ -35,26 +58,21 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
 ) -> None:
     """Distil a student under a token budget with each allocator."""
+    given = locals()
     from readbench.runs.config import resolve
     from readbench.teachers.endpoint.settings import parse_spend_limit
+    from readbench.views.console.text import write_line
 
-    given = {
-        "allocators": allocators,
-        "seeds": seeds,
-        "budget_tokens": budget,
-        "num_intervals": intervals,
-        "teacher": teacher,
-        "params.openai.url": teacher_url,
-        "student": student,
-        "objective": objective,
-        "device": device,
-        "workers": workers,
-        "trackers": track,
-        "endpoint.spend_limit": None if spend_limit is None else parse_spend_limit(spend_limit),
-        "endpoint.prices": prices,
-    }
-    flags = {key: value for key, value in given.items() if value is not None}
-    resolved = resolve(suite, file=config, environment=os.environ, flags=flags, sets=set_ or [])
+    flags = {key: given[option] for option, key in SETTINGS.items() if given[option] not in (None, [], ())}
+    for key in ("allocators", "trackers"):
+        if key in flags:
+            flags[key] = ",".join(flags[key])
+    if spend_limit is not None:
+        flags["endpoint.spend_limit"] = parse_spend_limit(spend_limit)
+    names = {key: option.replace("_", "-") for option, key in SETTINGS.items()}
+    resolved = resolve(suite, file=config, environment=os.environ, flags=flags, flag_names=names, sets=set_ or [])
+    for warning in resolved.warnings:
+        write_line(f"warning: {warning}")
 
     if dry_run:
         from readbench.runs.plan import plan

@@ -23,7 +23,6 @@ def test_names_come_from_the_flag_and_the_environment() -> None:
     assert resolved("mlflow, wandb").config.trackers == ("mlflow", "wandb")
     assert resolved(READBENCH_TRACKERS="tensorboard").config.trackers == ("tensorboard",)
     assert resolved("", READBENCH_TRACKERS="tensorboard").config.trackers == ()
-    assert resolved("mlflow").origins["trackers"] == "flag --track"
 
 
 def test_a_tracker_changes_nothing_of_what_the_run_is() -> None:

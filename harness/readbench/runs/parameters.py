@@ -1,0 +1,54 @@
+"""The parameters of a run's plug-ins: ``params.KIND.NAME.PARAMETER``, by kind, since an allocator and an objective may share a name."""
+
+from collections.abc import Mapping
+from typing import Any, get_args
+
+from readbench.api import Kind
+from readbench.base.errors import ConfigError, near_match
+from readbench.base.plugins import registry, resolve_parameters
+from readbench.trials.spec import OF_ANY_KIND
+
+Params = Mapping[str, Mapping[str, Mapping[str, bool | int | float | str]]]
+
+
+def parameter_path(dotted: str) -> tuple[str, ...]:
+    """The setting's path; a plug-in's name may hold dots."""
+    _, *name, parameter = dotted.split(".")
+    if len(name) < 2 or name[0] not in get_args(Kind):
+        return ("params", OF_ANY_KIND, ".".join(name), parameter) if name else ("params", parameter)
+    return ("params", name[0], ".".join(name[1:]), parameter)
+
+
+def in_use(*, allocators: tuple[str, ...], objective: str, teacher: str) -> tuple[tuple[Kind, str], ...]:
+    """The plug-ins that take parameters."""
+    return (*(("allocator", name) for name in allocators), ("objective", objective), ("teacher", teacher))
+
+
+def by_kind(params: Params, used: tuple[tuple[Kind, str], ...]) -> tuple[dict[str, dict[str, dict[str, Any]]], list[str]]:
+    """The parameters with the kind that the older way of writing leaves out, checked; and a warning for each name written so.
+
+    ConfigError where they belong to no plug-in of the run, or a plug-in does not take them.
+    """
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    warnings = []
+    for name, given in params.get(OF_ANY_KIND, {}).items():
+        kinds = [kind for kind, its_name in used if its_name == name]
+        if not kinds:
+            raise _unused(f"params.{name}", used)
+        for kind in kinds:
+            found.setdefault(kind, {})[name] = dict(given)
+            warnings.append(f"params.{name} is the older way of writing: write params.{kind}.{name}")
+    for kind_name, by_name in params.items():
+        for name, given in by_name.items() if kind_name != OF_ANY_KIND else ():
+            if (kind_name, name) not in used:
+                raise _unused(f"params.{kind_name}.{name}", used)
+            named = found.setdefault(kind_name, {})
+            named[name] = named.get(name, {}) | dict(given)
+    for kind, name in used:
+        resolve_parameters(registry().get(kind, name), found.get(kind, {}).get(name, {}))
+    return found, warnings
+
+
+def _unused(key: str, used: tuple[tuple[Kind, str], ...]) -> ConfigError:
+    names = [f"params.{kind}.{name}" for kind, name in used]
+    return ConfigError(f"{key} belongs to no plug-in of this run", hint=near_match(key, names))

@@ -1,0 +1,59 @@
+"""Where a run's suite, models and files are: kept as absolute paths, so that a run can be resumed from any folder.
+
+A path is no part of what a run is (`readbench.trials.spec.placeless`): the content hashes are. So a run directory that moves
+together with its inputs is found again by the same way from it.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from readbench.base.plugins import registry
+from readbench.models.folder import is_embedded
+
+
+def teacher_reference(reference: str) -> tuple[str, str]:
+    """``name:model`` as (teacher plug-in, model); without a registered name before the colon it is a local model ("hf")."""
+    name, colon, model = reference.partition(":")
+    return (name, model) if colon and name in registry().plugins("teacher") else ("hf", reference)
+
+
+def absolute(path: str | Path) -> str:
+    """The path from the root, through links as they are."""
+    return os.path.normpath(Path(path).expanduser().absolute())
+
+
+def suite_place(reference: str) -> str:
+    """A registered name as it is, a path as the absolute path of the suite's folder (or of its file, where that has another name)."""
+    if reference in registry().plugins("suite") or not Path(reference).exists():
+        return reference
+    path = Path(absolute(reference))
+    return str(path.parent if path.name == "suite.yaml" else path)
+
+
+def model_place(reference: str) -> str:
+    """A folder as its absolute path; an embedded model or a hub id as it is."""
+    folder = Path(reference).expanduser()
+    return absolute(folder) if not is_embedded(reference) and folder.is_dir() else reference
+
+
+def teacher_place(reference: str) -> str:
+    """Likewise of a local teacher, and of a recorded run; what follows another plug-in's name is that plug-in's own."""
+    plugin, model = teacher_reference(reference)
+    if plugin not in ("hf", "recorded"):
+        return reference
+    place = model_place(model)
+    return place if plugin == "hf" else f"{plugin}:{place}"
+
+
+def moved(reference: str, then: Path, now: Path) -> str:
+    """An absolute path that is gone, at the same way from the run directory `now` as it was from `then`; all else as it is."""
+    plugin, colon, path = reference.rpartition(":")
+    if not Path(path).is_absolute() or Path(path).exists():
+        return reference
+    found = os.path.normpath(now.absolute() / os.path.relpath(path, then))
+    return f"{plugin}{colon}{found}" if Path(found).exists() else reference
+
+
+Place = Callable[[str], str]
+PLACES: dict[str, Place] = {"suite": suite_place, "student": model_place, "teacher": teacher_place}

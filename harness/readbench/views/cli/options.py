@@ -1,0 +1,33 @@
+"""How options are read: numbers as people write them, and no option twice where one would be dropped in silence."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperCommand
+
+MOST = 1 << 53  # up to here a float holds every whole number
+
+
+def token_count(text: str) -> int:
+    """``100000``, ``100_000`` or ``1e5``: a whole number of tokens."""
+    try:
+        number = float(text.replace("_", ""))
+    except ValueError:
+        number = float("nan")
+    if not abs(number) < MOST or number != int(number):
+        raise typer.BadParameter(f"{text!r} is not a whole number of tokens (100000, 100_000 or 1e5)")
+    return int(number)
+
+
+class Once(TyperCommand):
+    """A command that refuses an option given twice, where the option takes one value: the first would be dropped in silence."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """As every command, after the check."""
+        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
+        given: list[Any] = list(order)  # an option as often as it is given
+        for option in given:
+            takes_one = option.param_type_name == "option" and not (option.multiple or option.is_flag or option.count)
+            if takes_one and sum(each is option for each in given) > 1:
+                raise typer.BadParameter(f"{option.opts[0]} is given twice: give it once", ctx=ctx)
+        return super().parse_args(ctx, args)
