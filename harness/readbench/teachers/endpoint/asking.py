@@ -5,19 +5,18 @@ wait) and kept: they are paid for.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from readbench.api import Response
 from readbench.base.errors import ConfigError, ReadbenchError
 from readbench.base.hashing import content_digest
-from readbench.base.seeds import derive_seed
 from readbench.teachers.endpoint.address import Address, parse_address
 from readbench.teachers.endpoint.client import exchange, open_client
 from readbench.teachers.endpoint.counting import TokenCounter
 from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault, one_line
-from readbench.teachers.endpoint.retry import RetryPolicy
+from readbench.teachers.endpoint.retry import Sleep, retrying
 from readbench.teachers.endpoint.schema import Completion, parse_completion, request_body
 from readbench.teachers.spend.account import Account
 from readbench.teachers.spend.booking import Clerk
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
     import httpx2
 
 _LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
-Sleep = Callable[[float], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +90,6 @@ class _Batch:
         self._client = client
         self._clerk = Clerk(account, max_new_tokens)
         self._gate = asyncio.Semaphore(account.settings.concurrency)
-        self._policy = RetryPolicy(attempts=account.settings.attempts, base_seconds=account.settings.backoff_seconds)
         self.failure: ReadbenchError | None = None  # the first: nothing leaves after it
 
     async def answer(self, prompt: str) -> Response | None:
@@ -105,20 +102,20 @@ class _Batch:
                 return None
 
     async def _attempts(self, prompt: str) -> Response | None:
-        attempt = 0
-        while self.failure is None:
-            attempt += 1
-            try:
-                return await self._attempt(prompt)
-            except Fault as fault:
-                delay = self._policy.delay(attempt, wait_seconds=fault.wait_seconds, seed=derive_seed("retry", prompt, attempt))
-                if not fault.retry or delay is None:
-                    raise self._final(fault, attempt) from None
-            await self._sleep(delay)
-        return None
+        settings = self._account.settings
+        again = retrying(prompt, attempts=settings.attempts, base_seconds=settings.backoff_seconds, sleep=self._sleep)
+        try:
+            return await again(self._attempt, prompt)
+        except Fault as fault:
+            raise self._final(fault, again.statistics["attempt_number"]) from None
 
-    async def _attempt(self, prompt: str) -> Response:
-        """One request: reserved, sent, its answer checked, stored, settled; Fault where it brought none."""
+    async def _attempt(self, prompt: str) -> Response | None:
+        """One request: reserved, sent, its answer checked, stored, settled; Fault where it brought none.
+
+        None where the batch has failed: then nothing is sent.
+        """
+        if self.failure is not None:
+            return None
         counted = self._counter.count(prompt)
         # No tokenizer makes more tokens of a text than it has bytes, but for what its template adds.
         cap = max(counted, len(prompt.encode("utf-8", "surrogatepass"))) + self._account.settings.template_tokens

@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from readbench.api import Response, Teacher, teacher
 from readbench.base.hashing import json_hash
 from readbench.models.folder import resolve_tokenizer
-from readbench.teachers.endpoint.asking import Endpoint, Sleep, ask, make_endpoint
+from readbench.teachers.endpoint.asking import Endpoint, ask, make_endpoint
 from readbench.teachers.endpoint.counting import TokenCounter, open_counter, tokenizer_hash
+from readbench.teachers.endpoint.retry import Sleep
 from readbench.teachers.endpoint.settings import read_key
 from readbench.teachers.spend.account import Account
 
