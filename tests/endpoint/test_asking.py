@@ -4,14 +4,16 @@ import base64
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from readbench.base.errors import ConfigError, ReadbenchError, SurroundingError
+from readbench.models.folder import resolve_model
 from readbench.teachers.endpoint.asking import make_endpoint
 from readbench.teachers.endpoint.settings import read_key
-from readbench.teachers.endpoint.teacher import OpenAITeacher
+from readbench.teachers.endpoint.teacher import OpenAITeacher, tokenizer_hash
 from readbench.teachers.spend.prices import Limit
 
 ENDPOINT = {"url": "http://127.0.0.1/v1", "api": "chat", "served_as": "", "limit_field": "max_tokens"}
@@ -138,6 +140,13 @@ def test_the_fingerprint_tells_apart_what_answers_depend_on() -> None:
     ]
     assert len(set(different)) == len(different)
     assert of(url="http://127.0.0.1/v1/") == of()
+
+
+def test_the_hash_of_a_tokenizer_is_that_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer.json").write_bytes((resolve_model("lab/teacher") / "tokenizer.json").read_bytes())
+    assert tokenizer_hash(str(tmp_path)) == tokenizer_hash("lab/teacher")
+    (tmp_path / "tokenizer.json").write_bytes(b"{}")
+    assert tokenizer_hash(str(tmp_path)) != tokenizer_hash("lab/teacher")
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,9 @@ def pyproject(data: bytes) -> None:
 
 def model(data: bytes) -> None:
     """A model folder: the first byte says which of its files the rest is."""
+    from readbench.models.counting import open_counter
     from readbench.models.folder import check_model, context_length
-    from readbench.runs.estimate import _num_parameters, _token_counter
+    from readbench.runs.estimate import _num_parameters
 
     names = ("config.json", "tokenizer.json", "model.safetensors", "model.safetensors.index.json")
     choices = Bytes(data)
@@ -182,7 +183,7 @@ def model(data: bytes) -> None:
         context_length(path)
         _num_parameters(path)
         if name == "tokenizer.json":
-            _token_counter(path)("What is 2+2?")
+            open_counter(path).count("What is 2+2?")
 
 
 def states(data: bytes) -> None:

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from readbench.api import Response
 from readbench.base.errors import ConfigError, ReadbenchError
 from readbench.base.hashing import content_digest
+from readbench.models.counting import TokenCounter
 from readbench.teachers.endpoint.address import Address, parse_address
 from readbench.teachers.endpoint.client import exchange, open_client
-from readbench.teachers.endpoint.counting import TokenCounter
 from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault, one_line
 from readbench.teachers.endpoint.retry import Sleep, retrying
 from readbench.teachers.endpoint.schema import Completion, parse_completion, request_body

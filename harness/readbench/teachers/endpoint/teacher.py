@@ -4,6 +4,10 @@ Every request is booked at its cap in the spend ledger before it leaves, its ans
 then used: a process that dies in between leaves a request charged at its cap, never one that is free, and never asks again
 for an answer that it has. The tokens of a response, which the experiment's budget is charged, are max(reported, counted
 here) and at most `max_new_tokens`: a text that counts more is cut there, an answer that reports more is refused.
+
+What an endpoint reports is a claim. The other count needs a tokenizer: name the teacher's (``params.openai.tokenizer``) and
+counts are in the teacher's tokens. Without it they are in the student's, whose budget they are charged to: a student with
+smaller pieces counts more than the teacher generated (and cuts sooner), never less than it is going to read.
 """
 
 import asyncio
@@ -11,10 +15,11 @@ import functools
 from collections.abc import Sequence
 
 from readbench.api import Response, Teacher, teacher
-from readbench.base.hashing import json_hash
+from readbench.base.errors import ConfigError
+from readbench.base.hashing import file_hash, json_hash
+from readbench.models.counting import TokenCounter, open_counter
 from readbench.models.folder import resolve_tokenizer
 from readbench.teachers.endpoint.asking import Endpoint, ask, make_endpoint
-from readbench.teachers.endpoint.counting import TokenCounter, open_counter, tokenizer_hash
 from readbench.teachers.endpoint.retry import Sleep
 from readbench.teachers.endpoint.settings import read_key
 from readbench.teachers.spend.account import Account
@@ -73,6 +78,14 @@ class OpenAITeacher:
     @functools.cached_property
     def _counter(self) -> TokenCounter:
         return open_counter(resolve_tokenizer(self._tokenizer) if self._tokenizer else self._opened.student_path)
+
+
+def tokenizer_hash(reference: str) -> str:
+    """The hash of a named tokenizer's file: counts depend on it."""
+    file = resolve_tokenizer(reference) / "tokenizer.json"
+    if not file.is_file():
+        raise ConfigError(f"params.openai.tokenizer: {reference} has no tokenizer.json", hint="name a folder or hub id that has one")
+    return file_hash(file)
 
 
 @teacher("openai")

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from readbench.api import Question
-from readbench.teachers.endpoint.counting import open_counter
+from readbench.models.counting import open_counter
 from readbench.teachers.endpoint.settings import EndpointConfig, read_key
 from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.prices import Limit, spend_limit
