@@ -19,7 +19,7 @@ from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalErr
 from readbench.teachers.endpoint.retry import Sleep, retrying
 from readbench.teachers.endpoint.schema import Completion, parse_completion, request_body
 from readbench.teachers.spend.account import Account
-from readbench.teachers.spend.booking import Clerk
+from readbench.teachers.spend.booking import BatchBooking
 
 if TYPE_CHECKING:
     import httpx2
@@ -88,7 +88,7 @@ class _Batch:
         self._max_new_tokens = max_new_tokens
         self._sleep = sleep
         self._client = client
-        self._clerk = Clerk(account, max_new_tokens)
+        self._booking = BatchBooking(account, max_new_tokens)
         self._gate = asyncio.Semaphore(account.settings.concurrency)
         self.failure: ReadbenchError | None = None  # the first: nothing leaves after it
 
@@ -119,14 +119,14 @@ class _Batch:
         counted = self._counter.count(prompt)
         # No tokenizer makes more tokens of a text than it has bytes, but for what its template adds.
         cap = max(counted, len(prompt.encode("utf-8", "surrogatepass"))) + self._account.settings.template_tokens
-        request = await self._clerk.reserve(_digest(prompt), prompt_tokens=cap, completion_tokens=self._max_new_tokens)
+        request = await self._booking.reserve(_digest(prompt), prompt_tokens=cap, completion_tokens=self._max_new_tokens)
         try:
             completion = await self._exchange(prompt)
             response = self._response(completion, prompt_cap=cap)
         except Fault as fault:
-            await self._clerk.lose(request, in_doubt=fault.in_doubt)
+            await self._booking.lose(request, in_doubt=fault.in_doubt)
             raise
-        await self._clerk.settle(request, prompt, response, prompt_tokens=max(completion.prompt_tokens, counted))
+        await self._booking.settle(request, prompt, response, prompt_tokens=max(completion.prompt_tokens, counted))
         return response
 
     async def _exchange(self, prompt: str) -> Completion:
