@@ -139,6 +139,14 @@ def prices(data: bytes) -> None:
         str(limit)
 
 
+def fields(data: bytes) -> None:
+    """The request fields that a user leaves out (the first line) or adds (the others)."""
+    from readbench.teachers.endpoint.fields import parse_fields, parse_omit
+
+    omit, _, added = data.decode("utf-8", "surrogateescape").partition("\n")
+    json.dumps(parse_fields(added, omit=parse_omit(omit)), allow_nan=False).encode()
+
+
 def answer(data: bytes) -> None:
     """The body of an endpoint's response, of either API."""
     from readbench.teachers.endpoint.faults import Fault
@@ -227,6 +235,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         baseline,
         pyproject,
         prices,
+        fields,
         answer,
         model,
         states,

@@ -59,7 +59,7 @@ class RunConfig:
     num_dev: Annotated[int, Ge(2)] = 40  # a required capability; the learning curve is measured on them
     params: dict[str, dict[str, bool | int | float | str]] = field(default_factory=dict)  # of plug-ins, by their name
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a teacher with a chat template
+    teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a local teacher with a chat template, or an endpoint's chat
     student_chat: ChatConfig = field(default_factory=ChatConfig)  # of a student with a chat template
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher that is asked over HTTP
 
@@ -193,18 +193,23 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
     for name in sorted(environment):
         if name.startswith(ENVIRONMENT_PREFIX):
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
-            yield name, *_settled(key, _scalar(environment[name], name))
+            yield name, *_settled(key, _scalar(key, environment[name], name))
 
 
 def _from_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ConfigError(f"--set {text!r} is not of the form key=value", hint="for example --set training.learning_rate=3e-4")
-    return _settled(key.strip(), _scalar(value, f"--set {key}"))
+    return _settled(key.strip(), _scalar(key.strip(), value, f"--set {key}"))
 
 
-def _scalar(text: str, where: str) -> Any:
-    """The text as a YAML value; ``3e-4``, which YAML 1.1 takes for text, as the number it is."""
+def _scalar(key: str, text: str, where: str) -> Any:
+    """The text as a YAML value; ``3e-4``, which YAML 1.1 takes for text, as the number it is.
+
+    A plug-in's parameter is one value, so what looks like a mapping (``{"top_k": 1}``) is text there.
+    """
+    if key.startswith("params.") and text.lstrip().startswith("{"):
+        return text
     value = parse_yaml(f"value: {text}", where)["value"]
     if isinstance(value, str):
         try:
@@ -230,4 +235,6 @@ def _check_names(config: RunConfig) -> None:
     known = {*config.allocators, config.objective, teacher}
     for name in config.params:
         if name not in known:
+            if any(name.startswith(f"{plugin}.") for plugin in known):
+                raise ConfigError(f"params.{name} is a group of settings, but a plug-in's parameter is one value", hint="write it as text")
             raise ConfigError(f"params.{name} belongs to no plug-in of this run", hint=f"in use: {', '.join(sorted(known))}")

@@ -42,6 +42,14 @@ def test_scientific_notation_is_a_number() -> None:
     assert resolved(sets=["training.learning_rate=3e-4"]).config.training.learning_rate == 3e-4
 
 
+def test_a_plug_in_s_parameter_that_looks_like_a_mapping_is_text() -> None:
+    text = '{"top_k": 1}'
+    teacher = {"teacher": "openai:m"}
+    assert resolved(flags=teacher, sets=[f"params.openai.fields={text}"]).config.params == {"openai": {"fields": text}}
+    environment = {"READBENCH_PARAMS__OPENAI__FIELDS": text}
+    assert resolved(flags=teacher, environment=environment).config.params == {"openai": {"fields": text}}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -62,6 +70,7 @@ def test_scientific_notation_is_a_number() -> None:
         ({"flags": {"seeds": "-1,2"}}, "seeds"),
         ({"flags": {"budget_tokens": 0}}, "budget_tokens"),
         ({"sets": ["params.uniform.floor=1"]}, "no parameter 'floor'"),
+        ({"flags": {"allocators": "uniform"}, "sets": ["params.uniform.floor.low=1"]}, "params.uniform.floor is a group of settings"),
         ({"sets": ["params.nobody.floor=1"]}, "belongs to no plug-in of this run"),
         ({"sets": ["params.read.kappa=high"]}, "not of type float"),
         ({"environment": {"READBENCH_BUDGET": "3"}}, "environment READBENCH_BUDGET"),

@@ -6,51 +6,22 @@ wait) and kept: they are paid for.
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from readbench.api import Response
-from readbench.base.errors import ConfigError, ReadbenchError
+from readbench.base.errors import ReadbenchError
 from readbench.base.hashing import content_digest
 from readbench.models.counting import TokenCounter
-from readbench.teachers.endpoint.address import Address, parse_address
 from readbench.teachers.endpoint.client import exchange, open_client
 from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault, one_line
+from readbench.teachers.endpoint.request import Endpoint, request_body
 from readbench.teachers.endpoint.retry import Sleep, retrying
-from readbench.teachers.endpoint.schema import Completion, parse_completion, request_body
+from readbench.teachers.endpoint.schema import Completion, parse_completion
 from readbench.teachers.spend.account import Account
 from readbench.teachers.spend.booking import BatchBooking
 
 if TYPE_CHECKING:
     import httpx2
-
-_LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Whom to ask, and how: all that an answer depends on besides the prompt."""
-
-    address: Address
-    api: str  # chat or completions
-    model: str
-    served_as: str  # the name that answers bear
-    limit_field: str  # max_tokens or max_completion_tokens
-
-
-def make_endpoint(model: str, *, url: str, api: str, served_as: str, limit_field: str) -> Endpoint:
-    """Checked; ConfigError in one line."""
-    if not model:
-        raise ConfigError("teacher openai needs the name of a model", hint="--teacher openai:MODEL")
-    if limit_field not in _LIMIT_FIELDS:
-        raise ConfigError(f"params.openai.limit_field is {limit_field!r}", hint=f"it must be {' or '.join(_LIMIT_FIELDS)}")
-    return Endpoint(
-        address=parse_address(url, api),
-        api=api,
-        model=model,
-        served_as=served_as or model,
-        limit_field=limit_field,
-    )
 
 
 async def ask(
@@ -88,6 +59,7 @@ class _Batch:
         self._max_new_tokens = max_new_tokens
         self._sleep = sleep
         self._client = client
+        self._system_tokens = counter.count(endpoint.chat.system)
         self._booking = BatchBooking(account, max_new_tokens)
         self._gate = asyncio.Semaphore(account.settings.concurrency)
         self.failure: ReadbenchError | None = None  # the first: nothing leaves after it
@@ -118,7 +90,8 @@ class _Batch:
             return None
         counted = self._counter.count(prompt)
         # No tokenizer makes more tokens of a text than it has bytes, but for what its template adds.
-        cap = max(counted, len(prompt.encode("utf-8", "surrogatepass"))) + self._account.settings.template_tokens
+        most = max(counted, len(prompt.encode("utf-8", "surrogatepass")))
+        cap = most + max(self._system_tokens, self._endpoint.added_bytes) + self._account.settings.template_tokens
         request = await self._booking.reserve(_digest(prompt), prompt_tokens=cap, completion_tokens=self._max_new_tokens)
         try:
             completion = await self._exchange(prompt)
@@ -126,14 +99,12 @@ class _Batch:
         except Fault as fault:
             await self._booking.lose(request, in_doubt=fault.in_doubt)
             raise
-        await self._booking.settle(request, prompt, response, prompt_tokens=max(completion.prompt_tokens, counted))
+        await self._booking.settle(request, prompt, response, prompt_tokens=max(completion.prompt_tokens, counted + self._system_tokens))
         return response
 
     async def _exchange(self, prompt: str) -> Completion:
         endpoint = self._endpoint
-        body = request_body(
-            endpoint.api, model=endpoint.model, prompt=prompt, max_new_tokens=self._max_new_tokens, limit_field=endpoint.limit_field
-        )
+        body = request_body(endpoint, prompt, max_new_tokens=self._max_new_tokens)
         answer = await exchange(
             self._client, endpoint.address.target, body, deadline_seconds=self._account.settings.deadline_seconds, key=self._key
         )

@@ -19,7 +19,9 @@ from readbench.base.errors import ConfigError
 from readbench.base.hashing import file_hash, json_hash
 from readbench.models.counting import TokenCounter, open_counter
 from readbench.models.folder import resolve_tokenizer
-from readbench.teachers.endpoint.asking import Endpoint, ask, make_endpoint
+from readbench.models.text import ChatConfig
+from readbench.teachers.endpoint.asking import ask
+from readbench.teachers.endpoint.request import Endpoint, make_endpoint, with_chat
 from readbench.teachers.endpoint.retry import Sleep
 from readbench.teachers.endpoint.settings import read_key
 from readbench.teachers.spend.account import Account
@@ -42,12 +44,32 @@ class OpenAITeacher:
         """As the endpoint and the price file name it."""
         return self._endpoint.model
 
+    @property
+    def chat(self) -> ChatConfig:
+        """How the run speaks to the model: set before the fingerprint is taken. ConfigError where its API has no place for it."""
+        return self._endpoint.chat
+
+    @chat.setter
+    def chat(self, chat: ChatConfig) -> None:
+        self._endpoint = with_chat(self._endpoint, chat)
+
+    @property
+    def system(self) -> str:
+        """See `readbench.teachers.spend.account.PaidTeacher`."""
+        return self._endpoint.chat.system
+
+    @property
+    def added_bytes(self) -> int:
+        """See `readbench.teachers.spend.account.PaidTeacher`."""
+        return self._endpoint.added_bytes
+
     def fingerprint(self) -> str:
         """Hash of the address, the model and the way of asking and counting; asks nobody."""
         endpoint = self._endpoint
         counted = tokenizer_hash(self._tokenizer) if self._tokenizer else "student"
         parts = [_VERSION, endpoint.address.base, endpoint.api, endpoint.model, endpoint.served_as, endpoint.limit_field, counted]
-        return json_hash(parts)
+        variant = endpoint.variant()
+        return json_hash([*parts, variant] if variant else parts)
 
     def open_account(self, account: Account) -> None:
         """See `readbench.teachers.spend.account.PaidTeacher`; ConfigError where the key cannot be one."""
@@ -98,7 +120,9 @@ def openai(
     served_as: str = "",
     tokenizer: str = "",
     limit_field: str = "max_tokens",
+    omit: str = "",
+    fields: str = "",
 ) -> Teacher:
     """A model behind an OpenAI-compatible endpoint (--teacher-url), asked greedily."""
-    endpoint = make_endpoint(model, url=url, api=api, served_as=served_as, limit_field=limit_field)
+    endpoint = make_endpoint(model, url=url, api=api, served_as=served_as, limit_field=limit_field, omit=omit, fields=fields)
     return OpenAITeacher(endpoint, tokenizer=tokenizer)
