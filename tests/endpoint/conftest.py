@@ -16,8 +16,9 @@ import pytest
 
 from readbench.api import Response
 from readbench.models.folder import resolve_model
+from readbench.models.text import NO_CHAT, ChatConfig
 from readbench.teachers.cached import CachedTeacher
-from readbench.teachers.endpoint.asking import make_endpoint
+from readbench.teachers.endpoint.request import make_endpoint
 from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.teachers.endpoint.teacher import OpenAITeacher
 from readbench.teachers.responses import ResponseCache
@@ -116,7 +117,7 @@ class Stub:
     def answers(self, connection: socket.socket, request: dict[str, Any]) -> None:
         """What a sound endpoint does: the same answer to the same prompt, with an honest account of it."""
         api = "chat" if "messages" in request else "completions"
-        text = _answer_to(request["messages"][0]["content"] if api == "chat" else request["prompt"])
+        text = _answer_to(request["messages"][-1]["content"] if api == "chat" else request["prompt"])
         connection.sendall(self.http(self.document(text, api=api)))
 
     def close(self) -> None:
@@ -135,7 +136,16 @@ def stub() -> Iterator[Stub]:
 class Office:
     """A run directory as one worker of a run sees it; a new one on the same folder is a resume."""
 
-    def __init__(self, run_dir: Path, url: str, *, limit: Limit = Limit(), params: dict[str, Any] | None = None, **settings: Any) -> None:  # noqa: B008
+    def __init__(
+        self,
+        run_dir: Path,
+        url: str,
+        *,
+        limit: Limit = Limit(),  # noqa: B008
+        params: dict[str, Any] | None = None,
+        chat: ChatConfig = NO_CHAT,
+        **settings: Any,
+    ) -> None:
         self.waits: list[float] = []
         settings = {"deadline_seconds": 5.0, "backoff_seconds": 0.5, "attempts": 3, "template_tokens": 16} | settings
         prepare_ledger(run_dir)
@@ -143,6 +153,7 @@ class Office:
         self.cache = ResponseCache(run_dir / "responses.sqlite")
         known = {"url": url, "api": "chat", "served_as": "", "limit_field": "max_tokens"}
         self.teacher = OpenAITeacher(make_endpoint(MODEL, **known | (params or {})), tokenizer="", sleep=self._sleep)
+        self.teacher.chat = chat
         self.teacher.open_account(
             Account(
                 run_dir=run_dir,

@@ -9,33 +9,8 @@ from typing import Any
 import pytest
 
 from readbench.base.errors import ConfigError, ReadbenchError, SurroundingError
-from readbench.teachers.endpoint.asking import make_endpoint
 from readbench.teachers.endpoint.settings import read_key
-from readbench.teachers.endpoint.teacher import OpenAITeacher
 from readbench.teachers.spend.prices import Limit
-
-ENDPOINT = {"url": "http://127.0.0.1/v1", "api": "chat", "served_as": "", "limit_field": "max_tokens"}
-
-
-def test_a_chat_request_is_greedy_and_bounded(stub: Any, office: Callable[..., Any]) -> None:
-    office().ask("Hello?")
-    assert stub.requests == [
-        {
-            "model": "stub",
-            "messages": [{"role": "user", "content": "Hello?"}],
-            "max_tokens": 8,
-            "temperature": 0,
-            "seed": 0,
-            "n": 1,
-            "stream": False,
-        }
-    ]
-
-
-def test_a_plain_completion_gets_the_prompt_and_a_newline(stub: Any, office: Callable[..., Any]) -> None:
-    office(params={"api": "completions", "limit_field": "max_completion_tokens"}).ask("Hello?")
-    (request,) = stub.requests
-    assert (request["prompt"], request["max_completion_tokens"]) == ("Hello?\n", 8)
 
 
 def test_answers_come_in_the_order_of_the_prompts_and_each_prompt_is_asked_once(stub: Any, office: Callable[..., Any]) -> None:
@@ -121,32 +96,3 @@ def test_an_answer_that_cannot_be_stored_is_charged_at_its_cap_and_not_used(
             made.ask("Hello?")
     assert (made.ledger.spent().in_doubt, made.ledger.spent().tokens) == (1, 6 + 16 + 8)
     assert made.ask("Hello?")[0].text == "6"
-
-
-def test_the_fingerprint_tells_apart_what_answers_depend_on() -> None:
-    def of(model: str = "m", tokenizer: str = "", **changes: Any) -> str:
-        return OpenAITeacher(make_endpoint(model, **ENDPOINT | changes), tokenizer=tokenizer).fingerprint()
-
-    different = [
-        of(),
-        of("n"),
-        of(url="http://127.0.0.1/v2"),
-        of(api="completions"),
-        of(served_as="other"),
-        of(limit_field="max_completion_tokens"),
-        of(tokenizer="lab/teacher"),
-    ]
-    assert len(set(different)) == len(different)
-    assert of(url="http://127.0.0.1/v1/") == of()
-
-
-@pytest.mark.parametrize(
-    ("model", "changes", "said"),
-    [
-        ("", {}, "needs the name of a model"),
-        ("m", {"limit_field": "stop"}, "max_tokens or max_completion_tokens"),
-    ],
-)
-def test_a_wrong_parameter_costs_one_line(model: str, changes: dict[str, Any], said: str) -> None:
-    with pytest.raises(ConfigError, match=said):
-        make_endpoint(model, **ENDPOINT | changes)

@@ -268,3 +268,19 @@ def test_what_is_under_way_when_a_prompt_fails_is_waited_for_and_kept(stub: Any,
     assert under_way <= 8
     assert office().ask(*prompts) == [ANSWER] * 20
     assert len(stub.requests) == under_way + 20 - (under_way - 1)
+
+
+def test_a_prompt_that_waits_for_its_next_attempt_is_not_asked_again_once_another_has_failed(stub: Any, office: Callable[..., Any]) -> None:
+    made = office(concurrency=2)
+    answers = {"busy": error("500 Oops")(stub), "refused": error("401 Who")(stub)}
+    stub.default = lambda connection, request: answers[request["messages"][0]["content"]](connection, request)
+
+    async def sleep_until_the_other_is_refused(seconds: float) -> None:
+        while (made.ledger.spent().requests, made.ledger.spent().in_doubt) != (2, 1):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)
+
+    made.teacher._sleep = sleep_until_the_other_is_refused
+    with pytest.raises(ReadbenchError, match="HTTP 401"):
+        made.ask("busy", "refused")
+    assert len(stub.requests) == 2

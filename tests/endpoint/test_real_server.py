@@ -1,24 +1,29 @@
 """The lab's teacher behind a real server (transformers serve) answers what it answers in this process."""
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from readbench.api import Response
 from readbench.models.folder import resolve_model
+from readbench.models.text import ChatConfig
 from readbench.runs.estimate import sample_questions
 from readbench.suites.suite import load_suite
-from readbench.teachers.endpoint.asking import make_endpoint
+from readbench.teachers.endpoint.request import make_endpoint
 from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.teachers.endpoint.teacher import OpenAITeacher
+from readbench.teachers.local import LocalTeacher
 from readbench.teachers.spend.account import Account
-from readbench.teachers.spend.ledger import FILE, SpendLedger, prepare_ledger
+from readbench.teachers.spend.ledger import FILE, SpendLedger, Spent, prepare_ledger
 from readbench.teachers.spend.prices import Limit
 
 pytestmark = pytest.mark.slow
@@ -26,29 +31,31 @@ TEACHER = resolve_model("lab/teacher")
 START_SECONDS = 120
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+@pytest.fixture
+def prompts() -> list[str]:
+    return [question.prompt for question in sample_questions(load_suite("reasoning"))]
+
+
+@pytest.fixture
+def serve() -> Iterator[Callable[[Path], str]]:
+    """Serves a model folder; returns the server's address."""
     for package in ("openai", "fastapi", "uvicorn"):
         pytest.importorskip(package)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [
-        Path(sys.executable).parent / "transformers",
-        "serve",
-        TEACHER,
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-        "--device",
-        "cpu",
-    ]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"HF_HUB_OFFLINE": "1"})
-    try:
-        wait_for(f"http://127.0.0.1:{port}/health", server)
-        yield f"http://127.0.0.1:{port}/v1"
-    finally:
+    servers: list[subprocess.Popen[bytes]] = []
+
+    def start(model: Path) -> str:
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = str(free.getsockname()[1])
+        program = Path(sys.executable).parent / "transformers"
+        command = [program, "serve", model, "--host", "127.0.0.1", "--port", port, "--device", "cpu"]
+        environment = os.environ | {"HF_HUB_OFFLINE": "1"}
+        servers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment))
+        wait_for(f"http://127.0.0.1:{port}/health", servers[-1])
+        return f"http://127.0.0.1:{port}/v1"
+
+    yield start
+    for server in servers:
         server.terminate()
         server.wait()
 
@@ -66,27 +73,53 @@ def wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
     pytest.fail("the server does not answer")
 
 
-def test_a_served_teacher_answers_like_a_local_one_to_the_token(url: str, tmp_path: Path) -> None:
-    from readbench.teachers.local import LocalTeacher
+@dataclass(frozen=True)
+class Asked:
+    """What a served model answered, what was kept of it, and what it cost."""
 
-    prompts = [question.prompt for question in sample_questions(load_suite("reasoning"))]
-    endpoint = make_endpoint(str(TEACHER), url=url, api="completions", served_as=f"{TEACHER}@main", limit_field="max_tokens")
-    teacher = OpenAITeacher(endpoint, tokenizer="lab/teacher")
-    prepare_ledger(tmp_path)
-    ledger = SpendLedger(tmp_path / FILE, limit=Limit(tokens=100_000))
+    answers: list[Response]
+    kept: dict[str, object]
+    spent: Spent
+
+
+def ask(teacher: OpenAITeacher, prompts: list[str], run_dir: Path) -> Asked:
+    prepare_ledger(run_dir)
+    ledger = SpendLedger(run_dir / FILE, limit=Limit(tokens=100_000))
     kept: dict[str, object] = {}
     account = Account(
-        run_dir=tmp_path,
+        run_dir=run_dir,
         settings=EndpointConfig(concurrency=2),
         ledger=ledger,
         student_path=resolve_model("lab/student"),
         keep=lambda answers, _: kept.update(answers),
     )
     teacher.open_account(account)
-    served = teacher.respond(prompts, max_new_tokens=32)
-    assert served == LocalTeacher(TEACHER, device="cpu").respond(prompts, max_new_tokens=32)
-    assert kept == dict(zip(prompts, served, strict=True))
+    answers = teacher.respond(prompts, max_new_tokens=32)
     spent = ledger.spent()
-    assert (spent.requests, spent.in_doubt) == (len(prompts), 0)
-    assert spent.completion_tokens == sum(response.tokens for response in served)
     ledger.close()
+    return Asked(answers, kept, spent)
+
+
+def test_a_served_teacher_answers_like_a_local_one_to_the_token(serve: Callable[[Path], str], prompts: list[str], tmp_path: Path) -> None:
+    endpoint = make_endpoint(str(TEACHER), url=serve(TEACHER), api="completions", served_as=f"{TEACHER}@main", limit_field="max_tokens")
+    asked = ask(OpenAITeacher(endpoint, tokenizer="lab/teacher"), prompts, tmp_path)
+    assert asked.answers == LocalTeacher(TEACHER, device="cpu").respond(prompts, max_new_tokens=32)
+    assert asked.kept == dict(zip(prompts, asked.answers, strict=True))
+    assert (asked.spent.requests, asked.spent.in_doubt) == (len(prompts), 0)
+    assert asked.spent.completion_tokens == sum(response.tokens for response in asked.answers)
+
+
+def test_a_served_chat_is_spoken_to_like_a_local_one(serve: Callable[[Path], str], prompts: list[str], tmp_path: Path) -> None:
+    model = shutil.copytree(TEACHER, tmp_path / "chat")
+    (model / "chat_template.jinja").write_text("{% if first %}{{ messages[0].content }} {% endif %}{{ messages[-1].content }}\n")
+    chat = ChatConfig(system="Say it twice.", template_args={"first": True})
+    local = LocalTeacher(model, device="cpu")
+    plain = local.respond(prompts, max_new_tokens=32)
+    local = LocalTeacher(model, device="cpu")
+    local.chat = chat
+    endpoint = make_endpoint(str(model), url=serve(model), api="chat", served_as=f"{model}@main", limit_field="max_tokens", omit="seed")
+    teacher = OpenAITeacher(endpoint, tokenizer=str(model))
+    teacher.chat = chat
+    asked = ask(teacher, prompts, tmp_path)
+    assert asked.answers == local.respond(prompts, max_new_tokens=32)
+    assert asked.answers != plain

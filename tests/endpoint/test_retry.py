@@ -1,37 +1,64 @@
-"""Back-off as arithmetic."""
+"""When a prompt is asked again, and after how long."""
+
+import asyncio
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from readbench.teachers.endpoint.client import retry_after
-from readbench.teachers.endpoint.retry import LONGEST_SECONDS, RetryPolicy
-
-POLICY = RetryPolicy(attempts=20, base_seconds=1.0)
-
-
-@given(attempt=st.integers(1, 19), seed=st.integers(0, 2**64 - 1))
-def test_a_wait_doubles_with_every_attempt_is_jittered_bounded_and_repeatable(attempt: int, seed: int) -> None:
-    delay = POLICY.delay(attempt, wait_seconds=None, seed=seed)
-    whole = min(LONGEST_SECONDS, 2.0 ** (attempt - 1))
-    assert delay is not None
-    assert whole / 2 <= delay <= whole
-    assert POLICY.delay(attempt, wait_seconds=None, seed=seed) == delay
+from readbench.teachers.endpoint.faults import Fault
+from readbench.teachers.endpoint.retry import LONGEST_SECONDS, retrying
 
 
-def test_workers_that_failed_together_do_not_come_back_together() -> None:
-    assert len({POLICY.delay(3, wait_seconds=None, seed=seed) for seed in range(20)}) == 20
+def waits(prompt: str = "", *faults: Fault, attempts: int = 20) -> list[float]:
+    """Seconds between the attempts of a prompt that meets these faults, each once, and the last of them for ever."""
+    slept: list[float] = []
+    left = list(faults or [Fault("busy", retry=True)])
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    async def fail() -> None:
+        raise left.pop(0) if len(left) > 1 else left[0]
+
+    with pytest.raises(Fault):
+        asyncio.run(retrying(prompt, attempts=attempts, base_seconds=1.0, sleep=sleep)(fail))
+    return slept
+
+
+@given(prompt=st.text())
+def test_a_wait_doubles_with_every_attempt_is_jittered_bounded_and_repeatable(prompt: str) -> None:
+    slept = waits(prompt)
+    assert len(slept) == 19
+    for attempt, seconds in enumerate(slept, start=1):
+        whole = min(LONGEST_SECONDS, 2.0 ** (attempt - 1))
+        assert whole / 2 <= seconds <= whole
+    assert waits(prompt) == slept
+
+
+def test_prompts_that_failed_together_do_not_come_back_together() -> None:
+    assert len({waits(f"{number}", attempts=4)[2] for number in range(20)}) == 20
+
+
+def test_the_waits_of_a_prompt_stay_the_same() -> None:
+    assert waits("How many?", attempts=4) == [0.9390025856882843, 1.0288880008259467, 3.1764035394822496]
 
 
 def test_the_last_attempt_is_the_last() -> None:
-    assert POLICY.delay(20, wait_seconds=None, seed=0) is None
-    assert RetryPolicy(attempts=1, base_seconds=1.0).delay(1, wait_seconds=None, seed=0) is None
+    assert waits(attempts=1) == []
+    assert len(waits(attempts=3)) == 2
+
+
+def test_a_fault_that_does_not_pass_stops_at_once() -> None:
+    assert waits("", Fault("no such model", refused=True)) == []
+    assert len(waits("", Fault("busy", retry=True), Fault("no such model", refused=True))) == 1
 
 
 def test_a_time_that_the_endpoint_names_is_kept_up_to_a_bound() -> None:
-    assert POLICY.delay(1, wait_seconds=30.0, seed=0) == 30.0
-    assert (POLICY.delay(5, wait_seconds=1.0, seed=0) or 0) >= 8.0
-    assert POLICY.delay(1, wait_seconds=LONGEST_SECONDS + 1, seed=0) is None
+    assert waits("", Fault("busy", retry=True, wait_seconds=30.0), attempts=2) == [30.0]
+    assert waits("", Fault("busy", retry=True, wait_seconds=1.0), attempts=6)[4] >= 8.0
+    assert waits("", Fault("busy", retry=True, wait_seconds=LONGEST_SECONDS + 1)) == []
 
 
 @pytest.mark.parametrize(

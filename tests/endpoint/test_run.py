@@ -20,6 +20,7 @@ HERE = ["--set", "executor=inline"]  # what is tested is not the pool, and proce
 GRID = ["--suite", "reasoning", "--allocators", "uniform", "--seeds", "1", "--budget", "4000", "--intervals", "2", "--workers", "1"]
 SMALL = ["--set", "num_probes=9", "--set", "num_dev=9", "--set", "max_new_tokens=16"]
 QUICK = ["--set", "endpoint.backoff_seconds=0.01", "--set", "endpoint.attempts=2", "--set", "endpoint.template_tokens=16"]
+AT = ["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1"]
 CANARY = "sk-canary-4711"
 
 
@@ -127,6 +128,28 @@ def test_a_recorded_run_is_repeated_offline_bit_for_bit(stub: Any, readbench: Ca
     assert (nothing.code, "nowhere is not a run directory" in nothing.err) == (2, True)
 
 
+def test_a_run_tells_its_endpoint_what_the_settings_say(stub: Any, readbench: Callable[..., Outcome]) -> None:
+    chat = ["--set", "teacher_chat.system=Be brief.", "--set", "teacher_chat.template_args.enable_thinking=false"]
+    fields = [
+        "--set",
+        'params.teacher.openai.fields={"reasoning_effort": "low", "top_k": 20}',
+        "--set",
+        "params.teacher.openai.omit=temperature,seed",
+    ]
+    assert readbench(*paid(stub), *chat, *fields, "--out", "told").code == 0
+    for request in stub.requests:
+        assert request["messages"][0] == {"role": "system", "content": "Be brief."}
+        assert (request["chat_template_kwargs"], request["reasoning_effort"], request["top_k"]) == ({"enable_thinking": False}, "low", 20)
+        assert not {"temperature", "seed"} & request.keys()
+    asked = len(stub.requests)
+    assert readbench(*paid(stub), *chat, *fields, "--out", "told").code == 0
+    other = readbench(*paid(stub), *fields, "--out", "told")
+    assert (other.code, "teacher_chat.system was 'Be brief.', is now ''" in other.err) == (2, True)
+    assert readbench("run", *GRID, *SMALL, *HERE, "--teacher", "recorded:told", "--out", "again").code == 0
+    assert trials("again") == trials("told")
+    assert len(stub.requests) == asked
+
+
 def test_a_local_teacher_is_repeated_with_its_profile_and_answers(readbench: Callable[..., Outcome]) -> None:
     grid = ["run", *GRID, *SMALL, *HERE]
     assert readbench(*grid, "--out", "local").code == 0
@@ -177,6 +200,14 @@ def test_the_dry_run_says_what_would_be_spent_and_asks_nobody(stub: Any, readben
     assert stub.requests == []
 
 
+def test_the_dry_run_counts_the_system_prompt(stub: Any, readbench: Callable[..., Outcome]) -> None:
+    plain = json.loads(readbench(*paid(stub), "--dry-run", "--json").out)["spend"]
+    told = json.loads(readbench(*paid(stub), "--set", f"teacher_chat.system={'x' * 100}", "--dry-run", "--json").out)["spend"]
+    for case in ("expected", "worst"):
+        assert told[case]["requests"] == plain[case]["requests"]
+        assert abs(told[case]["prompt_tokens"] - plain[case]["prompt_tokens"] - 100 * plain[case]["requests"]) <= 100
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -184,16 +215,27 @@ def test_the_dry_run_says_what_would_be_spent_and_asks_nobody(stub: Any, readben
         (["--teacher", "openai:", "--teacher-url", "http://127.0.0.1/v1"], "teacher openai needs the name of a model"),
         (["--teacher-url", "http://127.0.0.1/v1"], "params.teacher.openai belongs to no plug-in of this run"),
         (["--teacher", "openai:stub", "--teacher-url", "https://u:hunter2@host/v1"], "holds more than an address"),
-        (["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--spend-limit", "much"], "give tokens"),
-        (["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--spend-limit", "5 USD"], "needs the price of a token"),
+        ([*AT, "--spend-limit", "much"], "give tokens"),
+        ([*AT, "--spend-limit", "5 USD"], "needs the price of a token"),
+        ([*AT, "--prices", "none.yaml"], "none.yaml: [Errno 2]"),
         (
-            ["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--prices", "none.yaml"],
-            "none.yaml: [Errno 2] No such file",
-        ),
-        (
-            ["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1", "--set", "params.teacher.openai.tokenizer=/"],
+            [*AT, "--set", "params.teacher.openai.tokenizer=/"],
             "/ has no tokenizer.json",
         ),
+        (
+            [*AT, "--set", "params.teacher.openai.api=completions", "--set", "teacher_chat.system=Hi"],
+            "no effect on plain completions; drop it, or",
+        ),
+        ([*AT, "--set", 'params.teacher.openai.fields={"top_k": 1'], "params.teacher.openai.fields is not valid JSON"),
+        (
+            [*AT, "--set", 'params.teacher.openai.fields={"max_tokens": 1}'],
+            "holds 'max_tokens', which readbench sets itself; set max_new_tokens",
+        ),
+        (
+            [*AT, "--set", "params.teacher.openai.fields.top_k=1"],
+            "is a group of settings, but a plug-in's parameter is one value; write it as",
+        ),
+        ([*AT, "--set", "params.teacher.openai.omit=stream"], "names 'stream', which readbench sets itself"),
         (["--teacher", "openai:stub", "--set", "endpoint.concurrency=0"], "endpoint.concurrency"),
         (["--teacher", "openai:stub", "--set", "endpoint.key_env=sk-hunter2"], "must be the name of an environment variable"),
         (["--teacher", "openai:stub", "--set", "endpoint.deadlin=3"], "did you mean 'deadline_seconds'?"),

@@ -139,6 +139,14 @@ def prices(data: bytes) -> None:
         str(limit)
 
 
+def fields(data: bytes) -> None:
+    """The request fields that a user leaves out (the first line) or adds (the others)."""
+    from readbench.teachers.endpoint.fields import parse_fields, parse_omit
+
+    omit, _, added = data.decode("utf-8", "surrogateescape").partition("\n")
+    json.dumps(parse_fields(added, omit=parse_omit(omit)), allow_nan=False).encode()
+
+
 def answer(data: bytes) -> None:
     """The body of an endpoint's response, of either API."""
     from readbench.teachers.endpoint.faults import Fault
@@ -167,8 +175,9 @@ def pyproject(data: bytes) -> None:
 
 def model(data: bytes) -> None:
     """A model folder: the first byte says which of its files the rest is."""
+    from readbench.models.counting import open_counter
     from readbench.models.folder import check_model, context_length
-    from readbench.runs.estimate import _num_parameters, _token_counter
+    from readbench.runs.estimate import _num_parameters
 
     names = ("config.json", "tokenizer.json", "model.safetensors", "model.safetensors.index.json")
     choices = Bytes(data)
@@ -182,7 +191,7 @@ def model(data: bytes) -> None:
         context_length(path)
         _num_parameters(path)
         if name == "tokenizer.json":
-            _token_counter(path)("What is 2+2?")
+            open_counter(path).count("What is 2+2?")
 
 
 def states(data: bytes) -> None:
@@ -226,6 +235,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         baseline,
         pyproject,
         prices,
+        fields,
         answer,
         model,
         states,

@@ -159,18 +159,23 @@ def _from_environment(environment: Mapping[str, str]) -> Iterator[tuple[str, str
     for name in sorted(environment):
         if name.startswith(ENVIRONMENT_PREFIX):
             key = name.removeprefix(ENVIRONMENT_PREFIX).lower().replace("__", ".")
-            yield name, *_settled(key, _scalar(environment[name], name))
+            yield name, *_settled(key, _scalar(key, environment[name], name))
 
 
 def _from_assignment(text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key:
         raise ConfigError(f"--set {text!r} is not of the form key=value", hint="for example --set training.learning_rate=3e-4")
-    return _settled(key.strip(), _scalar(value, f"--set {key}"))
+    return _settled(key.strip(), _scalar(key.strip(), value, f"--set {key}"))
 
 
-def _scalar(text: str, where: str) -> Any:
-    """The text as a YAML value; ``3e-4``, which YAML 1.1 takes for text, as the number it is."""
+def _scalar(key: str, text: str, where: str) -> Any:
+    """The text as a YAML value; ``3e-4``, which YAML 1.1 takes for text, as the number it is.
+
+    A plug-in's parameter is one value, so what looks like a mapping (``{"top_k": 1}``) is text there.
+    """
+    if key.startswith("params.") and text.lstrip().startswith("{"):
+        return text
     value = parse_yaml(f"value: {text}", where)["value"]
     if isinstance(value, str):
         try:

@@ -5,16 +5,15 @@ import math
 import random
 import struct
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from tokenizers import Tokenizer
 
 from readbench.api import Difficulty, Question
 from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
-from readbench.models.folder import context_length, load_tokenizer
+from readbench.models.counting import open_counter
+from readbench.models.folder import context_length
 from readbench.suites.suite import Suite
 
 _SAMPLES = 12  # questions a capability, a third of each difficulty
@@ -36,7 +35,7 @@ def questions_hash(suite: Suite) -> str:
 
 def mean_example_tokens(suite: Suite, student: Path) -> float:
     """Tokens that an average example charges; ConfigError where a prompt does not fit the student's context."""
-    count = _token_counter(student)
+    count = open_counter(student).count
     context = context_length(student)
     costs = []
     for question in sample_questions(suite):
@@ -52,7 +51,7 @@ def mean_example_tokens(suite: Suite, student: Path) -> float:
 
 def check_teacher_room(suite: Suite, teacher: Path, *, max_new_tokens: int) -> None:
     """ConfigError where a sampled prompt and `max_new_tokens` new tokens do not fit a local teacher's context."""
-    count = _token_counter(teacher)
+    count = open_counter(teacher).count
     longest = max(count(question.prompt) + 1 for question in sample_questions(suite))
     context = context_length(teacher)
     if longest + max_new_tokens > context:
@@ -60,18 +59,6 @@ def check_teacher_room(suite: Suite, teacher: Path, *, max_new_tokens: int) -> N
             f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the teacher's context of {context}",
             hint="use shorter prompts, a smaller max_new_tokens, or a teacher with a longer context",
         )
-
-
-def _token_counter(model: Path) -> Callable[[str], int]:
-    file = model / "tokenizer.json"
-    if not file.is_file():  # slow tokenizers: through transformers, which takes seconds to import
-        tokenizer = load_tokenizer(model)
-        return lambda text: len(tokenizer.encode(text, add_special_tokens=False))
-    try:
-        fast = Tokenizer.from_file(str(file))
-    except Exception as error:  # the library raises bare Exception
-        raise ConfigError(f"{file} cannot be read: {error}", hint="save the tokenizer again") from error
-    return lambda text: len(fast.encode(text, add_special_tokens=False).ids)
 
 
 def estimate_seconds(tokens: int, student: Path, workers: int) -> float:

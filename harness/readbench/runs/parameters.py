@@ -51,4 +51,6 @@ def by_kind(params: Params, used: tuple[tuple[Kind, str], ...]) -> tuple[dict[st
 
 def _unused(key: str, used: tuple[tuple[Kind, str], ...]) -> ConfigError:
     names = [f"params.{kind}.{name}" for kind, name in used]
+    if any(key.startswith((f"{name}.", f"params.{plugin}.")) for name, (_, plugin) in zip(names, used, strict=True)):
+        return ConfigError(f"{key} is a group of settings, but a plug-in's parameter is one value", hint="write it as text")
     return ConfigError(f"{key} belongs to no plug-in of this run", hint=near_match(key, names))

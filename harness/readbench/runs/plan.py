@@ -6,19 +6,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from readbench.api import Kind, Problem, Teacher
+from readbench.api import Kind, Problem, Teacher, Value
 from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make, make_allocator, registry, resolve_parameters
 from readbench.models.folder import check_model, fingerprint, resolve_device, resolve_model
-from readbench.models.text import NO_CHAT
 from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
 from readbench.runs.executors.pool import num_cores
 from readbench.runs.references import teacher_reference
+from readbench.teachers.chat import set_chat
 from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.forecast import Forecast, forecast
 from readbench.trials.spec import TrialSpec
+
+# Parameters that came after the first trials: where they are empty those trials keep their ids.
+_YOUNGER = frozenset({("openai", "omit"), ("openai", "fields")})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,17 +42,16 @@ def plan(resolved: Resolved) -> Plan:
         resolve_device(config.device)
     student_path = _checked_model(config.student)
     teacher_plugin, teacher_model = teacher_reference(config.teacher)
-    teacher_params = resolve_parameters(registry().get("teacher", teacher_plugin), _params(config, "teacher", teacher_plugin))
+    teacher_params = _teacher_params(teacher_plugin, _params(config, "teacher", teacher_plugin))
     teacher: Teacher | None = None  # a local model's is not made here: it would cost the import of torch
     if teacher_plugin == "hf":
         teacher_path = _checked_model(teacher_model)
         teacher_fingerprint = fingerprint(teacher_path)
         check_teacher_room(resolved.suite, teacher_path, max_new_tokens=config.max_new_tokens)
     else:
-        if config.teacher_chat != NO_CHAT:
-            raise ConfigError(f"teacher_chat has no effect on teacher {teacher_plugin!r}", hint="it is for local teachers: drop it")
         with foreign("teacher", teacher_plugin, ConfigError):
             teacher = made = make("teacher", teacher_plugin, teacher_model, "cpu", **teacher_params)
+            set_chat(made, teacher_plugin, config.teacher_chat)
             teacher_fingerprint = made.fingerprint()
     example_tokens = mean_example_tokens(resolved.suite, student_path)
     least = round(example_tokens * len(resolved.suite.capabilities)) * config.num_intervals
@@ -112,6 +114,12 @@ def plan(resolved: Resolved) -> Plan:
         if isinstance(teacher, PaidTeacher)
         else None,
     )
+
+
+def _teacher_params(plugin: str, given: Mapping[str, Value]) -> dict[str, Value]:
+    """The teacher's parameters as a trial's identity holds them: the younger ones only where they are set."""
+    params = resolve_parameters(registry().get("teacher", plugin), given)
+    return {name: value for name, value in params.items() if value or (plugin, name) not in _YOUNGER}
 
 
 def _build_allocators(resolved: Resolved) -> None:

@@ -41,7 +41,7 @@ class RunIdentity:
     num_dev: Annotated[int, Ge(2)] = 40  # a required capability; the learning curve is measured on them
     params: dict[str, dict[str, dict[str, bool | int | float | str]]] = field(default_factory=dict)  # of plug-ins, by kind and name
     training: TrainingConfig = field(default_factory=TrainingConfig)
-    teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a teacher with a chat template
+    teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a local teacher with a chat template, or an endpoint's chat
     student_chat: ChatConfig = field(default_factory=ChatConfig)  # of a student with a chat template
 
 

@@ -18,6 +18,7 @@ from readbench.models.folder import (
     load_tokenizer,
     resolve_device,
     resolve_model,
+    resolve_tokenizer,
 )
 
 
@@ -129,6 +130,20 @@ def test_a_path_that_does_not_exist_is_not_looked_up_on_the_hub(ref: str, tmp_pa
 def test_an_unreachable_hub_is_one_line() -> None:
     with pytest.raises(ConfigError, match="neither a folder nor in the hub's cache"):
         resolve_model("nobody/nothing")
+
+
+def test_of_a_hub_id_only_the_tokenizer_is_downloaded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def download(hub_id: str, *, allow_patterns: list[str], ignore_patterns: list[str]) -> str:
+        asked.extend([hub_id, *allow_patterns])
+        return str(tmp_path)
+
+    monkeypatch.setattr("huggingface_hub.snapshot_download", download)
+    assert resolve_tokenizer("org/large") == tmp_path
+    assert asked[0] == "org/large"
+    assert not [pattern for pattern in asked if "safetensors" in pattern or pattern.startswith("*")]
+    assert resolve_tokenizer("lab/teacher") == resolve_model("lab/teacher")
 
 
 def test_the_embedded_pair_lies_in_the_package() -> None:

@@ -55,6 +55,14 @@ def test_scientific_notation_is_a_number() -> None:
     assert resolved(sets=["training.learning_rate=3e-4"]).config.training.learning_rate == 3e-4
 
 
+def test_a_plug_in_s_parameter_that_looks_like_a_mapping_is_text() -> None:
+    text = '{"top_k": 1}'
+    teacher = {"teacher": "openai:m"}
+    assert resolved(flags=teacher, sets=[f"params.teacher.openai.fields={text}"]).config.params == {"teacher": {"openai": {"fields": text}}}
+    environment = {"READBENCH_PARAMS__TEACHER__OPENAI__FIELDS": text}
+    assert resolved(flags=teacher, environment=environment).config.params == {"teacher": {"openai": {"fields": text}}}
+
+
 @pytest.mark.parametrize(
     ("given", "said"),
     [
@@ -81,6 +89,7 @@ def test_scientific_notation_is_a_number() -> None:
         ({"sets": ["params.x=1"]}, "params.x"),
         ({"sets": ["learning_rate=1e-4"]}, "unknown setting 'learning_rate'; did you mean 'training.learning_rate'"),
         ({"sets": ["clip_norm=1"]}, "did you mean 'training.clip_norm'"),
+        ({"flags": {"allocators": "uniform"}, "sets": ["params.uniform.floor.low=1"]}, "params.uniform.floor is a group of settings"),
         ({"sets": ["params.read.kappa=high"]}, "not of type float"),
         ({"environment": {"READBENCH_BUDGET": "3"}}, "environment READBENCH_BUDGET"),
         ({"sets": ["suite=coding"]}, "asks for suite 'coding'"),

@@ -23,7 +23,7 @@ from readbench.suites.evaluation import evaluate
 from readbench.suites.probes import measure
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
-from readbench.teachers.local import LocalTeacher
+from readbench.teachers.chat import set_chat
 from readbench.teachers.responses import ResponseCache
 from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
@@ -120,8 +120,7 @@ def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str,
     name, model = teacher_reference(spec.teacher)
     with foreign("teacher", name, ConfigError):
         teacher: Teacher = make("teacher", name, model, device, **spec.teacher_params)
-    if isinstance(teacher, LocalTeacher):
-        teacher.chat = spec.teacher_chat
+        set_chat(teacher, name, spec.teacher_chat)
     if isinstance(teacher, PaidTeacher):
         fingerprint = teacher.fingerprint()
 

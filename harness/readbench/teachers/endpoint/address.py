@@ -30,7 +30,7 @@ def parse_address(url: str, api: str) -> Address:
     if not url:
         raise ConfigError("teacher openai needs the address of its endpoint", hint=hint)
     if api not in _PATHS:
-        raise ConfigError(f"params.openai.api is {api!r}", hint="it must be chat or completions")
+        raise ConfigError(f"params.teacher.openai.api is {api!r}", hint="it must be chat or completions")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port

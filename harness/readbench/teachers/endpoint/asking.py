@@ -5,54 +5,23 @@ wait) and kept: they are paid for.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from readbench.api import Response
-from readbench.base.errors import ConfigError, ReadbenchError
+from readbench.base.errors import ReadbenchError
 from readbench.base.hashing import content_digest
-from readbench.base.seeds import derive_seed
-from readbench.teachers.endpoint.address import Address, parse_address
+from readbench.models.counting import TokenCounter
 from readbench.teachers.endpoint.client import exchange, open_client
-from readbench.teachers.endpoint.counting import TokenCounter
 from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault, one_line
-from readbench.teachers.endpoint.retry import RetryPolicy
-from readbench.teachers.endpoint.schema import Completion, parse_completion, request_body
+from readbench.teachers.endpoint.request import Endpoint, request_body
+from readbench.teachers.endpoint.retry import Sleep, retrying
+from readbench.teachers.endpoint.schema import Completion, parse_completion
 from readbench.teachers.spend.account import Account
-from readbench.teachers.spend.booking import Clerk
+from readbench.teachers.spend.booking import BatchBooking
 
 if TYPE_CHECKING:
     import httpx2
-
-_LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
-Sleep = Callable[[float], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """Whom to ask, and how: all that an answer depends on besides the prompt."""
-
-    address: Address
-    api: str  # chat or completions
-    model: str
-    served_as: str  # the name that answers bear
-    limit_field: str  # max_tokens or max_completion_tokens
-
-
-def make_endpoint(model: str, *, url: str, api: str, served_as: str, limit_field: str) -> Endpoint:
-    """Checked; ConfigError in one line."""
-    if not model:
-        raise ConfigError("teacher openai needs the name of a model", hint="--teacher openai:MODEL")
-    if limit_field not in _LIMIT_FIELDS:
-        raise ConfigError(f"params.openai.limit_field is {limit_field!r}", hint=f"it must be {' or '.join(_LIMIT_FIELDS)}")
-    return Endpoint(
-        address=parse_address(url, api),
-        api=api,
-        model=model,
-        served_as=served_as or model,
-        limit_field=limit_field,
-    )
 
 
 async def ask(
@@ -90,9 +59,9 @@ class _Batch:
         self._max_new_tokens = max_new_tokens
         self._sleep = sleep
         self._client = client
-        self._clerk = Clerk(account, max_new_tokens)
+        self._system_tokens = counter.count(endpoint.chat.system)
+        self._booking = BatchBooking(account, max_new_tokens)
         self._gate = asyncio.Semaphore(account.settings.concurrency)
-        self._policy = RetryPolicy(attempts=account.settings.attempts, base_seconds=account.settings.backoff_seconds)
         self.failure: ReadbenchError | None = None  # the first: nothing leaves after it
 
     async def answer(self, prompt: str) -> Response | None:
@@ -105,38 +74,37 @@ class _Batch:
                 return None
 
     async def _attempts(self, prompt: str) -> Response | None:
-        attempt = 0
-        while self.failure is None:
-            attempt += 1
-            try:
-                return await self._attempt(prompt)
-            except Fault as fault:
-                delay = self._policy.delay(attempt, wait_seconds=fault.wait_seconds, seed=derive_seed("retry", prompt, attempt))
-                if not fault.retry or delay is None:
-                    raise self._final(fault, attempt) from None
-            await self._sleep(delay)
-        return None
+        settings = self._account.settings
+        again = retrying(prompt, attempts=settings.attempts, base_seconds=settings.backoff_seconds, sleep=self._sleep)
+        try:
+            return await again(self._attempt, prompt)
+        except Fault as fault:
+            raise self._final(fault, again.statistics["attempt_number"]) from None
 
-    async def _attempt(self, prompt: str) -> Response:
-        """One request: reserved, sent, its answer checked, stored, settled; Fault where it brought none."""
+    async def _attempt(self, prompt: str) -> Response | None:
+        """One request: reserved, sent, its answer checked, stored, settled; Fault where it brought none.
+
+        None where the batch has failed: then nothing is sent.
+        """
+        if self.failure is not None:
+            return None
         counted = self._counter.count(prompt)
         # No tokenizer makes more tokens of a text than it has bytes, but for what its template adds.
-        cap = max(counted, len(prompt.encode("utf-8", "surrogatepass"))) + self._account.settings.template_tokens
-        request = await self._clerk.reserve(_digest(prompt), prompt_tokens=cap, completion_tokens=self._max_new_tokens)
+        most = max(counted, len(prompt.encode("utf-8", "surrogatepass")))
+        cap = most + max(self._system_tokens, self._endpoint.added_bytes) + self._account.settings.template_tokens
+        request = await self._booking.reserve(_digest(prompt), prompt_tokens=cap, completion_tokens=self._max_new_tokens)
         try:
             completion = await self._exchange(prompt)
             response = self._response(completion, prompt_cap=cap)
         except Fault as fault:
-            await self._clerk.lose(request, in_doubt=fault.in_doubt)
+            await self._booking.lose(request, in_doubt=fault.in_doubt)
             raise
-        await self._clerk.settle(request, prompt, response, prompt_tokens=max(completion.prompt_tokens, counted))
+        await self._booking.settle(request, prompt, response, prompt_tokens=max(completion.prompt_tokens, counted + self._system_tokens))
         return response
 
     async def _exchange(self, prompt: str) -> Completion:
         endpoint = self._endpoint
-        body = request_body(
-            endpoint.api, model=endpoint.model, prompt=prompt, max_new_tokens=self._max_new_tokens, limit_field=endpoint.limit_field
-        )
+        body = request_body(endpoint, prompt, max_new_tokens=self._max_new_tokens)
         answer = await exchange(
             self._client, endpoint.address.target, body, deadline_seconds=self._account.settings.deadline_seconds, key=self._key
         )
@@ -148,7 +116,7 @@ class _Batch:
         if completion.model != self._endpoint.served_as:
             raise Fault(
                 f"it answered with model {one_line(completion.model)!r}; if that is the right one: "
-                "start a new run with --set params.openai.served_as=NAME"
+                "start a new run with --set params.teacher.openai.served_as=NAME"
             )
         if completion.completion_tokens > most:
             raise Fault(f"it reports {completion.completion_tokens:,} tokens for an answer of at most {most:,}")

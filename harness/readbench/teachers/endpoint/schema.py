@@ -1,13 +1,12 @@
-"""The wire format of OpenAI-compatible endpoints: what is sent, and the parts of an answer that are looked at, strictly.
+"""The answers of OpenAI-compatible endpoints: the parts of them that are looked at, strictly.
 
 Fields that are not looked at may be anything. Those that are must be what the API promises: a negative, fractional, infinite
 or textual token count, no choice, two choices, or a tool call instead of a text is a fault. A content that comes in parts is the
 text of its text parts. Reasoning is not part of the answer; an answer whose tokens ran out in it is the empty, unfinished text.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from annotated_types import Ge, Le, Len
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -67,12 +66,6 @@ class _Text(_Wire):
     model: str
     choices: Annotated[list[_TextChoice], Len(1, 1)]
     usage: _Usage | None = None
-
-
-def request_body(api: str, *, model: str, prompt: str, max_new_tokens: int, limit_field: str) -> dict[str, Any]:
-    """A greedy request. A plain completion gets the prompt and a newline, as a local model without a chat template does."""
-    asked: Mapping[str, Any] = {"messages": [{"role": "user", "content": prompt}]} if api == "chat" else {"prompt": prompt + "\n"}
-    return {"model": model, **asked, limit_field: max_new_tokens, "temperature": 0, "seed": 0, "n": 1, "stream": False}
 
 
 _TOOL_CALL = "it called a tool (finish_reason 'tool_calls') although none was offered"

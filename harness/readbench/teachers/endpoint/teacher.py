@@ -4,6 +4,10 @@ Every request is booked at its cap in the spend ledger before it leaves, its ans
 then used: a process that dies in between leaves a request charged at its cap, never one that is free, and never asks again
 for an answer that it has. The tokens of a response, which the experiment's budget is charged, are max(reported, counted
 here) and at most `max_new_tokens`: a text that counts more is cut there, an answer that reports more is refused.
+
+What an endpoint reports is a claim. The other count needs a tokenizer: name the teacher's (``params.teacher.openai.tokenizer``) and
+counts are in the teacher's tokens. Without it they are in the student's, whose budget they are charged to: a student with
+smaller pieces counts more than the teacher generated (and cuts sooner), never less than it is going to read.
 """
 
 import asyncio
@@ -11,10 +15,14 @@ import functools
 from collections.abc import Sequence
 
 from readbench.api import Response, Teacher, teacher
-from readbench.base.hashing import json_hash
+from readbench.base.errors import ConfigError
+from readbench.base.hashing import file_hash, json_hash
+from readbench.models.counting import TokenCounter, open_counter
 from readbench.models.folder import resolve_tokenizer
-from readbench.teachers.endpoint.asking import Endpoint, Sleep, ask, make_endpoint
-from readbench.teachers.endpoint.counting import TokenCounter, open_counter, tokenizer_hash
+from readbench.models.text import ChatConfig
+from readbench.teachers.endpoint.asking import ask
+from readbench.teachers.endpoint.request import Endpoint, make_endpoint, with_chat
+from readbench.teachers.endpoint.retry import Sleep
 from readbench.teachers.endpoint.settings import read_key
 from readbench.teachers.spend.account import Account
 
@@ -36,12 +44,32 @@ class OpenAITeacher:
         """As the endpoint and the price file name it."""
         return self._endpoint.model
 
+    @property
+    def chat(self) -> ChatConfig:
+        """How the run speaks to the model: set before the fingerprint is taken. ConfigError where its API has no place for it."""
+        return self._endpoint.chat
+
+    @chat.setter
+    def chat(self, chat: ChatConfig) -> None:
+        self._endpoint = with_chat(self._endpoint, chat)
+
+    @property
+    def system(self) -> str:
+        """See `readbench.teachers.spend.account.PaidTeacher`."""
+        return self._endpoint.chat.system
+
+    @property
+    def added_bytes(self) -> int:
+        """See `readbench.teachers.spend.account.PaidTeacher`."""
+        return self._endpoint.added_bytes
+
     def fingerprint(self) -> str:
         """Hash of the address, the model and the way of asking and counting; asks nobody."""
         endpoint = self._endpoint
         counted = tokenizer_hash(self._tokenizer) if self._tokenizer else "student"
         parts = [_VERSION, endpoint.address.base, endpoint.api, endpoint.model, endpoint.served_as, endpoint.limit_field, counted]
-        return json_hash(parts)
+        variant = endpoint.variant()
+        return json_hash([*parts, variant] if variant else parts)
 
     def open_account(self, account: Account) -> None:
         """See `readbench.teachers.spend.account.PaidTeacher`; ConfigError where the key cannot be one."""
@@ -74,6 +102,16 @@ class OpenAITeacher:
         return open_counter(resolve_tokenizer(self._tokenizer) if self._tokenizer else self._opened.student_path)
 
 
+def tokenizer_hash(reference: str) -> str:
+    """The hash of a named tokenizer's file: counts depend on it."""
+    file = resolve_tokenizer(reference) / "tokenizer.json"
+    if not file.is_file():
+        raise ConfigError(
+            f"params.teacher.openai.tokenizer: {reference} has no tokenizer.json", hint="name a folder or hub id that has one"
+        )
+    return file_hash(file)
+
+
 @teacher("openai")
 def openai(
     model: str,
@@ -84,7 +122,9 @@ def openai(
     served_as: str = "",
     tokenizer: str = "",
     limit_field: str = "max_tokens",
+    omit: str = "",
+    fields: str = "",
 ) -> Teacher:
     """A model behind an OpenAI-compatible endpoint (--teacher-url), asked greedily."""
-    endpoint = make_endpoint(model, url=url, api=api, served_as=served_as, limit_field=limit_field)
+    endpoint = make_endpoint(model, url=url, api=api, served_as=served_as, limit_field=limit_field, omit=omit, fields=fields)
     return OpenAITeacher(endpoint, tokenizer=tokenizer)

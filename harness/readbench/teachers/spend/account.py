@@ -31,6 +31,14 @@ class PaidTeacher(Protocol):
     def model(self) -> str:
         """As the price file names it."""
 
+    @property
+    def system(self) -> str:
+        """The system prompt that goes with every prompt; empty: none."""
+
+    @property
+    def added_bytes(self) -> int:
+        """Bytes of a request that may become prompt tokens, besides the prompt's own."""
+
     def fingerprint(self) -> str:
         """See `readbench.api.Teacher`."""
 

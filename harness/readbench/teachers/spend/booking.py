@@ -14,7 +14,7 @@ from readbench.teachers.spend.account import Account
 _GATHER_SECONDS = 0.002
 
 
-class Clerk:
+class BatchBooking:
     """One batch's way to the ledger and the store of answers."""
 
     def __init__(self, account: Account, max_new_tokens: int) -> None:

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from readbench.api import Question
-from readbench.teachers.endpoint.counting import open_counter
+from readbench.models.counting import open_counter
 from readbench.teachers.endpoint.settings import EndpointConfig, read_key
 from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.prices import Limit, spend_limit
@@ -77,11 +77,13 @@ def forecast(
     """The forecast of trials that charge `budget_tokens` each, asked about questions like these; ConfigError where the settings fail."""
     read_key(settings.key_env)
     counter = open_counter(student_path)
-    prompt = fmean(counter.count(question.prompt) for question in questions)
+    bare = fmean(counter.count(question.prompt) for question in questions)  # what a student is taught holds no system prompt
+    prompt = bare + counter.count(teacher.system)
     answer = fmean(min(max_new_tokens, counter.count(question.answer) + 1) for question in questions)  # 1: the end of sequence
-    expected = num_seeds * (1 + _MORE_A_ALLOCATOR * (num_allocators - 1)) * budget_tokens / (prompt + 2 * answer)
-    cap = fmean(len(question.prompt.encode("utf-8", "surrogatepass")) for question in questions) + settings.template_tokens
-    worst = num_seeds * num_allocators * budget_tokens / (prompt + 2) * settings.attempts
+    expected = num_seeds * (1 + _MORE_A_ALLOCATOR * (num_allocators - 1)) * budget_tokens / (bare + 2 * answer)
+    most = fmean(len(question.prompt.encode("utf-8", "surrogatepass")) for question in questions)
+    cap = most + teacher.added_bytes + settings.template_tokens
+    worst = num_seeds * num_allocators * budget_tokens / (bare + 2) * settings.attempts
     return Forecast(
         expected=Cost(requests=round(expected), prompt_tokens=round(expected * prompt), completion_tokens=round(expected * answer)),
         worst=Cost(requests=round(worst), prompt_tokens=round(worst * cap), completion_tokens=round(worst * max_new_tokens)),

@@ -1,9 +1,4 @@
-"""Counts tokens on this side of the wire, with the teacher's tokenizer where it is named, else with the student's.
-
-What an endpoint reports is a claim. The other count cannot be had without its tokenizer: name it (``params.openai.tokenizer``)
-and counts are in the teacher's tokens. Without it they are in the student's, whose budget they are charged to: a student
-with smaller pieces counts more than the teacher generated (and cuts sooner), never less than it is going to read.
-"""
+"""Counts a text's tokens with a model's tokenizer. Imports no torch, and transformers only for a slow tokenizer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -12,8 +7,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from readbench.base.errors import ConfigError
-from readbench.base.hashing import file_hash
-from readbench.models.folder import load_tokenizer, resolve_tokenizer
+from readbench.models.folder import load_tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +30,7 @@ class TokenCounter:
 def open_counter(folder: Path) -> TokenCounter:
     """The counter of a model folder; ConfigError where its tokenizer cannot be read."""
     file = folder / "tokenizer.json"
-    if not file.is_file():  # a slow one
+    if not file.is_file():  # a slow one: through transformers, which takes seconds to import
         slow = load_tokenizer(folder)
         return TokenCounter(lambda text: list(slow.encode(text, add_special_tokens=False)), lambda ids: str(slow.decode(ids)))
     try:
@@ -44,11 +38,3 @@ def open_counter(folder: Path) -> TokenCounter:
     except Exception as error:  # the library raises bare Exception
         raise ConfigError(f"{file} cannot be read: {error}", hint="save the tokenizer again") from error
     return TokenCounter(lambda text: list(fast.encode(text, add_special_tokens=False).ids), fast.decode)
-
-
-def tokenizer_hash(reference: str) -> str:
-    """The hash of a named tokenizer's file: counts depend on it."""
-    file = resolve_tokenizer(reference) / "tokenizer.json"
-    if not file.is_file():
-        raise ConfigError(f"params.openai.tokenizer: {reference} has no tokenizer.json", hint="name a folder or hub id that has one")
-    return file_hash(file)
