@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import readbench_suites
 from readbench.results.document.building import rebuild
 from support.plugins import install
 
@@ -61,8 +62,56 @@ def test_results_are_rebuilt_from_the_trials_alone(finished: Path, tmp_path: Pat
     assert (copy / "results.json").read_bytes() == written
 
 
+def test_a_finished_run_grows_by_seeds_and_allocators_and_keeps_what_it_has(finished: Path, tmp_path: Path) -> None:
+    grown = tmp_path / "grown"
+    grid = ("run", *SHORT, "--set", "executor=inline", "--out", str(grown))
+    first = readbench(*grid, "--allocators", "read", "--seeds", "1")
+    assert first.returncode == 0, first.stderr
+    record = next(grown.glob("trials/*/trial.sqlite"))
+    before = record.read_bytes()
+    smaller = readbench(*grid, "--allocators", "uniform", "--seeds", "1")
+    assert smaller.returncode == 2
+    assert "name the run's own too, to add to them" in smaller.stderr
+    other = readbench(*grid, "--allocators", "read,uniform", "--seeds", "2", "--set", "num_dev=10")
+    assert "num_dev was 9, is now 10" in other.stderr
+    whole = readbench(*grid, "--allocators", "read,uniform", "--seeds", "2")
+    assert whole.returncode == 0, whole.stderr
+    assert record.read_bytes() == before
+    assert comparable(json.loads((grown / "results.json").read_text())) == comparable(json.loads((finished / "results.json").read_text()))
+    assert readbench("resume", str(grown)).returncode == 0
+
+
+def test_a_finished_run_is_scored_again_on_a_changed_test_set_without_training(finished: Path, tmp_path: Path) -> None:
+    def utilities(file: Path) -> dict[str, float]:
+        return {trial["id"]: trial["metrics"]["utility"] for trial in json.loads(file.read_text())["trials"]}
+
+    same = readbench("evaluate", str(finished), "-o", str(tmp_path / "same.json"))
+    assert same.returncode == 0, same.stderr
+    assert utilities(tmp_path / "same.json") == utilities(finished / "results.json")
+
+    own = tmp_path / "own"
+    shutil.copytree(Path(readbench_suites.__file__).parent / "reasoning", own)
+    test = next(own.glob("*.jsonl"))
+    lines = test.read_text().splitlines()
+    test.write_text("\n".join(lines[:100]) + "\n")
+    changed = readbench("evaluate", str(finished), "--suite", str(own), "-o", str(tmp_path / "changed.json"))
+    assert changed.returncode == 0, changed.stderr
+    assert "on 100 questions" in changed.stderr
+    document = json.loads((tmp_path / "changed.json").read_text())
+    assert utilities(tmp_path / "changed.json") != utilities(finished / "results.json")
+    for trial in document["trials"]:
+        assert trial["metrics"]["utility_gain"] == trial["metrics"]["utility"] - document["start"]["utility"]
+    assert readbench("report", str(tmp_path / "changed.json"), "-o", str(tmp_path / "page.html")).returncode == 0
+
+    suite = own / "suite.yaml"
+    suite.write_text(suite.read_text().replace("weight: 0.5", "weight: 0.7"))
+    refused = readbench("evaluate", str(finished), "--suite", str(own))
+    assert refused.returncode == 2
+    assert "the suite's requirement was" in refused.stderr
+
+
 def test_another_config_on_the_directory_is_refused_and_names_what_differs(finished: Path) -> None:
-    other = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "3", "--out", str(finished))
+    other = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "1", "--out", str(finished))
     assert other.returncode == 2
     assert "seeds" in other.stderr
     assert "another config" in other.stderr

@@ -45,7 +45,8 @@ def merge(runs: Sequence[Results], *, allow_mismatch: bool = False) -> Merged:
     merged: dict[tuple[str, int], TrialResult] = {}
     for trial, run in trials:
         _add(merged, replace(trial, allocator=labels[_variant(trial, run)]))
-    return Merged(results=replace(first, trials=tuple(merged.values())), mismatches=tuple(differing))
+    joined = replace(first, run=" + ".join(each.run for each in runs), trials=tuple(merged.values()))
+    return Merged(results=joined, mismatches=tuple(differing))
 
 
 def mismatches(first: Results, second: Results) -> list[str]:

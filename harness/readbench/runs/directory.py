@@ -1,12 +1,12 @@
 """The run directory: made for one config, held by one process, and refused to what would make its numbers another run's.
 
-The same config on the same directory resumes where it stopped.
+The same config on the same directory resumes where it stopped; with more seeds or allocators it grows: what is finished is kept.
 
-``run.json`` is written once, before anything else; ``fingerprint.json`` before the first trial, and again only where the run
-goes on, with the user's word for it, on a machine that computes other bits.
+``run.json`` is written before anything else, and again only where the run grows; ``fingerprint.json`` before the first trial,
+and again only where the user lets the run resume on a machine that computes other bits.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -23,6 +23,7 @@ from readbench.trials.record.run_files import FINGERPRINT, RUN_SCHEMA, read_part
 from readbench.trials.spec import TrialSpec
 
 _LOCK = "lock"
+_GRID = ("allocators", "seeds")  # settings that say which trials there are, not what they measure
 _LONGEST = 60  # characters of a value that is shown
 
 
@@ -50,7 +51,7 @@ def opened(
         if fresh:
             files.write_json(run_dir / "run.json", files.sealed(_document(run_dir, resolved, trials, provenance)))
         else:  # read again: another process may have made it
-            _check_same(run_dir, resolved, provenance)
+            _grow(run_dir, _check_same(run_dir, resolved, provenance), resolved, trials)
         try:
             yield read_run(run_dir)
         except ReadbenchError:
@@ -65,13 +66,18 @@ def resolved_again(run_dir: Path, *, workers: int | None = None, spend_limit: in
     """The settings in the run's ``run.json``, but for those that may change when it is resumed."""
     document = read_run(run_dir)
     _check_code(run_dir, document, machine.code_hash())
-    then = Path(document.get("folder", run_dir.absolute()))
-    config = restored(document["config"] | {key: moved(document["config"][key], then, run_dir) for key in PLACES})
+    config = restored(document["config"] | places(run_dir, document))
     if workers is not None:
         config = replace(config, workers=workers)
     if spend_limit is not None:
         config = replace(config, endpoint=replace(config.endpoint, spend_limit=spend_limit))
     return Resolved(config=config, origins=document["origins"], suite=load_suite(config.suite))
+
+
+def places(run_dir: Path, run: Mapping[str, Any]) -> dict[str, str]:
+    """Where the run's suite, student and teacher are, also after it has moved together with them."""
+    then = Path(run.get("folder", run_dir.absolute()))
+    return {key: moved(run["config"][key], then, run_dir) for key in PLACES}
 
 
 def _check_blank(run_dir: Path) -> None:
@@ -82,10 +88,14 @@ def _check_blank(run_dir: Path) -> None:
         raise ConfigError(f"{run_dir} is not empty and no run directory", hint="choose another --out")
 
 
-def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]) -> None:
+def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]) -> dict[str, Any]:
+    """The directory's ``run.json``; ConfigError unless the config is that run's, or that run's with more seeds or allocators."""
     known = read_run(run_dir)
     _check_code(run_dir, known, provenance["code"])
-    then, now = dict(flatten(known["identity"])), dict(flatten(resolved.identity()))
+    old, new = known["identity"], resolved.identity()
+    grows = all(set(old[key]) <= set(new[key]) for key in _GRID)
+    then = dict(flatten(_without_grid(old, old["allocators"]) if grows else old))
+    now = dict(flatten(_without_grid(new, old["allocators"]) if grows else new))
     then |= {f"{what} content": value for what, value in known["provenance"].items()}
     now |= {f"{what} content": value for what, value in provenance.items()}
     differing = [
@@ -94,7 +104,33 @@ def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]
         if then.get(key) != now.get(key)
     ]
     if differing:
-        raise ConfigError(f"{run_dir} holds a run with another config: {'; '.join(differing)}", hint="choose another --out")
+        only_grid = all(line.partition(" ")[0] in _GRID for line in differing)
+        hint = "name the run's own too, to add to them, or choose another --out" if only_grid else "choose another --out"
+        raise ConfigError(f"{run_dir} holds a run with another config: {'; '.join(differing)}", hint=hint)
+    return known
+
+
+def _without_grid(identity: Mapping[str, Any], allocators: Sequence[str]) -> dict[str, Any]:
+    """What a run measures: all but the grid of trials; of parameters, those of these allocators and of other plug-ins."""
+    params = dict(identity["params"])
+    params["allocator"] = {name: given for name, given in params.get("allocator", {}).items() if name in allocators}
+    return {**{key: value for key, value in identity.items() if key not in _GRID}, "params": params}
+
+
+def _grow(run_dir: Path, known: Mapping[str, Any], resolved: Resolved, trials: tuple[TrialSpec, ...]) -> None:
+    """Adds what the config asks for beyond what the run holds; its finished trials are kept, its results are made again."""
+    if known["identity"] == resolved.identity():
+        return
+    grown = {
+        **{key: value for key, value in known.items() if key != "digest"},
+        "config": config_document(resolved.config),
+        "origins": resolved.origins,
+        "identity": resolved.identity(),
+        "trials": [{"id": spec.id, "allocator": spec.allocator, "seed": spec.seed} for spec in trials],
+        "earlier": [*known.get("earlier", []), known["digest"]],
+    }
+    files.remove(run_dir / "results.json")
+    files.write_json(run_dir / "run.json", files.sealed(grown))
 
 
 def _check_code(run_dir: Path, run: Mapping[str, Any], code: str) -> None:

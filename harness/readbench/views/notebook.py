@@ -4,7 +4,7 @@ The only module that imports pandas. Whatever is shown as HTML is escaped: names
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from html import escape
 from pathlib import Path
@@ -29,11 +29,8 @@ def load(*paths: str | Path, allow_mismatch: bool = False) -> "Run":
 
     ConfigError where one cannot be read or they do not belong together (`allow_mismatch` puts them together all the same).
     """
-    runs = [reading.load(Path(path)) for path in paths]
-    if len(runs) == 1:
-        return Run(runs[0])
-    merged = merge(runs, allow_mismatch=allow_mismatch)
-    return Run(replace(merged.results, run=" + ".join(each.run for each in runs)), mismatches=merged.mismatches)
+    merged = merge([reading.load(Path(path)) for path in paths], allow_mismatch=allow_mismatch)
+    return Run(merged.results, mismatches=merged.mismatches)
 
 
 class Run:

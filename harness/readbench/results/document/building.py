@@ -40,7 +40,7 @@ def rebuild(run_dir: Path) -> Results:
     if results.start is None and any(is_complete(run_dir, trial.id) for trial in results.trials):
         raise IncompleteRunError(f"{run_dir / START} is missing", hint=f"readbench resume {run_dir}")
     for trial in results.complete:
-        _check_student(run_dir / "trials" / trial.id)
+        check_student(run_dir / "trials" / trial.id)
     write_json(run_dir / "results.json", sealed(results.document()))
     return results
 
@@ -80,7 +80,7 @@ def _spend(run_dir: Path) -> dict[str, int] | None:
     return None if spent is None else asdict(spent)
 
 
-def _check_student(folder: Path) -> None:
+def check_student(folder: Path) -> None:
     """DamagedError that names the file of the final student that is not what the trial's record says."""
     record = find_trial(folder)
     expected = {} if record is None or record.final is None else record.final["student"]

@@ -52,7 +52,7 @@ def read_part(run_dir: Path, name: str, run: Mapping[str, Any]) -> dict[str, Any
         return None
     document = read_json(path)
     content = unsealed(document if isinstance(document, dict) else {}, path)
-    if content["of"] != run["digest"]:
+    if content["of"] not in (run["digest"], *run.get("earlier", ())):  # a run that has grown had another digest
         raise DamagedError(f"{path} belongs to another run", hint="restore this run's own")
     return content
 

@@ -17,7 +17,10 @@ class Inconclusive(StrEnum):
 
 
 def check(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="A run directory or its results.json.", show_default=False)],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run directories, or their results.json; one run where several.", show_default=False),
+    ],
     *,
     baseline: Annotated[Path, typer.Option(metavar="FILE", help="The committed baseline.")],
     update: Annotated[bool, typer.Option("--update", help="Make or replace the baseline by this run; show what that changes.")] = False,
@@ -40,7 +43,7 @@ def check(
     from readbench.views.gate.update import print_update
 
     request = checking.Request(
-        run=run,
+        runs=tuple(runs),
         baseline=baseline,
         margins=margin or (),
         metrics=metrics,

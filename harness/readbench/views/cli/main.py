@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from readbench.base.errors import ReadbenchError
-from readbench.views.cli import check, compare, doctor, lab, report, results, resume, run
+from readbench.views.cli import check, compare, doctor, evaluate, lab, report, results, resume, run
 from readbench.views.cli import list as listing
 from readbench.views.cli.endings import EXIT_INTERRUPTED, UsageError, closed_pipe, failed, unexpected
 from readbench.views.cli.options import Once
@@ -29,6 +29,7 @@ app = typer.Typer(
 app.command("run", cls=Once)(run.run)
 app.command("resume", cls=Once)(resume.resume)
 app.command("results", cls=Once)(results.results)
+app.command("evaluate", cls=Once)(evaluate.evaluate)
 app.command("compare", cls=Once)(compare.compare)
 app.command("check", cls=Once)(check.check)
 app.command("report", cls=Once)(report.report)

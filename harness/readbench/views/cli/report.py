@@ -7,14 +7,17 @@ import typer
 
 
 def report(
-    run: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory, or a results.json.", show_default=False)],
+    runs: Annotated[
+        list[Path],
+        typer.Argument(metavar="RUN...", help="Run directories, or their results.json; one page where several.", show_default=False),
+    ],
     *,
     out: Annotated[
         Path | None,
-        typer.Option("-o", "--out", metavar="FILE", help="Where to write it; else report.html in the run directory.", show_default=False),
+        typer.Option("-o", "--out", metavar="FILE", help="Where to write it; else RUN/report.html.", show_default=False),
     ] = None,
 ) -> None:
     """Write a run's report: one HTML file that needs nothing else."""
     from readbench.views.report.command import write_report
 
-    write_report(run, out)
+    write_report(runs, out)

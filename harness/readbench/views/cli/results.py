@@ -7,26 +7,30 @@ import typer
 
 
 def results(
-    run_dir: Annotated[Path, typer.Argument(metavar="RUN", help="The run directory.", show_default=False)],
+    run_dirs: Annotated[
+        list[Path], typer.Argument(metavar="RUN...", help="Run directories; shown as one where several.", show_default=False)
+    ],
     *,
     csv: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write metrics.csv and intervals.csv there.")] = None,
     parquet: Annotated[Path | None, typer.Option(metavar="DIR", help="Also write metrics.parquet and intervals.parquet there.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
 ) -> None:
-    """Rebuild a run's results.json from its trials; show the tables, export them."""
+    """Rebuild the results.json of runs from their trials; show the tables, export them."""
     from readbench.base.files import open_folder
     from readbench.results import tables
     from readbench.results.document.building import rebuild
+    from readbench.results.merging import merge
     from readbench.trials.record.run_files import read_run
     from readbench.views.cli.session import show
 
-    read_run(run_dir)  # before a folder is made for what is not there
+    for run_dir in run_dirs:
+        read_run(run_dir)  # before a folder is made for what is not there
     for folder in (csv, parquet):
         if folder is not None:
             open_folder(folder)
-    found = rebuild(run_dir)
+    found = merge([rebuild(run_dir) for run_dir in run_dirs]).results
     if csv is not None:
         tables.write_csv(found, csv)
     if parquet is not None:
         tables.write_parquet(found, parquet)
-    show(found, run_dir, as_json=as_json)
+    show(found, *run_dirs, as_json=as_json)

@@ -88,7 +88,7 @@ def _terminate(*_: object) -> None:
     raise _Terminated
 
 
-def show(results: "Results", run_dir: Path, *, as_json: bool) -> None:
+def show(results: "Results", *run_dirs: Path, as_json: bool) -> None:
     """Results on standard output: as JSON, or as tables with the closing lines."""
     from readbench.results.summary import summarise
     from readbench.views.console.closing import closing_lines
@@ -104,5 +104,5 @@ def show(results: "Results", run_dir: Path, *, as_json: bool) -> None:
     print_tables(console, summary)
     if results.environment.get("drift"):
         console.print(cell("note:    this run was resumed where other bits are computed: compare it with care"), soft_wrap=True)
-    for line in closing_lines(summary, run_dir):
+    for line in closing_lines(summary, *run_dirs):
         console.print(cell(line), soft_wrap=True)

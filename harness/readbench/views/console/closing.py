@@ -9,25 +9,27 @@ from readbench.teachers.spend.ledger import read_spent
 from readbench.views.console.text import tokens_text
 
 
-def closing_lines(summary: Summary, run_dir: Path) -> list[str]:
+def closing_lines(summary: Summary, *run_dirs: Path) -> list[str]:
     """In the order in which they are printed."""
-    folder = shlex.quote(str(run_dir))
+    folder = " ".join(shlex.quote(str(run_dir)) for run_dir in run_dirs)
     missing = len(summary.unfinished)
     lines = verdict(summary)
     spent = f"{tokens_text(summary.charged_tokens)} tokens charged by {summary.num_trials - missing} trials"
     lines.append(f"{spent}; {missing} of {summary.num_trials} without a result" if missing else spent)
-    teacher = read_spent(run_dir)
-    if teacher is not None:
-        doubt = f", {teacher.in_doubt} in doubt at their cap" if teacher.in_doubt else ""
-        lines.append(f"teacher: {tokens_text(teacher.requests)} requests{doubt}, {tokens_text(teacher.tokens)} tokens paid for")
-    lines.append(f"results: {run_dir / 'results.json'}")
+    for run_dir in run_dirs:
+        teacher = read_spent(run_dir)
+        if teacher is not None:
+            doubt = f", {teacher.in_doubt} in doubt at their cap" if teacher.in_doubt else ""
+            lines.append(f"teacher: {tokens_text(teacher.requests)} requests{doubt}, {tokens_text(teacher.tokens)} tokens paid for")
+        lines.append(f"results: {run_dir / 'results.json'}")
+    page = "" if len(run_dirs) == 1 else " -o report.html"
     if missing:
-        lines.append(f"next:    readbench resume {folder}")
+        lines.append(f"next:    readbench resume {folder if len(run_dirs) == 1 else 'RUN'}")
     elif len(summary.allocators) > 1 and len(summary.allocators[0].seeds) >= MIN_PAIRS:
-        lines.append(f"look:    readbench report {folder}")
+        lines.append(f"look:    readbench report {folder}{page}")
         lines.append(f"next:    readbench compare {folder} --reference {shlex.quote(reference_for(summary))}")
     else:
-        lines.append(f"next:    readbench report {folder}")
+        lines.append(f"next:    readbench report {folder}{page}")
     return lines
 
 

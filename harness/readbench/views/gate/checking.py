@@ -7,7 +7,9 @@ from typing import Literal
 
 from readbench.base.errors import ConfigError
 from readbench.base.files import write_bytes
+from readbench.results.document.model import Results
 from readbench.results.document.reading import load
+from readbench.results.merging import merge
 from readbench.suites.metric_names import metrics_of
 from readbench.views.gate.baseline import read_baseline
 from readbench.views.gate.formats.github import SUMMARY, append_summary
@@ -23,7 +25,7 @@ from readbench.views.gate.update import Update, update_baseline
 class Request:
     """What the command line asks for."""
 
-    run: Path
+    runs: tuple[Path, ...]  # judged as one
     baseline: Path
     margins: Sequence[str] = ()  # METRIC=DELTA
     metrics: str | None = None
@@ -39,8 +41,7 @@ def check(request: Request, environment: Mapping[str, str]) -> Outcome:
     if summary is not None:
         append_summary(summary, "")
     settings = read_settings(Path.cwd())
-    results = load(request.run)
-    require_complete(results, request.run)
+    results = _results(request)
     margins = resolve_margins(
         metrics_of(results.suite.capabilities),
         suite=results.suite.margins,
@@ -61,6 +62,13 @@ def check(request: Request, environment: Mapping[str, str]) -> Outcome:
     return outcome
 
 
+def _results(request: Request) -> Results:
+    """The runs as one; ConfigError where they differ in more than the allocator, IncompleteRunError where a trial has no result."""
+    results = merge([load(run) for run in request.runs]).results
+    require_complete(results, " ".join(map(str, request.runs)))
+    return results
+
+
 def update(request: Request) -> Update:
     """Replaces the baseline by the run, or makes it; ConfigError where an option has nothing to say to that."""
     given = {
@@ -74,6 +82,5 @@ def update(request: Request) -> Update:
     if idle:
         raise ConfigError(f"--update judges nothing, so {idle[0]} has no use", hint="drop one of them")
     checked_outputs({"--baseline": request.baseline})
-    results = load(request.run)
-    require_complete(results, request.run)
+    results = _results(request)
     return update_baseline(request.baseline, results)

@@ -67,7 +67,7 @@ class Outcome:
         }
 
 
-def require_complete(results: Results, path: Path) -> None:
+def require_complete(results: Results, path: str) -> None:
     """IncompleteRunError where a trial of the run has no result."""
     if not results.trials:
         raise IncompleteRunError(f"{path} holds no trial", hint="give a run that has some")

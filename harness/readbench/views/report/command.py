@@ -3,6 +3,7 @@
 import os
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from readbench.base.errors import ConfigError, IncompleteRunError, SurroundingError
@@ -10,28 +11,33 @@ from readbench.base.files import write_bytes
 from readbench.results.document.building import gather
 from readbench.results.document.model import Results
 from readbench.results.document.reading import load
+from readbench.results.merging import merge
 from readbench.views.console.text import write_line
 
 
-def write_report(run: Path, out: Path | None) -> None:
+def write_report(runs: Sequence[Path], out: Path | None) -> None:
     """Writes the page; IncompleteRunError (after writing it) where trials are missing, and without a page where all are."""
-    results = _results(run)
-    folder = run if run.is_dir() else run.parent
-    path = folder / "report.html" if out is None else out
+    if out is None and len(runs) > 1:
+        raise ConfigError("several runs make one page", hint="say where to write it: -o report.html")
+    results = merge([_results(run) for run in runs]).results
+    folders = [run if run.is_dir() else run.parent for run in runs]
+    path = folders[0] / "report.html" if out is None else out
     _check_writable(path)
-    missing = len(results.unfinished)
+    hint = (
+        f"readbench resume {shlex.quote(str(folders[0]))}"
+        if len(runs) == 1
+        else "resume each run that is not complete: readbench resume RUN"
+    )
     if not results.complete:
-        raise IncompleteRunError(f"{run} has no complete trial to report on", hint=f"readbench resume {shlex.quote(str(folder))}")
+        raise IncompleteRunError(f"{', '.join(map(str, runs))}: there is no complete trial to report on", hint=hint)
     from readbench.views.report.page import build  # late: matplotlib takes a second, and a mistake should not
 
     content = build(results).encode()
     write_bytes(path, content)
     write_line(f"report: {path} ({_size(len(content))})", stream=sys.stdout)
-    if missing:
-        raise IncompleteRunError(
-            f"{missing} of {len(results.trials)} trials have no result: the report names them",
-            hint=f"readbench resume {shlex.quote(str(folder))}",
-        )
+    if results.unfinished:
+        missing = f"{len(results.unfinished)} of {len(results.trials)} trials have no result: the report names them"
+        raise IncompleteRunError(missing, hint=hint)
 
 
 def _results(run: Path) -> Results:

@@ -1,0 +1,62 @@
+"""Finished students scored again on a changed test set, without training: what each trial cost and learned stays, its utility is new.
+
+Only the test set may change. The capabilities, their requirement and the rest of the suite must be the run's: profiles,
+spillover and waste were measured with them.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from readbench.base.errors import ConfigError, IncompleteRunError
+from readbench.models.folder import resolve_model
+from readbench.models.language_model import LanguageModel
+from readbench.results.document.building import check_student, gather
+from readbench.results.document.model import CompleteTrial, Results, TrialResult
+from readbench.suites.evaluation import evaluate
+from readbench.suites.suite import Suite
+
+
+def rescore(run_dir: Path, suite: Suite, *, student: str, device: str, observe: Callable[[str], None]) -> Results:
+    """The run's results with the utility of every finished student, and of the untrained one, on the suite's test set of today.
+
+    Writes nothing. `student` is the reference of the untrained one; `observe` is told what is done. ConfigError where more than
+    the test set has changed; DamagedError where a student is not what its trial saved; IncompleteRunError where none is finished.
+    """
+    results = gather(run_dir)
+    _check_same_but_for_the_test(results, suite)
+    if results.start is None or not results.complete:
+        raise IncompleteRunError(f"{run_dir} has no finished student", hint=f"readbench resume {run_dir}")
+    task, chat = suite.config.test.task, results.config.student_chat
+
+    def score(folder: Path, name: str) -> tuple[float, int]:
+        evaluation = evaluate(LanguageModel.load(folder, device=device, chat=chat), suite.folder, task)
+        observe(f"{name}: utility {evaluation.utility:.3f} on {evaluation.n} questions")
+        return evaluation.utility, evaluation.tokens
+
+    untrained, tokens = score(resolve_model(student), "untrained student")
+    trials: list[TrialResult] = []
+    for trial in results.trials:
+        if isinstance(trial, CompleteTrial):
+            check_student(run_dir / "trials" / trial.id)
+            utility, read = score(run_dir / "trials" / trial.id / "student", f"{trial.allocator}, seed {trial.seed}")
+            gained = replace(trial.metrics, utility=utility, utility_before=untrained, utility_gain=utility - untrained)
+            trials.append(replace(trial, metrics=gained, tokens=replace(trial.tokens, eval=read)))
+        else:
+            trials.append(trial)
+    return replace(
+        results,
+        suite=replace(results.suite, version=suite.config.version),
+        provenance=replace(results.provenance, suite=suite.content_hash()),
+        start=replace(results.start, utility=untrained, tokens=replace(results.start.tokens, eval=tokens)),
+        trials=tuple(trials),
+    )
+
+
+def _check_same_but_for_the_test(results: Results, suite: Suite) -> None:
+    then = {"name": results.suite.name, "capabilities": results.suite.capabilities, "requirement": results.suite.requirement}
+    requirement = dict(zip(suite.capabilities, suite.requirement.tolist(), strict=True))
+    now = {"name": suite.name, "capabilities": suite.capabilities, "requirement": requirement}
+    for key, value in then.items():
+        if now[key] != value:
+            raise ConfigError(f"the suite's {key} was {value}, is now {now[key]}", hint="only the test set may change: run the suite anew")
