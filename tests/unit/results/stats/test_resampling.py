@@ -97,6 +97,13 @@ def test_a_band_lies_between_the_percentiles_of_the_resamples() -> None:
     assert whole_seed_band(lambda s: 1 - s.mean(axis=(-2, -1)), scores, confidence=0.9) == pytest.approx((1 / 3, 1.0))
 
 
+def test_a_statistic_of_many_numbers_has_a_band_for_each() -> None:
+    scores = np.array([[0.0, 0.5, 1.0], [0.0, 0.75, 0.5], [1.0, 0.25, 0.5]])
+    low, high = whole_seed_band(lambda s: s.mean(axis=-2), scores)
+    each = [whole_seed_band(lambda s: s.mean(axis=(-2, -1)), scores[:, [column]]) for column in range(3)]
+    np.testing.assert_allclose(np.transpose([low, high]), each)
+
+
 def test_every_seed_is_drawn_equally_often_and_whole() -> None:
     resamples = []
 
