@@ -72,10 +72,12 @@ def refused(outcome: Any, code: int, said: str) -> None:
     assert said in outcome.err
 
 
+NOTHING = ("tokens", "metrics", "profile", "exact_match", "allocation", "answers", "seconds")  # of a trial without a result
+
+
 def failed(document: dict[str, Any]) -> dict[str, Any]:
     run = copy.deepcopy(document)
-    nothing = dict.fromkeys(("tokens", "metrics", "profile", "exact_match", "allocation", "answers", "seconds"))
-    run["trials"][4] |= {"status": "failed", "failure": "the loss\nis not finite"} | nothing
+    run["trials"][4] |= {"status": "failed", "failure": "the loss\nis not finite"} | dict.fromkeys(NOTHING)
     return run
 
 
@@ -182,6 +184,51 @@ def test_seeds_that_carry_no_verdict(check: Check, document: dict[str, Any], wor
     for trial in other["trials"]:
         trial["seed"] += 10
     refused(check(other), 4, "read: the run shares no seed with the baseline; run the baseline's seeds: 0,1,2")
+
+
+def test_a_baseline_with_too_few_seeds_to_ever_judge_has_to_be_made_anew(
+    check: Check, document: dict[str, Any], worse: Make, with_seeds: Make
+) -> None:
+    assert check(with_seeds(document, 0, 1), "--update").code == 0
+    hint = "which shows no spread; make a baseline of at least 3 seeds with --update"
+    refused(check(with_seeds(worse(0.1), 0)), 4, f"read, utility: the run and the baseline differ and share one seed, {hint}")
+
+
+def test_seeds_are_wanted_in_order_of_their_numbers(check: Check, document: dict[str, Any]) -> None:
+    for number, trial in enumerate(document["trials"]):
+        trial["seed"] = (33, 8, 1)[number % 3]
+    assert check(document, "--update").code == 0
+    for trial in document["trials"]:
+        trial["seed"] += 100
+    refused(check(document), 4, "run the baseline's seeds: 1,8,33")
+
+
+def test_every_trial_without_a_result_is_counted_and_the_first_is_named(check: Check, document: dict[str, Any]) -> None:
+    run = failed(document)
+    run["trials"][5] = run["trials"][5] | {"status": "incomplete"} | {key: run["trials"][4][key] for key in NOTHING}
+    said = "2 of 6 trials of results.json have no result (read, seed 1: failed); resume with: readbench resume results.json"
+    refused(check(run), 4, said)
+
+
+def test_an_allocator_that_is_called_otherwise_is_named(check: Check, document: dict[str, Any]) -> None:
+    for trial in document["trials"][3:]:
+        trial["allocator"] = "reads"
+    refused(check(document), 2, "run it too, or make a new baseline with --update; did you mean 'reads'")
+
+
+def test_a_metric_that_no_seed_of_the_baseline_has(check: Check, document: dict[str, Any], tmp_path: Path) -> None:
+    edited(tmp_path, lambda values: values["read"]["utility"].clear())
+    refused(check(document), 2, "the baseline has no 'utility' of 'read'; gate other --metrics, or make a new baseline with --update")
+
+
+def test_a_summary_that_cannot_be_written_is_said_before_anything_is_judged(
+    check: Check, worse: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path))
+    refused(check(worse(0.1, 0.1, 0.1), "--junit", "junit.xml"), 5, "the job's summary")
+    assert not (tmp_path / "junit.xml").exists()
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", "")
+    assert check(worse(0.1, 0.1, 0.1)).code == 1
 
 
 def test_one_identical_seed_is_identical(check: Check, document: dict[str, Any], with_seeds: Make) -> None:

@@ -93,6 +93,10 @@ def test_waste_of_a_trial_that_charged_nothing_is_none() -> None:
     assert metrics.waste(np.zeros(2, dtype=np.int64), np.zeros(2), np.zeros(2)) == 0.0
 
 
+def test_a_gain_of_exactly_its_error_is_wasted() -> None:
+    assert metrics.waste(np.array([100, 300]), np.array([0.03125, 0.0625]), np.array([0.03125, 0.03125])) == 0.25
+
+
 @given(trials())
 def test_auc_stays_between_the_worst_and_the_best_point_of_the_curve(trial: Trial) -> None:
     area = metrics.auc(trial.tokens, trial.curve, trial.budget_tokens)
@@ -117,6 +121,7 @@ def test_tokens_to_a_higher_level_are_no_fewer(trial: Trial, one: float, other: 
     if harder is not None:
         assert easier is not None
         assert 0 <= easier <= harder <= trial.tokens.sum()
+        assert isinstance(harder, int)
 
 
 @given(trials())
@@ -130,3 +135,11 @@ def test_the_reward_is_the_gain_less_weighted_harm_and_cost(trial: Trial) -> Non
 
 def test_ties_at_the_cut_of_top_k_go_to_the_first_in_suite_order() -> None:
     assert metrics.most_needed(np.array([0.2, 0.4, 0.2, 0.2]), 2).tolist() == [1, 0]
+    alternating = np.tile([1.0, 2.0], 32) / 96  # so many that a sort has to keep the order on purpose
+    assert metrics.most_needed(alternating, 64).tolist() == [*range(1, 64, 2), *range(0, 64, 2)]
+
+
+def test_spillover_looks_at_the_three_most_needed_unless_it_is_told_otherwise() -> None:
+    requirement, profiles = np.array([0.125, 0.25, 0.5, 0.125]), np.array([[0.5] * 4, [0.25] * 4])
+    assert metrics.spillover(profiles, requirement) == 0.25 * (0.5 + 0.25 + 0.125)
+    assert metrics.spillover(profiles, requirement, 4) == 0.25

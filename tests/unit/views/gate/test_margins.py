@@ -52,6 +52,22 @@ def test_a_margin_that_is_none_is_one_line(text: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_what_is_no_margin_says_how_one_is_written() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^--margin 'auc=x' is not of the form METRIC=DELTA with DELTA above 0; .*--margin utility=0.02$"
+    ):
+        resolved(flags=("auc=x",))
+
+
+def test_of_two_flags_for_one_metric_the_last_counts() -> None:
+    assert resolved(flags=("auc=0.5", "auc=0.25"))["auc"] == (0.25, "--margin")
+
+
+def test_a_suite_with_margins_has_no_default_and_a_layer_above_it_keeps_it() -> None:
+    assert resolved(suite={"auc": 0.01}) == {"auc": (0.01, "suite")}
+    assert resolved(settings=CheckSettings(margins={"auc": 0.01})) == {"utility": (0.02, "default"), "auc": (0.01, "pyproject.toml")}
+
+
 def test_an_unknown_metric_names_its_layer_and_the_near_match() -> None:
     with pytest.raises(ConfigError, match=r"--margin: unknown metric 'utilitty'; did you mean 'utility'"):
         resolved(flags=("utilitty=0.1",))
@@ -59,13 +75,21 @@ def test_an_unknown_metric_names_its_layer_and_the_near_match() -> None:
         resolved(settings=CheckSettings(margins={"profile.maths": 0.1}))
     with pytest.raises(ConfigError, match=r"--metrics: unknown metric 'ac'"):
         resolved(metrics="ac")
+    with pytest.raises(ConfigError, match=r"suite: unknown metric 'ac'"):
+        resolved(suite={"ac": 0.1})
+    with pytest.raises(ConfigError, match=r"pyproject.toml: unknown metric 'ac'"):
+        resolved(settings=CheckSettings(metrics=("utility", "ac")))
 
 
 def test_a_metric_without_a_margin_cannot_be_asked_for() -> None:
     with pytest.raises(ConfigError, match=r"--metrics: metric 'waste' has no margin; .*--margin waste=0.02"):
         resolved(metrics="waste")
-    with pytest.raises(ConfigError, match="no metric is named"):
+    with pytest.raises(ConfigError, match=r"pyproject.toml: metric 'waste' has no margin"):
+        resolved(settings=CheckSettings(metrics=("waste",)))
+    with pytest.raises(ConfigError, match="--metrics: no metric is named"):
         resolved(metrics=" , ")
+    with pytest.raises(ConfigError, match=r"pyproject.toml: no metric is named"):
+        resolved(settings=CheckSettings(metrics=()))
 
 
 def test_settings_come_from_the_nearest_pyproject_that_has_them(tmp_path: Path) -> None:
@@ -83,11 +107,34 @@ def test_settings_come_from_the_nearest_pyproject_that_has_them(tmp_path: Path) 
     assert where == f"{tmp_path / 'pyproject.toml'} [tool.readbench.check]"
 
 
+def test_the_nearest_settings_hide_those_above(tmp_path: Path) -> None:
+    inner = tmp_path / "a"
+    inner.mkdir()
+    (tmp_path / "pyproject.toml").write_text("[tool.readbench.check]\ninconclusive = 'fail'\n")
+    (inner / "pyproject.toml").write_text("[tool.readbench]\n")
+    assert read_settings(inner) == (CheckSettings(), f"{inner / 'pyproject.toml'} [tool.readbench.check]")
+    assert read_settings(tmp_path)[0].inconclusive == "fail"
+
+
+@pytest.mark.parametrize("text", ["", "tool = 3\n", "[project]\nname = 'x'\n", "[tool.ruff]\n"])
+def test_a_pyproject_that_says_nothing_of_readbench_is_passed_by(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "pyproject.toml").write_text("[tool.readbench.check]\nmetrics = ['auc']\n")
+    (tmp_path / "a" / "pyproject.toml").write_text(text)
+    assert read_settings(tmp_path / "a")[0].metrics == ("auc",)
+    (tmp_path / "pyproject.toml").unlink()
+    assert read_settings(tmp_path / "a")[0] == CheckSettings(margins={}, metrics=None, inconclusive="warn")
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
+        ("[tool.readbench]\nother = 1\n[tool.readbench.check.margins]\nutility = 0.1", "unknown setting 'other'"),
+        ("[tool.readbench.check]\nmargin = 1\n[tool.readbench.check.margins]\nutility = 0.1", "unknown setting 'check.margin'"),
+        ("[tool.readbench.check.margins]\nprofile.math = -0.1", "check.margins.profile.math"),
         ("[tool.readbench.check]\nmargin = {}", "unknown setting 'check.margin'; did you mean 'margins'"),
         ("[tool.readbench.checks]", "unknown setting 'checks'; did you mean 'check'"),
+        ("[tool.readbench.check.margins]\n" + ".".join("a" * 40) + " = 1", "nested deeper than"),
         ("[tool.readbench.check]\nmargins = {utility = 0}", "check.margins.utility"),
         ("[tool.readbench.check]\nmargins = {utility = nan}", "not a finite number"),
         ("[tool.readbench.check]\nmargins = {utility = 'much'}", "check.margins.utility"),

@@ -86,6 +86,9 @@ def test_two_seeds_say_how_many_would_do_and_one_seed_cannot() -> None:
         ((0.30, 0.31, 0.32), True),
         ((0.30, 0.30, 0.30), True),
         ((0.30, 0.10, 0.50), False),
+        ((0.155, 0.165, 0.175), True),  # 16.5 sds
+        ((0.049, 0.059, 0.069), True),  # 5.9
+        ((0.053, 0.063, 0.041), False),  # 4.75
         ((0.0100, 0.0101, 0.0102), False),  # certain, but below the margin
         ((0.30, 0.31), False),
         ((-0.30, -0.31, -0.32), False),
@@ -93,6 +96,58 @@ def test_two_seeds_say_how_many_would_do_and_one_seed_cannot() -> None:
 )
 def test_a_jump_upwards_of_more_than_five_sds_is_suspicious(shifts: tuple[float, ...], suspicious: bool) -> None:
     assert judge("a", UTILITY, shifted(*shifts), BASELINE, margin=0.02).suspicious is suspicious
+
+
+def test_a_jump_of_no_more_than_the_margin_is_not_suspicious() -> None:
+    halves = dict.fromkeys(range(3), 0.5)
+    for higher, suspicious in ((0.75, False), (0.765625, True)):
+        assert judge("a", UTILITY, dict.fromkeys(range(3), higher), halves, margin=0.25).suspicious is suspicious
+
+
+def test_a_verdict_names_what_it_is_of() -> None:
+    verdict = judge("greedy", WASTE, shifted(0.01, 0.02, 0.03), BASELINE, margin=0.05)
+    assert (verdict.allocator, verdict.metric, verdict.higher_is_better, verdict.margin) == ("greedy", "waste", False, 0.05)
+    assert (verdict.mean_baseline, verdict.mean_run) == (pytest.approx(0.50), pytest.approx(0.52))
+    assert verdict.num_seeds == 3
+
+
+def test_seeds_stand_in_order_of_their_numbers() -> None:
+    baseline = dict.fromkeys((33, 8, 1, 40, 16, 5), 0.5)
+    verdict = judge("a", UTILITY, dict.fromkeys((33, 8, 1), 0.6), baseline, margin=0.02)
+    assert (verdict.seeds, verdict.missing_seeds) == ((1, 8, 33), (5, 16, 40))
+
+
+def test_improvements_without_spread_are_compared_exactly() -> None:
+    """Three differences that differ by rounding alone: no spread, bounds that are the mean, and three seeds are enough."""
+    verdict = judge("a", UTILITY, {0: 0.7, 1: 0.6, 2: 0.5}, {0: 0.6, 1: 0.5, 2: 0.4}, margin=0.02)
+    assert verdict.bounds == pytest.approx((0.1, 0.1))
+    assert (verdict.detectable, verdict.seeds_needed) == (0.0, 3)
+
+
+def test_two_seeds_have_the_bounds_of_one_degree_of_freedom() -> None:
+    """t(0.95, 1) = 6.314; of −0.05 and 0.01 the mean is −0.02, and the standard error half their distance."""
+    verdict = judge("a", UTILITY, shifted(-0.05, 0.01), BASELINE, margin=0.02)
+    assert verdict.bounds == pytest.approx((-0.02 - 6.313752 * 0.03, -0.02 + 6.313752 * 0.03), rel=1e-6)
+
+
+def test_without_a_shared_seed_there_is_nothing_to_judge() -> None:
+    with pytest.raises(ValueError, match="share no seed"):
+        judge("a", UTILITY, {9: 0.5}, BASELINE, margin=0.02)
+
+
+@pytest.mark.parametrize(
+    ("improvements", "status"),
+    [
+        ((-0.02 + 5e-13,) * 3, Status.REGRESSION),  # rounding, of a drop of exactly the margin
+        ((-0.02 + 5e-12,) * 3, Status.PASS),
+        ((-0.02 - 1e-9,) * 3, Status.REGRESSION),
+        ((-0.0315, -0.020, -0.0085), Status.REGRESSION),  # t(0.95, 2) = 2.920: hi = −0.02 + 2.920·0.0115/√3 = −0.0006
+        ((-0.0322, -0.020, -0.0078), Status.INCONCLUSIVE),  # likewise with 0.0122: +0.0006
+        ((-0.0275, -0.019, -0.0105), Status.INCONCLUSIVE),  # hi = −0.0047, worse for certain, and the mean is above −δ
+    ],
+)
+def test_the_edge_of_the_margin(improvements: tuple[float, ...], status: Status) -> None:
+    assert status_of(improvements, margin=0.02) is status
 
 
 def test_the_order_of_the_seeds_does_not_matter() -> None:

@@ -1,0 +1,138 @@
+"""What an interval leaves behind, by hand: three capabilities, three examples of 100 tokens together."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from readbench.api import Feedback, Vector
+from readbench.models.batches import Encoded
+from readbench.suites.probes import Profile
+from readbench.suites.prompts import Slot
+from readbench.suites.suite import CapabilityConfig, RewardConfig, Suite, SuiteConfig, TestConfig
+from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
+from readbench.trials.supervision import Example
+
+WEIGHTS = {"math": 3.0, "code": 1.0, "facts": None}  # r = 0.75, 0.25, 0
+
+
+def suite_of(**reward: float) -> Suite:
+    config = SuiteConfig(
+        schema=1,
+        name="tiny",
+        version=1,
+        summary="Three capabilities.",
+        card="For tests.",
+        capabilities={name: CapabilityConfig(source="none", weight=weight) for name, weight in WEIGHTS.items()},
+        test=TestConfig(task="task.yaml"),
+        reward=RewardConfig(**reward),  # type: ignore[arg-type]
+    )
+    return Suite(config, Path("suite.yaml"))
+
+
+def example(capability: int, *, generated: int, prompt: int, labels: int) -> Example:
+    return Example(Slot(capability, 0, 0, "?"), Encoded(tuple(range(prompt + labels)), prompt), generated, prompt + labels)
+
+
+EXAMPLES = [
+    example(0, generated=10, prompt=6, labels=4),  # 20 tokens
+    example(1, generated=20, prompt=12, labels=8),  # 40
+    example(0, generated=30, prompt=5, labels=5),  # 40
+]
+LOSSES = np.array([6.0, 4.0, 3.0])  # nats, summed over the labels of each
+BEFORE = Profile.from_scores([[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]], exact_match=[0.0, 0.0, 0.0])
+AFTER = Profile.from_scores([[0.5, 0.625], [0.125, 0.125], [0.75, 0.75]], exact_match=[0.5, 0.0, 1.0], tokens=70)
+
+
+def feedback_of(examples: list[Example], losses: Vector, *, budget_tokens: int = 400, **reward: float) -> Feedback:
+    return make_feedback(4, examples, losses, before=BEFORE, after=AFTER, suite=suite_of(**reward), budget_tokens=budget_tokens)
+
+
+def equal(one: Feedback, other: Feedback) -> bool:
+    return all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=True) for name in Feedback.__dataclass_fields__)
+
+
+def test_shares_are_of_the_charged_tokens_and_losses_are_of_a_label_token() -> None:
+    feedback = feedback_of(EXAMPLES, LOSSES)
+    assert feedback.interval == 4
+    assert feedback.tokens == 100
+    assert feedback.allocation.tolist() == [0.6, 0.4, 0.0]
+    np.testing.assert_array_equal(feedback.train_loss, [9 / 9, 4 / 8, np.nan])  # nothing of the third was taught
+    assert feedback.profile_before.tolist() == [0.5, 0.25, 0.75]
+    assert feedback.profile_after.tolist() == [0.5625, 0.125, 0.75]
+
+
+def test_the_reward_is_the_suite_s() -> None:
+    """r·Δs = 0.75·0.0625 − 0.25·0.125 = 1/64; Spill = 0.25·0.125 = 1/32 where code is among the top; 100 of 400 tokens."""
+    assert feedback_of(EXAMPLES, LOSSES).reward == 1 / 64 - 0.5 / 32
+    assert feedback_of(EXAMPLES, LOSSES, beta=2.0).reward == 1 / 64 - 2 / 32
+    assert feedback_of(EXAMPLES, LOSSES, beta=2.0, top_k=1).reward == 1 / 64
+    assert feedback_of(EXAMPLES, LOSSES, beta=0.0, cost=0.5).reward == 1 / 64 - 0.5 * 100 / 400
+    assert feedback_of(EXAMPLES, LOSSES, beta=0.0, cost=0.5, budget_tokens=800).reward == 1 / 64 - 0.5 * 100 / 800
+
+
+def test_an_interval_that_bought_nothing_has_no_share_no_loss_and_no_cost() -> None:
+    feedback = feedback_of([], np.zeros(0), beta=0.0, cost=0.5)
+    assert (feedback.tokens, feedback.allocation.tolist(), feedback.reward) == (0, [0.0, 0.0, 0.0], 1 / 64)
+    assert np.isnan(feedback.train_loss).all()
+
+
+def test_losses_that_are_not_one_an_example_are_refused() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        feedback_of(EXAMPLES, LOSSES[:2])
+
+
+@pytest.mark.parametrize("name", ["allocation", "profile_before", "profile_after", "train_loss"])
+def test_an_allocator_cannot_change_what_it_is_shown(name: str) -> None:
+    feedback = feedback_of(EXAMPLES, LOSSES)
+    again = from_record(to_record(feedback, requested=np.ones(3) / 3, examples=EXAMPLES, after=AFTER, dev=(0.4, 90), epsilon=0.01))
+    for shown in (feedback, again):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(shown, name)[0] = 1.0
+
+
+def test_what_is_shown_is_a_copy() -> None:
+    ours = np.array([0.25, 0.75])
+    shown = frozen(ours)
+    ours[0] = 0.5
+    assert shown.tolist() == [0.25, 0.75]
+
+
+def test_the_standard_error_is_that_of_docs_metrics_md() -> None:
+    """r = (0.6, 0.4) with se = (0.05, 0.10): √(0.03² + 0.04²). The sd of d ± a over n = 2 is a·√2, so the se is a; of ±a, ±a it is a/√3."""
+    a = 0.1 * np.sqrt(3)
+    before = Profile.from_scores([[0.2, 0.6], [0.5, 0.4, 0.5, 0.4]], exact_match=[0, 0])
+    after = Profile.from_scores([[0.35, 0.65], [0.5 + a, 0.4 - a, 0.5 - a, 0.4 + a]], exact_match=[0, 0])
+    assert standard_error(before, after, np.array([0.6, 0.4])) == pytest.approx(0.05)
+    assert standard_error(before, after, np.array([1.0, 0.0])) == pytest.approx(0.05)
+    assert standard_error(before, after, np.array([0.0, 1.0])) == pytest.approx(0.10)
+
+
+def test_the_record_holds_the_interval_as_json_values() -> None:
+    record = to_record(
+        feedback_of(EXAMPLES, LOSSES), requested=np.array([0.5, 0.25, 0.25]), examples=EXAMPLES, after=AFTER, dev=(0.4, 90), epsilon=0.01
+    )
+    assert json.loads(json.dumps(record, allow_nan=False)) == {
+        "interval": 4,
+        "requested": [0.5, 0.25, 0.25],
+        "allocation": [0.6, 0.4, 0.0],
+        "charged": 100,
+        "tokens": {"generated": 60, "trained": 40, "probe": 70, "dev": 90},
+        "examples": [2, 1, 0],
+        "profile_before": [0.5, 0.25, 0.75],
+        "profile": [0.5625, 0.125, 0.75],
+        "exact_match": [0.5, 0.0, 1.0],
+        "dev_utility": 0.4,
+        "train_loss": [1.0, 0.5, None],
+        "reward": 1 / 64 - 0.5 / 32,
+        "epsilon": 0.01,
+    }
+
+
+def test_a_recorded_interval_is_shown_again_to_the_bit() -> None:
+    for examples, losses in ((EXAMPLES, LOSSES / 7), ([], np.zeros(0))):
+        feedback = replace(feedback_of(examples, losses), reward=1 / 3)
+        record = to_record(feedback, requested=np.ones(3) / 3, examples=examples, after=AFTER, dev=(0.4, 90), epsilon=0.01)
+        assert equal(from_record(json.loads(json.dumps(record))), feedback)
