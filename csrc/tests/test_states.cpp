@@ -17,7 +17,6 @@ using readbench::BanditConfig;
 using readbench::ByteWriter;
 using readbench::CounterRng;
 using readbench::EnsembleBandit;
-using readbench::Kind;
 using readbench::Ledger;
 using readbench::Scheduler;
 
@@ -88,7 +87,7 @@ void is_refused_or_comes_back(const std::string& state, std::uint64_t seed) {
 void forged_states_are_refused_or_are_what_they_say() {
     Ledger ledger(1000, 3);
     ledger.charge_example(2, 7, 11);
-    ledger.charge(Kind::eval, 1, 5000);
+    ledger.charge_example(1, 0, 500);
     is_refused_or_comes_back<Ledger>(ledger.to_bytes(), 1);
     Scheduler scheduler(4);
     scheduler.grant({0.5, 0.25, 0.25, 0.0}, 1001);

@@ -17,7 +17,6 @@
 using readbench::BanditConfig;
 using readbench::CounterRng;
 using readbench::EnsembleBandit;
-using readbench::Kind;
 using readbench::Ledger;
 using readbench::Prediction;
 using readbench::Scheduler;
@@ -87,9 +86,8 @@ std::string accountant_s_work(std::uint64_t seed) {
             const auto cost = static_cast<std::int64_t>(1 + rng.bits(i) % 40);
             const std::size_t served = scheduler.admit(c, {cost, cost, cost});
             for (std::size_t n = 0; n < served; ++n) {
-                ledger.charge_example(c, 0, cost);
+                ledger.charge_example(c, cost - 1, 1);
             }
-            ledger.charge(Kind::probe, c, cost);
         }
     }
     return ledger.to_bytes() + scheduler.to_bytes();
@@ -126,7 +124,7 @@ void threads_may_read_one_object() {
         for (const std::int64_t count : scheduler.estimate({1.0, 2.0, 3.0})) {
             text += std::to_string(count);
         }
-        return text + std::to_string(ledger.total(Kind::trained)) + std::to_string(ledger.by_capability().size());
+        return text + std::to_string(ledger.spent_tokens()) + std::to_string(ledger.remaining_tokens());
     };
     for (const std::string& text : in_threads(read)) {
         CHECK(text == read(0));

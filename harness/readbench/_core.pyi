@@ -5,7 +5,6 @@ Arrays must have the dtype and shape that is said; nothing is cast. Every argume
 damaged, of another version or of another class. K is the number of capabilities.
 """
 
-from enum import IntEnum
 from typing import Literal, final
 
 import numpy as np
@@ -42,59 +41,26 @@ class CounterRng:
     def permutation(self, n: int, start: int = 0) -> _Integers:
         """(n,) a permutation of 0..n-1, from the n indices after `start`."""
 
-class Kind(IntEnum):
-    """What tokens were spent on. `probe` and `eval` are overhead: recorded, but not counted against the budget."""
-
-    generated = 0
-    trained = 1
-    rollout = 2
-    scored = 3
-    probe = 4
-    eval = 5
-
 class BudgetExceeded(ValueError):
     """A charge that would pass the budget; nothing was charged."""
 
 @final
 class Ledger:
-    """Integer token accounts of one trial, by kind and capability."""
+    """Integer token accounts of one trial: what its examples cost to generate and to train on, by capability."""
 
     def __init__(self, budget_tokens: int, num_capabilities: int) -> None:
         """All accounts start at 0. `budget_tokens` >= 1, `num_capabilities` in 1..4096."""
 
-    def charge(self, kind: Kind, capability: int, tokens: int) -> None:
-        """Adds `tokens` >= 0 to one account; BudgetExceeded, and nothing charged, if that would pass the budget."""
-
     def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int) -> None:
-        """Charges an example's two costs, or neither (BudgetExceeded)."""
-
-    @property
-    def budget_tokens(self) -> int:
-        """The limit of what may be spent."""
-
-    @property
-    def num_capabilities(self) -> int:
-        """K."""
+        """Charges an example's two costs, each >= 0; BudgetExceeded, and neither is charged, if they would pass the budget."""
 
     @property
     def spent_tokens(self) -> int:
-        """Sum of the accounts that count against the budget."""
+        """Sum of all accounts."""
 
     @property
     def remaining_tokens(self) -> int:
         """`budget_tokens` - `spent_tokens`, never negative."""
-
-    def total(self, kind: Kind) -> int:
-        """Tokens of one kind."""
-
-    def by_kind(self) -> dict[str, int]:
-        """Tokens of each kind, by its name."""
-
-    def by_capability(self) -> _Integers:
-        """(K,) tokens that count against the budget."""
-
-    def table(self) -> _Integers:
-        """(kinds, K) all accounts, rows in the order of `Kind`."""
 
     def to_bytes(self) -> bytes:
         """The state."""

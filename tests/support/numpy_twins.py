@@ -11,6 +11,14 @@ Integers = npt.NDArray[np.int64]
 WORD = 0xFFFFFFFF
 
 
+def sealed(body: bytes) -> bytes:
+    """The body of a state with its checksum (FNV-1a)."""
+    checksum = 0xCBF29CE484222325
+    for byte in body:
+        checksum = ((checksum ^ byte) * 0x100000001B3) % 2**64
+    return body + checksum.to_bytes(8, "little")
+
+
 def philox4x32(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[int, int, int, int]:
     """Philox4x32-10 (Salmon et al. 2011)."""
     a, b, c, d = counter
@@ -63,28 +71,33 @@ class RngTwin:
 
 @dataclass
 class LedgerTwin:
-    """`Ledger`: a table of Python integers. Rows 0-3 count against the budget, 4-5 do not."""
+    """`Ledger`: two lists of Python integers."""
 
     budget_tokens: int
     num_capabilities: int
-    table: list[list[int]] = field(init=False)
+    generated: list[int] = field(init=False)
+    trained: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.table = [[0] * self.num_capabilities for _ in range(6)]
+        self.generated, self.trained = [0] * self.num_capabilities, [0] * self.num_capabilities
 
     @property
     def spent_tokens(self) -> int:
-        return sum(map(sum, self.table[:4]))
+        return sum(self.generated) + sum(self.trained)
 
-    def charge_all(self, charges: list[tuple[int, int, int]]) -> bool:
-        """Charges all (kind, capability, tokens), or none; says which."""
-        counted = sum(tokens for kind, _, tokens in charges if kind < 4)
-        overhead = sum(map(sum, self.table[4:])) + sum(tokens for kind, _, tokens in charges if kind >= 4)
-        if self.spent_tokens + counted > self.budget_tokens or overhead >= 2**63:
-            return False
-        for kind, capability, tokens in charges:
-            self.table[kind][capability] += tokens
-        return True
+    def charge_example(self, capability: int, generated_tokens: int, trained_tokens: int) -> bool:
+        """Charges both, or neither; says which."""
+        fits = self.spent_tokens + generated_tokens + trained_tokens <= self.budget_tokens
+        if fits:
+            self.generated[capability] += generated_tokens
+            self.trained[capability] += trained_tokens
+        return fits
+
+    def to_bytes(self) -> bytes:
+        """The same state: version 1 ends with four accounts a capability that are not in use."""
+        unused = [0] * (4 * self.num_capabilities)
+        words = (1, self.budget_tokens, self.num_capabilities, *self.generated, *self.trained, *unused)
+        return sealed(b"readbench.ledger" + b"".join(word.to_bytes(8, "little") for word in words))
 
 
 @dataclass

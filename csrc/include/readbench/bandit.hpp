@@ -22,6 +22,7 @@
 #include "readbench/bandit_config.hpp"
 #include "readbench/bytes.hpp"
 #include "readbench/mlp.hpp"
+#include "readbench/observations.hpp"
 #include "readbench/rng.hpp"
 #include "readbench/simd.hpp"
 
@@ -38,23 +39,17 @@ class EnsembleBandit {
         : config_(validated(config)),
           shape_(static_cast<std::size_t>(config.num_inputs), static_cast<std::size_t>(config.hidden)),
           kernels_(mlp_kernels(isa)),
-          members_(static_cast<std::size_t>(config.num_members), AlignedBuffer(shape_.num_parameters())) {}
+          members_(static_cast<std::size_t>(config.num_members), AlignedBuffer(shape_.num_parameters())),
+          seen_(shape_.inputs) {}
 
     const BanditConfig& config() const { return config_; }
     std::size_t num_inputs() const { return shape_.inputs; }
     std::size_t num_members() const { return members_.size(); }
-    std::size_t num_observations() const { return rewards_.size(); }
+    std::size_t num_observations() const { return seen_.size(); }
 
     // Logs one pair; the next prediction takes it into account.
     void add(const std::vector<double>& input, double reward) {
-        if (input.size() != shape_.inputs) {
-            throw std::invalid_argument("inputs must have " + std::to_string(shape_.inputs) + " entries, got " +
-                                        std::to_string(input.size()));
-        }
-        check_finite(input.data(), input.size(), "inputs", kMaxInput);
-        check_finite(&reward, 1, "reward", kMaxReward);
-        inputs_.insert(inputs_.end(), input.begin(), input.end());
-        rewards_.push_back(reward);
+        seen_.add(input, reward);
         stale_ = true;
     }
 
@@ -73,7 +68,7 @@ class EnsembleBandit {
 
     // Trains all members on all pairs, from their initial weights.
     void fit() {
-        standardise();
+        scale_ = seen_.reward_scale();
         for (std::size_t member = 0; member < members_.size(); ++member) {
             initialise(member);
             train(member);
@@ -125,8 +120,8 @@ class EnsembleBandit {
         }
         writer.put(config_.learning_rate);
         writer.put(config_.seed);
-        writer.put_all(rewards_);
-        writer.put_all(inputs_);
+        writer.put_all(seen_.rewards());
+        writer.put_all(seen_.inputs());
         return std::move(writer).finish();
     }
 
@@ -163,9 +158,6 @@ class EnsembleBandit {
     static constexpr std::string_view kMagic = "readbench.bandit";
     static constexpr std::uint64_t kVersion = 1;
 
-    static constexpr double kMaxInput = 1e30;
-    static constexpr double kMaxReward = 1e100;
-
     enum class Purpose : std::uint8_t { initial_weights, bootstrap, batches };
 
     static std::uint64_t stream(std::size_t member, Purpose purpose) {
@@ -175,29 +167,6 @@ class EnsembleBandit {
     static const BanditConfig& validated(const BanditConfig& config) {
         config.validate();
         return config;
-    }
-
-    // Bounded, so that nothing on the way overflows: a reward is squared, an input enters the square of a gradient
-    // three times over (through the hidden unit, the error, and as the factor of W1's own gradient).
-    static void check_finite(const double* values, std::size_t size, const std::string& what, double limit) {
-        if (!std::all_of(values, values + size, [limit](double value) { return std::abs(value) <= limit; })) {
-            throw std::invalid_argument(what + " must be finite, and not beyond 1e" +
-                                        std::to_string(std::lround(std::log10(limit))));
-        }
-    }
-
-    void standardise() {
-        const auto n = static_cast<double>(std::max<std::size_t>(rewards_.size(), 1));
-        double sum = 0.0;
-        for (const double reward : rewards_) {
-            sum += reward;
-        }
-        reward_mean_ = sum / n;
-        double squares = 0.0;
-        for (const double reward : rewards_) {
-            squares += (reward - reward_mean_) * (reward - reward_mean_);
-        }
-        reward_scale_ = squares > 0.0 ? std::sqrt(squares / n) : 1.0;
     }
 
     // Uniform in +-1 / sqrt(fan in) for weights and biases, as torch.nn.Linear does.
@@ -265,7 +234,7 @@ class EnsembleBandit {
         for (std::size_t row = 0; row < batch_rows; ++row) {
             const bool filled = start + row < pairs.size(); // an epoch's last batch may be short
             const std::size_t i = pairs[order[filled ? start + row : 0]];
-            batch.set(row, inputs_.data() + i * shape_.inputs, (rewards_[i] - reward_mean_) / reward_scale_,
+            batch.set(row, seen_.input(i), (seen_.reward(i) - scale_.mean) / scale_.deviation,
                       filled ? static_cast<double>(weights[i]) : 0.0);
         }
     }
@@ -284,8 +253,8 @@ class EnsembleBandit {
                 const double deviation = outputs[member * stride + row] - mean;
                 squares += deviation * deviation;
             }
-            prediction.mean[row] = reward_mean_ + reward_scale_ * mean;
-            prediction.std[row] = reward_scale_ * std::sqrt(squares / (members - 1.0));
+            prediction.mean[row] = scale_.mean + scale_.deviation * mean;
+            prediction.std[row] = scale_.deviation * std::sqrt(squares / (members - 1.0));
         }
         return prediction;
     }
@@ -294,10 +263,8 @@ class EnsembleBandit {
     MlpShape shape_;
     MlpKernels kernels_;
     std::vector<AlignedBuffer> members_; // weights, derived from the pairs by fit()
-    std::vector<double> inputs_;         // (n, num_inputs)
-    std::vector<double> rewards_;        // (n,)
-    double reward_mean_ = 0.0;
-    double reward_scale_ = 1.0;
+    Observations seen_;
+    RewardScale scale_; // of the pairs of the last fit
     bool stale_ = true;
 };
 

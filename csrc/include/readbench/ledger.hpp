@@ -1,11 +1,9 @@
-// Integer token accounts of one trial, by kind and capability.
+// Integer token accounts of one trial: what its examples cost to generate and to train on, by capability.
 //
-// Kinds that count against the budget come first; probe and eval are overhead: recorded, but free. A charge that would
-// pass the budget throws and changes nothing.
+// A charge that would pass the budget throws and changes nothing.
 #pragma once
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
@@ -17,14 +15,6 @@
 #include "readbench/bytes.hpp"
 
 namespace readbench {
-
-enum class Kind : std::uint8_t { generated, trained, rollout, scored, probe, eval };
-
-constexpr std::size_t kNumKinds = 6;
-constexpr std::array<std::string_view, kNumKinds> kKindNames = {"generated", "trained", "rollout",
-                                                                "scored",    "probe",   "eval"};
-
-constexpr bool counts_against_budget(Kind kind) { return kind < Kind::probe; }
 
 struct BudgetExceeded : std::invalid_argument {
     using std::invalid_argument::invalid_argument;
@@ -42,64 +32,47 @@ class Ledger {
             throw std::invalid_argument("num_capabilities must be in 1.." + std::to_string(kMaxCapabilities) +
                                         ", got " + std::to_string(num_capabilities));
         }
-        capabilities_ = static_cast<std::size_t>(num_capabilities);
-        accounts_.assign(kNumKinds * capabilities_, 0);
-    }
-
-    void charge(Kind kind, std::int64_t capability, std::int64_t tokens) {
-        const std::size_t column = check_capability(capability);
-        check_tokens(tokens);
-        reserve(counts_against_budget(kind) ? spent_ : overhead_, tokens, counts_against_budget(kind));
-        account(kind, column) += tokens;
+        generated_.assign(static_cast<std::size_t>(num_capabilities), 0);
+        trained_ = generated_;
     }
 
     // An example's two costs at once: both are charged, or neither is.
     void charge_example(std::int64_t capability, std::int64_t generated_tokens, std::int64_t trained_tokens) {
-        const std::size_t column = check_capability(capability);
-        check_tokens(generated_tokens);
-        check_tokens(trained_tokens);
+        if (capability < 0 || static_cast<std::size_t>(capability) >= generated_.size()) {
+            throw std::invalid_argument("capability must be in 0.." + std::to_string(generated_.size() - 1) + ", got " +
+                                        std::to_string(capability));
+        }
+        if (generated_tokens < 0 || trained_tokens < 0) {
+            throw std::invalid_argument("tokens must not be negative, got " +
+                                        std::to_string(std::min(generated_tokens, trained_tokens)));
+        }
         if (generated_tokens > std::numeric_limits<std::int64_t>::max() - trained_tokens) {
             throw BudgetExceeded("the example costs more tokens than can be counted");
         }
-        reserve(spent_, generated_tokens + trained_tokens, true);
-        account(Kind::generated, column) += generated_tokens;
-        account(Kind::trained, column) += trained_tokens;
+        const std::int64_t tokens = generated_tokens + trained_tokens;
+        if (tokens > remaining_tokens()) {
+            throw BudgetExceeded("a charge of " + std::to_string(tokens) + " tokens passes the limit: " +
+                                 std::to_string(remaining_tokens()) + " of " + std::to_string(budget_) + " are left");
+        }
+        spent_ += tokens;
+        generated_[static_cast<std::size_t>(capability)] += generated_tokens;
+        trained_[static_cast<std::size_t>(capability)] += trained_tokens;
     }
 
-    std::int64_t budget_tokens() const { return budget_; }
-    std::size_t num_capabilities() const { return capabilities_; }
     std::int64_t spent_tokens() const { return spent_; }
     std::int64_t remaining_tokens() const { return budget_ - spent_; }
 
-    std::int64_t total(Kind kind) const {
-        std::int64_t sum = 0;
-        for (std::size_t column = 0; column < capabilities_; ++column) {
-            sum += account(kind, column);
-        }
-        return sum;
+    bool operator==(const Ledger& other) const {
+        return budget_ == other.budget_ && generated_ == other.generated_ && trained_ == other.trained_;
     }
-
-    // (K,) tokens that count against the budget.
-    std::vector<std::int64_t> by_capability() const {
-        std::vector<std::int64_t> sums(capabilities_, 0);
-        for (std::size_t row = 0; row < kNumKinds && counts_against_budget(static_cast<Kind>(row)); ++row) {
-            for (std::size_t column = 0; column < capabilities_; ++column) {
-                sums[column] += account(static_cast<Kind>(row), column);
-            }
-        }
-        return sums;
-    }
-
-    // (kinds, K) in row-major order.
-    const std::vector<std::int64_t>& table() const { return accounts_; }
-
-    bool operator==(const Ledger& other) const { return budget_ == other.budget_ && accounts_ == other.accounts_; }
 
     std::string to_bytes() const {
         ByteWriter writer(kMagic, kVersion);
         writer.put(budget_);
-        writer.put(static_cast<std::uint64_t>(capabilities_));
-        writer.put_all(accounts_);
+        writer.put(static_cast<std::uint64_t>(generated_.size()));
+        writer.put_all(generated_);
+        writer.put_all(trained_);
+        writer.put_all(std::vector<std::int64_t>(kUnusedKinds * generated_.size(), 0));
         return std::move(writer).finish();
     }
 
@@ -109,12 +82,20 @@ class Ledger {
         const std::int64_t budget = reader.get_signed();
         const std::int64_t capabilities = reader.get_signed();
         Ledger ledger(budget, std::clamp<std::int64_t>(capabilities, 0, kMaxCapabilities));
-        if (reader.values_left() != ledger.accounts_.size()) {
+        const std::size_t size = ledger.generated_.size();
+        if (reader.values_left() != (2 + kUnusedKinds) * size) {
             reader.fail("wrong number of accounts");
         }
-        for (std::size_t row = 0; row < kNumKinds; ++row) {
-            for (std::size_t column = 0; column < ledger.capabilities_; ++column) {
-                ledger.charge(static_cast<Kind>(row), static_cast<std::int64_t>(column), reader.get_signed());
+        std::vector<std::int64_t> generated(size);
+        for (std::int64_t& tokens : generated) {
+            tokens = reader.get_signed();
+        }
+        for (std::size_t capability = 0; capability < size; ++capability) {
+            ledger.charge_example(static_cast<std::int64_t>(capability), generated[capability], reader.get_signed());
+        }
+        for (std::size_t i = 0; i < kUnusedKinds * size; ++i) {
+            if (reader.get_signed() != 0) {
+                reader.fail("tokens on an account that is not in use");
             }
         }
         reader.finish();
@@ -124,42 +105,12 @@ class Ledger {
   private:
     static constexpr std::string_view kMagic = "readbench.ledger";
     static constexpr std::uint64_t kVersion = 1;
-
-    std::size_t check_capability(std::int64_t capability) const {
-        if (capability < 0 || static_cast<std::size_t>(capability) >= capabilities_) {
-            throw std::invalid_argument("capability must be in 0.." + std::to_string(capabilities_ - 1) + ", got " +
-                                        std::to_string(capability));
-        }
-        return static_cast<std::size_t>(capability);
-    }
-
-    static void check_tokens(std::int64_t tokens) {
-        if (tokens < 0) {
-            throw std::invalid_argument("tokens must not be negative, got " + std::to_string(tokens));
-        }
-    }
-
-    void reserve(std::int64_t& sum, std::int64_t tokens, bool budgeted) const {
-        const std::int64_t limit = budgeted ? budget_ : std::numeric_limits<std::int64_t>::max();
-        if (tokens > limit - sum) {
-            throw BudgetExceeded("a charge of " + std::to_string(tokens) + " tokens passes the limit: " +
-                                 std::to_string(limit - sum) + " of " + std::to_string(limit) + " are left");
-        }
-        sum += tokens;
-    }
-
-    std::int64_t& account(Kind kind, std::size_t column) {
-        return accounts_[static_cast<std::size_t>(kind) * capabilities_ + column];
-    }
-    std::int64_t account(Kind kind, std::size_t column) const {
-        return accounts_[static_cast<std::size_t>(kind) * capabilities_ + column];
-    }
+    static constexpr std::size_t kUnusedKinds = 4; // version 1 has accounts for them, which hold 0
 
     std::int64_t budget_;
-    std::size_t capabilities_ = 0;
-    std::int64_t spent_ = 0;    // sum of the accounts that count against the budget
-    std::int64_t overhead_ = 0; // sum of the others
-    std::vector<std::int64_t> accounts_;
+    std::int64_t spent_ = 0;              // the sum of all accounts
+    std::vector<std::int64_t> generated_; // (K,)
+    std::vector<std::int64_t> trained_;   // (K,)
 };
 
 } // namespace readbench

@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from readbench.models.lean.llama import LONGEST, lean_llama
+from readbench.models.lean.weights import AttentionWeights, GatedWeights, attention_weights, gated_weights, head_weights, inverse_rms
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -122,9 +123,8 @@ class LeanDecoder:
         self._rotary: Any = decoder.rotary_emb
         self._embedding: torch.Tensor = decoder.embed_tokens.weight
         self._heads = int(model.config.num_attention_heads)
-        self._layers = [_Layer(layer) for layer in decoder.layers]
-        self._head = model.get_output_embeddings().weight * decoder.norm.weight  # type: ignore[no-untyped-call]
-        self._epsilon = float(decoder.norm.variance_epsilon)
+        self._layers = [(attention_weights(layer), gated_weights(layer)) for layer in decoder.layers]
+        self._head = head_weights(model)
 
     def start(self, prompts: Prompts, max_new_tokens: int) -> torch.Tensor:
         """Reads the prompts, padded on the right."""
@@ -140,8 +140,8 @@ class LeanDecoder:
         x = self._embedding[inputs].flatten(0, 1)
         mask = torch.full((width, width), -torch.inf).triu_(1)
         last = torch.arange(rows) * width + self._lengths - 1
-        for number, (layer, cache) in enumerate(zip(self._layers, self._cache, strict=True)):
-            query, key, value = self._project(layer, x, self._cos[:width], self._sin[:width], (rows, width))
+        for number, ((attention, gated), cache) in enumerate(zip(self._layers, self._cache, strict=True)):
+            query, key, value = self._project(attention, x, self._cos[:width], self._sin[:width], (rows, width))
             cache[0, :, :, :width], cache[1, :, :, :width] = key, value
             query, key, value = query.flatten(0, 1), key.flatten(0, 1), value.flatten(0, 1)
             if width <= LONGEST:
@@ -151,8 +151,8 @@ class LeanDecoder:
             mixed = mixed.view(self._heads, rows, width, -1).permute(1, 2, 0, 3).reshape(rows * width, -1)
             if number == len(self._layers) - 1:
                 x, mixed = x[last], mixed[last]
-            x = layer.after_attention(x, mixed)
-        return functional.linear(_normal(x, self._epsilon), self._head)
+            x = _after_attention(attention, gated, x, mixed)
+        return self._logits(x)
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Appends a token to each row, at the row's own place."""
@@ -162,14 +162,14 @@ class LeanDecoder:
         unseen = torch.arange(filled) > self._lengths[:, None]  # (B, T)
         mask = torch.zeros(unseen.shape).masked_fill_(unseen, -torch.inf).repeat(self._heads, 1)[:, None]  # (H·B, 1, T)
         x = self._embedding[tokens]
-        for layer, cache in zip(self._layers, self._cache, strict=True):
-            query, key, value = self._project(layer, x, cos, sin, (len(tokens), 1))
+        for (attention, gated), cache in zip(self._layers, self._cache, strict=True):
+            query, key, value = self._project(attention, x, cos, sin, (len(tokens), 1))
             cache[0][:, rows, self._lengths], cache[1][:, rows, self._lengths] = key[:, :, 0], value[:, :, 0]
             keys, values = (each.flatten(0, 1)[:, :filled] for each in cache)
             mixed = torch.bmm(torch.baddbmm(mask, query.flatten(0, 1), keys.transpose(1, 2)).softmax(-1), values)
-            x = layer.after_attention(x, mixed.view(self._heads, len(tokens), -1).transpose(0, 1).reshape(len(tokens), -1))
+            x = _after_attention(attention, gated, x, mixed.view(self._heads, len(tokens), -1).transpose(0, 1).reshape(len(tokens), -1))
         self._lengths = self._lengths + 1
-        return functional.linear(_normal(x, self._epsilon), self._head)
+        return self._logits(x)
 
     def keep(self, rows: torch.Tensor) -> None:
         """Drops the other rows."""
@@ -177,10 +177,10 @@ class LeanDecoder:
         self._cache = [cache[:, :, rows] for cache in self._cache]
 
     def _project(
-        self, layer: "_Layer", x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, shape: tuple[int, int]
+        self, weights: AttentionWeights, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, shape: tuple[int, int]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Queries (scaled) and keys, rotated by tables that broadcast to (B, L, D), and values: (H, B, L, D) each."""
-        z = functional.linear(_normal(x, layer.epsilon), layer.attention, layer.bias)
+        z = functional.linear(x * inverse_rms(x, weights.epsilon), weights.project, weights.bias)
         heads = z.view(*shape, 3 * self._heads, -1).permute(2, 0, 1, 3).contiguous()
         rotated = heads[: 2 * self._heads]
         swapped = rotated.roll(heads.shape[-1] // 2, -1)
@@ -188,27 +188,12 @@ class LeanDecoder:
         query, key, value = heads.chunk(3)
         return query.mul_(heads.shape[-1] ** -0.5), key, value
 
-
-class _Layer:
-    """A layer's weights, the norms' multiplied in."""
-
-    def __init__(self, layer: Any) -> None:
-        attention, mlp = layer.self_attn, layer.mlp
-        projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-        self.epsilon = float(layer.input_layernorm.variance_epsilon)
-        self.attention = torch.cat([each.weight for each in projections]) * layer.input_layernorm.weight
-        self.bias = None if projections[0].bias is None else torch.cat([each.bias for each in projections])
-        self._out: torch.Tensor = attention.o_proj.weight
-        self._both = torch.cat((mlp.gate_proj.weight, mlp.up_proj.weight)) * layer.post_attention_layernorm.weight
-        self._down: torch.Tensor = mlp.down_proj.weight
-
-    def after_attention(self, x: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
-        """(N, d) the residual stream after the layer."""
-        x = torch.addmm(x, mixed, self._out.t())
-        gate, up = functional.linear(_normal(x, self.epsilon), self._both).chunk(2, -1)
-        return torch.addmm(x, functional.silu(gate).mul_(up), self._down.t())
+    def _logits(self, x: torch.Tensor) -> torch.Tensor:
+        return functional.linear(x * inverse_rms(x, self._head.epsilon), self._head.weight)
 
 
-def _normal(x: torch.Tensor, epsilon: float) -> torch.Tensor:
-    mean_square: torch.Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1])
-    return x * mean_square.add_(epsilon).rsqrt_()
+def _after_attention(attention: AttentionWeights, gated: GatedWeights, x: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
+    """(N, d) the residual stream after the layer."""
+    x = torch.addmm(x, mixed, attention.out.t())
+    gate, up = functional.linear(x * inverse_rms(x, gated.epsilon), gated.gate_up).chunk(2, -1)
+    return torch.addmm(x, functional.silu(gate).mul_(up), gated.down.t())

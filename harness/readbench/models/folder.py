@@ -5,6 +5,7 @@ pair (``lab/teacher``, ``lab/student``), which are two such folders in the packa
 model folder is run.
 """
 
+import codecs
 import functools
 import json
 import re
@@ -24,6 +25,7 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 _HUB_DUPLICATES = ("original/*", "consolidated*")  # second copies of the weights that some hub folders hold
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json", "spiece.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
+_TEXT_FILES = ("*.json", "*.jinja", "additional_chat_templates/*.jinja")  # that transformers reads
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
 _SHARD = re.compile(r"[\w.-]{1,200}[.]safetensors")
 _NO_LIMIT = 2**31 - 1  # models without a stated context (state-space models)
@@ -72,12 +74,15 @@ def _download(hub_id: str, patterns: Sequence[str] = _HUB_FILES) -> Path:
 
 
 def check_model(path: Path) -> None:
-    """ConfigError (one line, a hint) for what cannot be loaded; reads only the folder and its config.json."""
+    """ConfigError (one line, a hint) for what cannot be loaded, or would be read wrongly; of the weights only the names are read."""
     if not path.is_dir():
         raise ConfigError(f"model folder {path} does not exist", hint="give a folder with config.json, tokenizer and safetensors weights")
     if (path / "adapter_config.json").exists():  # transformers would load whatever model the adapter names, and unpickle an adapter
         raise ConfigError(f"model folder {path} is an adapter", hint="merge it into its base model and save that (merge_and_unload)")
+    _check_marks(path)
     config = read_config(path)
+    if (path / "generation_config.json").exists():
+        _read_object(path / "generation_config.json")  # transformers passes over a damaged one, and over the tokens that end an answer
     if config.get("is_encoder_decoder") is True:
         raise ConfigError(f"model {path} is an encoder-decoder, not a causal language model", hint="give a causal language model")
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
@@ -94,13 +99,32 @@ def read_config(path: Path) -> dict[str, Any]:
     file = path / "config.json"
     if not file.is_file():
         raise ConfigError(f"model folder {path} has no config.json", hint="give a folder written by save_pretrained")
-    try:
-        config = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{file} is not valid JSON ({error})", hint="save or download the model again") from None
-    if not isinstance(config, dict) or not isinstance(config.get("model_type"), str):
+    config = _read_object(file)
+    if not isinstance(config.get("model_type"), str):
         raise ConfigError(f"{file} names no model_type", hint="give a folder written by save_pretrained")
     return config
+
+
+def _read_object(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"{file} is not valid JSON ({error})", hint="save or download the model again") from None
+    if not isinstance(document, dict):
+        raise ConfigError(f"{file} is not a JSON object", hint="save or download the model again")
+    return document
+
+
+def _check_marks(path: Path) -> None:
+    """Refuses a byte order mark: transformers fails at one in JSON, and puts a template's into every prompt."""
+    for file in sorted(file for pattern in _TEXT_FILES for file in path.glob(pattern) if file.is_file()):
+        try:
+            with file.open("rb") as stream:
+                marked = stream.read(len(codecs.BOM_UTF8)) == codecs.BOM_UTF8
+        except OSError as error:
+            raise ConfigError(f"cannot read {file}: {error.strerror}", hint="save or download the model again") from None
+        if marked:
+            raise ConfigError(f"{file} begins with a byte order mark, which transformers cannot read", hint="save it as UTF-8 without one")
 
 
 def _check_weights(path: Path) -> None:

@@ -2,7 +2,7 @@
 
 Shapes: K capabilities in suite order, T intervals. A profile (K,) holds scores in [0, 1], the requirement (K,) lies on
 the simplex, tokens are those charged to the budget (generated + trained). Source: ReAD, arXiv 2605.11290 (reward and
-spillover); collateral, waste, auc and tokens_to are ours.
+spillover); collateral, waste and auc are ours.
 """
 
 import numpy as np
@@ -73,12 +73,3 @@ def auc(tokens: Tokens, dev_utilities: Vector, budget_tokens: int) -> float:
     spent = np.append(np.cumsum(np.insert(tokens, 0, 0)), budget_tokens)  # (T+2,)
     curve = np.append(dev_utilities, dev_utilities[-1])
     return float(np.sum(np.diff(spent) * (curve[1:] + curve[:-1]) / 2.0)) / budget_tokens
-
-
-def tokens_to(level: float, tokens: Tokens, dev_utilities: Vector) -> int | None:
-    """Tokens charged until r·s_dev was first measured at `level` or above: 0 if it began there, None if it never was.
-
-    The measurement counts, not a point between two: nobody saw the student there. `tokens` (T,), `dev_utilities` (T+1,).
-    """
-    reached = np.flatnonzero(dev_utilities >= level)
-    return int(np.sum(tokens[: reached[0]])) if reached.size else None

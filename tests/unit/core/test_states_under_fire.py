@@ -1,4 +1,7 @@
-"""States that were damaged or forged: ValueError that says why, or the object that they describe; never a crash, never gigabytes."""
+"""States that were damaged, or forged with a right checksum: ValueError that says why, or the object that they describe.
+
+Never a crash, never gigabytes.
+"""
 
 import contextlib
 import resource
@@ -10,14 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readbench._core import EnsembleBandit, Ledger, Scheduler
-
-
-def sealed(body: bytes) -> bytes:
-    """The body with its right checksum (FNV-1a): what damage does not have, and a forger does."""
-    checksum = 0xCBF29CE484222325
-    for byte in body:
-        checksum = ((checksum ^ byte) * 0x100000001B3) % 2**64
-    return body + checksum.to_bytes(8, "little")
+from support.numpy_twins import sealed
 
 
 def sound() -> dict[str, tuple[Any, bytes]]:

@@ -54,7 +54,9 @@ def foreign_code(folder: Path) -> None:
 UNUSABLE = {
     "no config": (lambda folder: (folder / "config.json").unlink(), "no config.json"),
     "damaged config": (lambda folder: (folder / "config.json").write_text('{"model_type": '), "not valid JSON"),
-    "no object": (lambda folder: (folder / "config.json").write_text("[]"), "names no model_type"),
+    "no object": (lambda folder: (folder / "config.json").write_text("[]"), "config.json is not a JSON object"),
+    "damaged generation": (lambda folder: (folder / "generation_config.json").write_text("{"), "generation_config.json is not valid"),
+    "no generation object": (lambda folder: (folder / "generation_config.json").write_text("null"), "generation_config.json is not a JSON"),
     "no model type": (lambda folder: rewrite_config(folder, model_type=None), "names no model_type"),
     "no tokenizer": (remove_tokenizer, "no tokenizer"),
     "no weights": (lambda folder: (folder / "model.safetensors").unlink(), "no model.safetensors"),
@@ -73,6 +75,24 @@ def test_an_unusable_folder_is_one_line_with_a_hint(folder: Path, damage: Callab
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert caught.value.hint
+
+
+@pytest.mark.parametrize(
+    "name", ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "weights of shards"]
+)
+def test_a_byte_order_mark_is_refused_in_a_line_that_names_the_file(name: str, folder: Path) -> None:
+    if name == "weights of shards":
+        load_causal_lm(folder, "cpu").save_pretrained(folder, max_shard_size="20KB")
+        (folder / "model.safetensors").unlink()
+        name = "model.safetensors.index.json"
+    elif name == "chat_template.jinja":
+        (folder / name).write_text("{{ messages[0].content }}")
+    check_model(folder)
+    (folder / name).write_text((folder / name).read_text(encoding="utf-8"), encoding="utf-8-sig")
+    with pytest.raises(ConfigError) as caught:
+        check_model(folder)
+    assert str(caught.value).startswith(f"{folder / name} begins with a byte order mark")
+    assert caught.value.hint == "save it as UTF-8 without one"
 
 
 def test_a_native_model_with_an_auto_map_is_fine(folder: Path) -> None:

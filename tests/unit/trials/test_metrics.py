@@ -114,16 +114,6 @@ def test_an_interval_that_charged_nothing_adds_no_area(trial: Trial) -> None:
     assert area == pytest.approx(metrics.auc(trial.tokens, trial.curve, trial.budget_tokens), abs=1e-12)
 
 
-@given(trials(), SCORES, SCORES)
-def test_tokens_to_a_higher_level_are_no_fewer(trial: Trial, one: float, other: float) -> None:
-    low, high = sorted((one, other))
-    easier, harder = (metrics.tokens_to(level, trial.tokens, trial.curve) for level in (low, high))
-    if harder is not None:
-        assert easier is not None
-        assert 0 <= easier <= harder <= trial.tokens.sum()
-        assert isinstance(harder, int)
-
-
 @given(trials())
 def test_the_reward_is_the_gain_less_weighted_harm_and_cost(trial: Trial) -> None:
     before, after = trial.profiles[0], trial.profiles[1]

@@ -47,12 +47,6 @@ def test_auc() -> None:
     assert metrics.auc(TOKENS, DEV_UTILITIES, BUDGET_TOKENS) == pytest.approx(442 / 1200)
 
 
-def test_tokens_to() -> None:
-    assert metrics.tokens_to(0.40, TOKENS, DEV_UTILITIES) == 700
-    assert metrics.tokens_to(0.28, TOKENS, DEV_UTILITIES) == 0
-    assert metrics.tokens_to(0.50, TOKENS, DEV_UTILITIES) is None
-
-
 def test_reward_of_the_second_interval() -> None:
     cost = 0.1 * 300 / BUDGET_TOKENS
     assert metrics.reward(PROFILES[1], PROFILES[2], REQUIREMENT, beta=0.5, cost=cost, top_k=3) == pytest.approx(0.063)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from readbench._core import Kind, Ledger, Scheduler
+from readbench._core import Ledger, Scheduler
 from readbench.api import Difficulty, Question, Response
 from readbench.models.batches import Encoded
 from readbench.suites.prompts import HeldOut, PromptQueue, PromptStreams
@@ -64,6 +64,15 @@ class Trial:
         return self._supply.draw(self.scheduler, self.ledger, last_interval=last)
 
 
+def charged(budget_tokens: int, *bought: int) -> Ledger:
+    """The accounts after so many examples of each capability: 3 + 5 tokens of the first, 8 + 10 of the second."""
+    ledger = Ledger(budget_tokens, 2)
+    for capability, count in enumerate(bought):
+        for _ in range(count):
+            ledger.charge_example(capability, generated_tokens=GENERATED[capability], trained_tokens=GENERATED[capability] + PROMPT)
+    return ledger
+
+
 def slots(examples: Sequence[Example], capability: int) -> list[tuple[int, int]]:
     return [(e.slot.difficulty, e.slot.index) for e in examples if e.slot.capability == capability]
 
@@ -89,8 +98,7 @@ def test_the_credit_buys_the_first_slots_of_each_stream_in_order_of_capability()
 def test_every_example_is_charged_to_its_capability_and_by_its_kinds() -> None:
     trial = Trial(1000)
     trial.draw([0.5, 0.5], 100)
-    assert trial.ledger.by_capability().tolist() == [6 * 8, 2 * 18]
-    assert (trial.ledger.total(Kind.generated), trial.ledger.total(Kind.trained)) == (6 * 3 + 2 * 8, 6 * 5 + 2 * 10)
+    assert trial.ledger == charged(1000, 6, 2)
     assert trial.ledger.spent_tokens == 84
 
 
@@ -164,7 +172,7 @@ def test_the_last_interval_spends_what_is_left_on_what_is_owed_most(
     trial = Trial(budget_tokens)
     examples = trial.draw(shares, budget_tokens, last=True)
     assert [slots(examples, capability) for capability in (0, 1)] == [first_slots(c, count) for c, count in enumerate(bought)]
-    assert trial.ledger.by_capability().tolist() == [8 * bought[0], 18 * bought[1]]
+    assert trial.ledger == charged(budget_tokens, *bought)
 
 
 def test_before_the_last_interval_what_is_left_stays_owed() -> None:

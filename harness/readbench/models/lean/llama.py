@@ -4,8 +4,7 @@ A small model on one core spends more time between matrix products than in them:
 tokens a step) 12 ms of 41. What is saved here, and why the result is the same up to rounding (checked on load against the
 full forward, and by a test for the gradients):
 
-- RMS norm writes x / rms(x) once; its weight is multiplied into the matrix that follows, which is smaller than the input.
-- One product for queries, keys and values, one for gate and up.
+- Fewer and larger products, with the norms' weights in them (`readbench.models.lean.weights`); a norm writes x / rms(x) once.
 - Rotation and attention as one function with a backward by hand, in one layout; the softmax scale is in the rotation's tables.
 - In the last layer only label positions are computed after attention: nothing reads the others.
 
@@ -18,6 +17,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from readbench.models.lean.weights import AttentionWeights, attention_weights, gated_weights, head_weights, inverse_rms
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
@@ -26,12 +27,11 @@ _ROPES = ("default", "linear", "llama3")  # rotations that depend on the positio
 
 
 class _Normalise(torch.autograd.Function):
-    """x (N, d) → x / rms(x), Zhang and Sennrich 2019 (arXiv 1910.07467), without its weight."""
+    """x (N, d) → x / rms(x), with a backward by hand."""
 
     @staticmethod
     def forward(ctx: Any, x: torch.Tensor, epsilon: float) -> torch.Tensor:
-        mean_square: torch.Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1])
-        inverse = mean_square.add_(epsilon).rsqrt_()
+        inverse = inverse_rms(x, epsilon)
         normal = x * inverse
         ctx.save_for_backward(normal, inverse)
         return normal
@@ -112,8 +112,8 @@ class LeanLlama:
     """(inputs (B, L ≤ LONGEST), positions (N,) into the flattened inputs) → logits (N, V)."""
 
     def __init__(self, model: "PreTrainedModel") -> None:
+        self._model = model
         self._decoder: Any = model.base_model
-        self._head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
         self._heads = int(model.config.num_attention_heads)
         self._tables: dict[int, tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = {}
 
@@ -122,24 +122,19 @@ class LeanLlama:
         x = self._decoder.embed_tokens(inputs).flatten(0, 1)
         last = len(self._decoder.layers) - 1
         for number, layer in enumerate(self._decoder.layers):
-            mixed = self._attend(layer, x, inputs.shape)
+            attention = attention_weights(layer)
+            mixed = self._attend(attention, x, inputs.shape)
             if number == last:
                 x, mixed = x.index_select(0, positions), mixed.index_select(0, positions)
-            x = torch.addmm(x, mixed, layer.self_attn.o_proj.weight.t())
-            norm = layer.post_attention_layernorm
-            weight = torch.cat((layer.mlp.gate_proj.weight, layer.mlp.up_proj.weight)) * norm.weight
-            hidden = _gated_silu(_normalise(x, norm.variance_epsilon) @ weight.t())
-            x = torch.addmm(x, hidden, layer.mlp.down_proj.weight.t())
-        norm = self._decoder.norm
-        head: torch.Tensor = self._head.weight * norm.weight
-        return _normalise(x, norm.variance_epsilon) @ head.t()
+            x = torch.addmm(x, mixed, attention.out.t())
+            gated = gated_weights(layer)
+            hidden = _gated_silu(_normalise(x, gated.epsilon) @ gated.gate_up.t())
+            x = torch.addmm(x, hidden, gated.down.t())
+        head = head_weights(self._model)
+        return _normalise(x, head.epsilon) @ head.weight.t()
 
-    def _attend(self, layer: Any, x: torch.Tensor, shape: torch.Size) -> torch.Tensor:
-        attention, norm = layer.self_attn, layer.input_layernorm
-        projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-        weight = torch.cat([projection.weight for projection in projections]) * norm.weight
-        bias = None if projections[0].bias is None else torch.cat([projection.bias for projection in projections])
-        z = functional.linear(_normalise(x, norm.variance_epsilon), weight, bias)
+    def _attend(self, weights: AttentionWeights, x: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+        z = functional.linear(_normalise(x, weights.epsilon), weights.project, weights.bias)
         cos, sin, mask = self._table(shape[1])
         return _short_attention(z.view(*shape, 3 * self._heads, -1), cos, sin, mask)
 
