@@ -8,18 +8,9 @@ import pytest
 
 from readbench.base.plugins import registry
 from support.plugins import install as install_plugins
+from support.suites import suite_text, write_suite
 
-SUITE = """\
-schema: 1
-name: mine
-version: 1
-summary: A suite.
-card: A card.
-capabilities:
-  math: {source: lab.math, weight: 1.0}
-  code: {source: lab.code}
-test: {task: task.yaml}
-"""
+SUITE = suite_text(math="source: lab.math, weight: 1.0", code="source: lab.code")
 BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
     f"{new}: &{new} [{', '.join([f'*{old}'] * 8)}]\n" for old, new in zip("abcdefg", "bcdefgh", strict=True)
 )
@@ -147,11 +138,7 @@ def test_a_source_that_raises_is_named_before_the_run(readbench: Callable[..., A
         "@source('odd')\ndef odd():\n    return Odd()\n"
     )
     install("crooked_source", module)
-    task = "task: mine\ndataset_path: json\ndataset_kwargs: {data_files: {test: test.jsonl}}\ntest_split: test\n"
-    task += "output_type: loglikelihood\ndoc_to_text: '{{prompt}}'\ndoc_to_target: '{{answer}}'\nmetric_list: [{metric: acc}]\n"
-    (tmp_path / "suite.yaml").write_text(SUITE.replace("lab.code", "odd"))
-    (tmp_path / "task.yaml").write_text(task)
-    (tmp_path / "test.jsonl").write_text('{"prompt": "1+1", "answer": "2"}\n')
+    write_suite(tmp_path, SUITE.replace("lab.code", "odd"), test=[{"prompt": "1+1", "answer": "2"}])
     outcome = readbench("run", "--suite", tmp_path / "suite.yaml", "--set", "max_new_tokens=16", "--out", tmp_path / "run")
     assert outcome.code == 2
     assert outcome.err == "error: source 'odd' raised KeyError: 'no'\n"

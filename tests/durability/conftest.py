@@ -56,7 +56,7 @@ def stand(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stand]:
     subprocess.run([compiler, "-shared", "-fPIC", "-O1", "-w", "-o", library, HERE / "shim.c", "-ldl"], check=True)
     with subprocess.Popen(
         [sys.executable, "-W", "ignore", HERE / "stand.py", folder],
-        env=os.environ | {"LD_PRELOAD": str(library), "PYTHONHASHSEED": "random"},
+        env=os.environ | {"LD_PRELOAD": str(library), "PYTHONHASHSEED": "random", "PYTHONPATH": str(HERE.parent)},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

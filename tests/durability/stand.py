@@ -7,86 +7,31 @@ each with one: how the child ended, how many intervals it was told of, how many 
 
 import ctypes
 import dataclasses
-import hashlib
 import json
 import mmap
 import os
 import struct
 import sys
 import traceback
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from readbench.api import Response
 from readbench.base.errors import ReadbenchError
 from readbench.runs.executors.base import WorkerConfig
 from readbench.runs.executors.worker import Worker
-from readbench.runs.studies.lab import Recipe, write_blank
-from readbench.students.schedule import TrainingConfig
+from readbench.runs.studies.lab import write_blank
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.responses import ResponseCache
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
+from support.suites import suite_text, write_suite
+from support.trials import TINY, Canned, spec_of
 
-TINY = Recipe(width=16, layers=1, heads=2, inner=24, horizon_tokens=1, tokens=1, training=TrainingConfig(), shares={})
-SUITE = """
-schema: 1
-name: tiny
-version: 1
-summary: Two capabilities.
-card: For tests.
-capabilities:
-  math: {source: lab.math, weight: 3}
-  code: {source: lab.code, weight: 1}
-test: {task: task.yaml}
-"""
-TASK = """
-task: tiny
-dataset_path: json
-dataset_kwargs: {data_files: {test: test.jsonl}}
-test_split: test
-output_type: loglikelihood
-doc_to_text: "{{prompt}}"
-doc_to_target: "{{answer}}"
-target_delimiter: ""
-metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
-"""
-SPEC = TrialSpec(
-    suite="",
-    suite_content="",
-    allocator="read",
-    params={},
-    objective="sft",
-    objective_params={},
-    seed=0,
-    budget_tokens=1500,
-    num_intervals=3,
-    teacher="lab/teacher",
-    teacher_params={},
-    teacher_fingerprint="",
-    student="",
-    student_fingerprint="",
-    max_new_tokens=8,
-    num_probes=4,
-    num_dev=4,
-    training=TrainingConfig(learning_rate=1e-2, step_tokens=128),
-)
-
-
-class Canned:
-    """Answers each prompt with a few letters of its hash."""
-
-    def fingerprint(self) -> str:
-        return "canned"
-
-    def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:  # noqa: ARG002 - a teacher's signature
-        answers = [hashlib.blake2b(prompt.encode(), digest_size=2).hexdigest() for prompt in prompts]
-        return [Response(text=answer, tokens=len(answer) + 1, finished=True) for answer in answers]
+SUITE = suite_text(name="tiny", math="source: lab.math, weight: 3", code="source: lab.code, weight: 1")
 
 
 class Stand:
@@ -95,15 +40,12 @@ class Stand:
     def __init__(self, folder: Path) -> None:
         torch.set_num_threads(1)
         suite, student = folder / "suite", folder / "student"
-        suite.mkdir()
-        (suite / "suite.yaml").write_text(SUITE)
-        (suite / "task.yaml").write_text(TASK)
-        (suite / "test.jsonl").write_text("".join(f'{{"prompt": "{n}+{n}=?", "answer": "{n + n}"}}\n' for n in range(4)))
+        write_suite(suite, SUITE, test=[{"prompt": f"{n}+{n}=?", "answer": f"{n + n}"} for n in range(4)])
         write_blank(student, TINY)
         self.shim = ctypes.CDLL(None)
         self.shim.shim_count.restype = ctypes.c_long
         self.told = mmap.mmap(-1, 16)  # shared with the children: intervals told, calls counted
-        self.spec = dataclasses.replace(SPEC, suite=str(suite), suite_content=load_suite(str(suite)).content_hash(), student=str(student))
+        self.spec = spec_of(allocator="read", suite=str(suite), suite_content=load_suite(str(suite)).content_hash(), student=str(student))
         self.worker = Worker(WorkerConfig(run_dir=folder, device="cpu", shared=self.spec))
 
     def answer(self, order: dict[str, Any]) -> dict[str, Any]:

@@ -2,30 +2,12 @@
 
 import json
 
+from support import suites
 from support.results import parsed, small_document
+from support.suites import suite_text
 
-SUITE = b"""
-schema: 1
-name: mine
-version: 1
-summary: Mine.
-card: Mine.
-capabilities:
-  manual: {jsonl: manual.jsonl, weight: 2}
-  arithmetic: {source: lab.math}
-test: {task: task.yaml}
-"""
-TASK = b"""
-task: mine
-dataset_path: json
-dataset_kwargs: {data_files: {test: test.jsonl}}
-test_split: test
-output_type: loglikelihood
-doc_to_text: "{{prompt}}"
-doc_to_target: "{{answer}}"
-target_delimiter: ""
-metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
-"""
+SUITE = suite_text(manual="jsonl: manual.jsonl, weight: 2", arithmetic="source: lab.math").encode()
+TASK = suites.TASK.encode()
 QUESTIONS = b"".join(b'{"prompt": "%d?", "answer": "%d", "factors": {"n": %d}}\n' % (n, n, n) for n in range(4))
 
 

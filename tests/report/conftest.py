@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from support.results import parsed
+from support.results import document_of, parsed
 
 CAPABILITIES = ("math", "code", "tool_use", "reasoning", "general_knowledge")
 REQUIREMENT = (0.6, 0.0, 0.0, 0.4, 0.0)
@@ -102,52 +102,16 @@ def _interval(index: int, shares: npt.NDArray[np.float64], charged: int, profile
 
 def make_document() -> dict[str, Any]:
     rng = np.random.default_rng(0)
-    return {
-        "schema": 1,
-        "run": "a-run",
-        "suite": {
-            "name": "tiny",
-            "version": 1,
-            "capabilities": list(CAPABILITIES),
-            "requirement": dict(zip(CAPABILITIES, REQUIREMENT, strict=True)),
-            "margins": {"utility": 0.02},
-        },
-        "config": {
-            "suite": "tiny",
-            "allocators": list(LEANINGS),
-            "seeds": list(range(NUM_SEEDS)),
-            "budget_tokens": BUDGET,
-            "num_intervals": NUM_INTERVALS,
-            "objective": "sft",
-            "teacher": "lab/teacher",
-            "student": "lab/student",
-            "max_new_tokens": 16,
-            "num_probes": 4,
-            "num_dev": 4,
-            "params": {},
-            "teacher_chat": {"system": "", "template_args": {}},
-            "student_chat": {"system": "", "template_args": {}},
-            "training": {
-                "learning_rate": 5e-4,
-                "warmup_share": 0.02,
-                "final_lr_share": 0.1,
-                "step_tokens": 1024,
-                "weight_decay": 0.0,
-                "beta1": 0.9,
-                "beta2": 0.95,
-                "clip_norm": 1.0,
-            },
-        },
-        "environment": {"python": "3.11", "command": ["readbench", "run", "--suite", "tiny"], "fingerprint": {"torch": "2.13.0"}},
-        "provenance": {key: key[0] * 32 for key in ("suite", "data", "code", "teacher", "student")},
-        "start": {
-            "utility": 0.25,
-            "teacher_profile": dict.fromkeys(CAPABILITIES, 0.97),
-            "tokens": {"probe": 100, "eval": 100},
-            "examples": [{"capability": c, "prompt": f"{c}: 2+2", "answer": "4", "teacher": "4", "before": "5"} for c in CAPABILITIES],
-        },
-        "trials": [make_trial(rng, name, seed) for name in LEANINGS for seed in range(NUM_SEEDS)],
-    }
+    document = document_of(
+        [make_trial(rng, name, seed) for name in LEANINGS for seed in range(NUM_SEEDS)],
+        requirement=dict(zip(CAPABILITIES, REQUIREMENT, strict=True)),
+        allocators=tuple(LEANINGS),
+        seeds=range(NUM_SEEDS),
+        num_intervals=NUM_INTERVALS,
+        budget_tokens=BUDGET,
+    )
+    document["environment"]["command"] = ["readbench", "run", "--suite", "tiny"]
+    return document
 
 
 def make_hostile(document: dict[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from safetensors.numpy import save_file
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
 from readbench.views.cli.main import main
+from support.suites import suite_text, write_suite
 
 
 @dataclass(frozen=True)
@@ -53,36 +54,11 @@ def model(tmp_path: Path) -> Path:
     return folder
 
 
-SUITE = """
-schema: 1
-name: strangers
-version: 1
-summary: A stranger's suite.
-card: Found on the net.
-capabilities:
-  manual: {jsonl: manual.jsonl, weight: 1}
-test: {task: task.yaml}
-"""
-TASK = """
-task: strangers
-dataset_path: json
-dataset_kwargs: {data_files: {test: test.jsonl}}
-test_split: test
-output_type: loglikelihood
-doc_to_text: "{{prompt}}"
-doc_to_target: "{{answer}}"
-metric_list: [{metric: acc}]
-"""
-
-
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
     """A sound suite folder, for a test to make unsound."""
-    folder = tmp_path / "suite"
-    folder.mkdir()
-    (folder / "suite.yaml").write_text(SUITE)
-    (folder / "task.yaml").write_text(TASK)
-    lines = [json.dumps({"prompt": f"question {n}?", "answer": str(n), "factors": {"n": n}}) for n in range(60)]
-    (folder / "manual.jsonl").write_text("\n".join(lines[:40]))
-    (folder / "test.jsonl").write_text("\n".join(line.replace(', "factors"', ', "meta"') for line in lines[40:]))
+    test = [{"prompt": f"question {n}?", "answer": str(n), "meta": str(n)} for n in range(40, 60)]
+    folder = write_suite(tmp_path / "suite", suite_text(name="strangers", manual="jsonl: manual.jsonl, weight: 1"), test=test)
+    lines = [json.dumps({"prompt": f"question {n}?", "answer": str(n), "factors": {"n": n}}) for n in range(40)]
+    (folder / "manual.jsonl").write_text("\n".join(lines))
     return folder

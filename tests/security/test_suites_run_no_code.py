@@ -109,7 +109,7 @@ def test_what_would_name_code_is_no_setting_of_a_task(suite: Path, canary: Path,
 
 @pytest.mark.parametrize("metric", ["{metric: ./code.py, hf_evaluate: true}", "{metric: exact_match}", "{metric: acc, x: 1}"])
 def test_a_metric_is_accuracy_and_no_script(suite: Path, metric: str) -> None:
-    change(suite / "task.yaml", "{metric: acc}", metric)
+    change(suite / "task.yaml", "{metric: acc, aggregation: mean, higher_is_better: true}", metric)
     with pytest.raises(ConfigError, match="metric_list"):
         load_suite(str(suite))
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import types
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from readbench.results.document.model import CompleteTrial, Results, TrialResult, UnfinishedTrial
@@ -57,25 +58,32 @@ def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> d
     }
 
 
-def small_document() -> dict[str, Any]:
-    """Two allocators with three seeds: `read` is ahead by 0.08, 0.10 and 0.12. A new copy each time."""
-    utilities = {"uniform": (0.50, 0.52, 0.48), "read": (0.58, 0.62, 0.60)}
+def document_of(
+    trials: list[dict[str, Any]],
+    *,
+    requirement: Mapping[str, float],
+    allocators: Sequence[str],
+    seeds: Sequence[int],
+    num_intervals: int,
+    budget_tokens: int = 10_000,
+) -> dict[str, Any]:
+    """The results document of a run with these trials; the capabilities are those of the requirement."""
     return {
         "schema": 1,
         "run": "a-run",
         "suite": {
             "name": "tiny",
             "version": 1,
-            "capabilities": list(CAPABILITIES),
-            "requirement": {"math": 0.75, "code": 0.25, "tool_use": 0.0},
+            "capabilities": list(requirement),
+            "requirement": dict(requirement),
             "margins": {"utility": 0.02},
         },
         "config": {
             "suite": "tiny",
-            "allocators": list(utilities),
-            "seeds": [0, 1, 2],
-            "budget_tokens": 10_000,
-            "num_intervals": 1,
+            "allocators": list(allocators),
+            "seeds": list(seeds),
+            "budget_tokens": budget_tokens,
+            "num_intervals": num_intervals,
             "objective": "sft",
             "teacher": "lab/teacher",
             "student": "lab/student",
@@ -100,12 +108,24 @@ def small_document() -> dict[str, Any]:
         "provenance": dict.fromkeys(("suite", "data", "code", "teacher", "student"), "0" * 32),
         "start": {
             "utility": 0.25,
-            "teacher_profile": dict.fromkeys(CAPABILITIES, 0.97),
+            "teacher_profile": dict.fromkeys(requirement, 0.97),
             "tokens": {"probe": 100, "eval": 100},
-            "examples": [{"capability": c, "prompt": f"{c}: 2+2", "answer": "4", "teacher": "4", "before": "5"} for c in CAPABILITIES],
+            "examples": [{"capability": c, "prompt": f"{c}: 2+2", "answer": "4", "teacher": "4", "before": "5"} for c in requirement],
         },
-        "trials": [trial(name, seed, value) for name, values in utilities.items() for seed, value in enumerate(values)],
+        "trials": trials,
     }
+
+
+def small_document() -> dict[str, Any]:
+    """Two allocators with three seeds: `read` is ahead by 0.08, 0.10 and 0.12. A new copy each time."""
+    utilities = {"uniform": (0.50, 0.52, 0.48), "read": (0.58, 0.62, 0.60)}
+    return document_of(
+        [trial(name, seed, value) for name, values in utilities.items() for seed, value in enumerate(values)],
+        requirement={"math": 0.75, "code": 0.25, "tool_use": 0.0},
+        allocators=tuple(utilities),
+        seeds=(0, 1, 2),
+        num_intervals=1,
+    )
 
 
 def parsed(document: dict[str, Any]) -> Results:

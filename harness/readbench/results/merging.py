@@ -12,7 +12,6 @@ from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.nested import flatten
 from readbench.results.document.model import CompleteTrial, Results, TrialResult
-from readbench.trials.spec import OF_ANY_KIND
 
 _MAY_DIFFER = {"allocators", "seeds", "params"}
 _BY_CONTENT = {"suite", "teacher", "student"}  # references: their hashes stand in the provenance
@@ -62,13 +61,10 @@ def mismatches(first: Results, second: Results) -> list[str]:
 def _comparable(results: Results) -> Iterator[tuple[str, Any]]:
     for key in ("name", "version", "capabilities", "requirement"):
         yield f"suite.{key}", getattr(results.suite, key)
-    allocators = {(OF_ANY_KIND, trial.allocator) for trial in results.trials}
     for key, value in asdict(results.config).items():
         if key not in _MAY_DIFFER | _BY_CONTENT:
             yield from flatten({key: value})
-    for kind, by_name in results.config.params.items():
-        others = {name: params for name, params in by_name.items() if kind != "allocator" and (kind, name) not in allocators}
-        yield from flatten(others, f"params.{kind}.")
+    yield from flatten({"params": results.other_params()})
     yield from flatten({"provenance": asdict(results.provenance)})
     measured = results.environment.get("fingerprint") or {}
     yield from ((f"fingerprint.{key}", measured[key]) for key in machine.DETERMINES if key in measured)

@@ -35,7 +35,8 @@ def recorded(document: Document) -> Document:
         (("config", "training", "clip_norm"), 2.0, "training.clip_norm 1.0 → 2.0"),
         (("config", "objective"), "reverse-kl", "objective sft → reverse-kl"),
         (("config", "max_new_tokens"), 32, "max_new_tokens 16 → 32"),
-        (("config", "params", "sft"), {"weight": 2}, "params.sft.weight absent → 2"),
+        (("config", "params", "objective"), {"sft": {"weight": 2}}, "params.objective.sft.weight absent → 2"),
+        (("config", "params", "sft"), {"weight": 2}, "params.*.sft.weight absent → 2"),
         (("provenance", "code"), "1" * 32, "hash.code 000000000000 → 111111111111"),
         (("environment", "python"), "3.12", "python 3.11 → 3.12"),
         (("environment", "packages", "numpy"), "2.1", "packages.numpy 2.0 → 2.1"),
@@ -84,11 +85,13 @@ def test_an_allocator_s_parameters_are_those_that_its_trials_ran_with(
 ) -> None:
     """What the config gives is only a part of them: defaults stand with the trials."""
     given, ran = copy.deepcopy(recorded), copy.deepcopy(recorded)
-    given["config"]["params"] = {"read": {"kappa": 0.5}}
+    older = copy.deepcopy(recorded)
+    given["config"]["params"] = {"allocator": {"read": {"kappa": 0.5}}}
+    older["config"]["params"] = {"read": {"kappa": 0.5}}  # as an older version wrote it
     for trial in ran["trials"]:
         trial["params"] = {"kappa": 0.5} if trial["allocator"] == "read" else {}
-    assert changes(recorded, given) == []
-    assert changes(recorded, ran) == ["params.read.kappa absent → 0.5"]
+    assert changes(recorded, given) == changes(recorded, older) == []
+    assert changes(recorded, ran) == ["params.allocator.read.kappa absent → 0.5"]
 
 
 def test_the_same_config_and_the_same_bits_are_told_apart(check: Check, recorded: Document) -> None:

@@ -13,26 +13,16 @@ from readbench.base.errors import ConfigError
 from readbench.models.text import render
 from readbench.students.student import Student
 from readbench.suites.evaluation import Evaluation, evaluate
+from support.suites import TASK
 
-TASK = """
-task: tiny
-dataset_path: json
-dataset_kwargs: {data_files: {test: test.jsonl}}
-test_split: test
-output_type: loglikelihood
-doc_to_text: prompt
-doc_to_target: answer
-target_delimiter: ""
-metric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]
-metadata: {version: 3}
-"""
+VERSIONED = f"{TASK}metadata: {{version: 3}}\n"
 
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Path:
     folder = tmp_path / "suite"
     folder.mkdir()
-    (folder / "task.yaml").write_text(TASK)
+    (folder / "task.yaml").write_text(VERSIONED)
     rng = random.Random(0)
     lines = [{"prompt": f"{rng.randint(0, 9)}{rng.choice('ab')}=", "answer": rng.choice(["7", "07", "x y"])} for _ in range(60)]
     (folder / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))

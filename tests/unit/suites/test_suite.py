@@ -10,36 +10,14 @@ from readbench.base.errors import ConfigError
 from readbench.base.plugins import registry
 from readbench.suites.splits import normalise
 from readbench.suites.suite import JsonLines, load_suite
+from support.suites import suite_text, write_suite
 
-SUITE = """
-schema: 1
-name: mine
-version: 1
-summary: My task.
-card: What my task is.
-capabilities:
-  math: {source: lab.math, weight: 3}
-  code: {source: lab.code, weight: 1}
-  facts: {jsonl: facts.jsonl}
-test: {task: task.yaml}
-"""
-TASK = """
-task: mine
-dataset_path: json
-dataset_kwargs: {data_files: {test: test.jsonl}}
-test_split: test
-output_type: loglikelihood
-doc_to_text: "{{prompt}}"
-doc_to_target: "{{answer}}"
-metric_list: [{metric: acc}]
-"""
+SUITE = suite_text(math="source: lab.math, weight: 3", code="source: lab.code, weight: 1", facts="jsonl: facts.jsonl")
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "suite.yaml").write_text(SUITE)
-    (tmp_path / "task.yaml").write_text(TASK)
-    (tmp_path / "test.jsonl").write_text('{"prompt": "1+1=", "answer": "2", "capability": "math"}\n')
+    write_suite(tmp_path, SUITE, test=[{"prompt": "1+1=", "answer": "2", "capability": "math"}])
     lines = [{"prompt": f"question {n}", "answer": str(n), "factors": {"steps": n, "digits": n % 3}} for n in range(30)]
     (tmp_path / "facts.jsonl").write_text("\n".join(map(json.dumps, lines)))
     return tmp_path

@@ -12,7 +12,6 @@ import pytest
 from readbench.api import Observation, Vector
 from readbench.base.errors import ConfigError, DamagedError
 from readbench.base.seeds import derive_seed
-from readbench.students.schedule import TrainingConfig
 from readbench.trials.environments.base import Step
 from readbench.trials.environments.scripted import Scripted, World, drifting_world
 from readbench.trials.events import Event
@@ -20,31 +19,13 @@ from readbench.trials.loop import Interrupted, run_trial
 from readbench.trials.record.interval import interval_of
 from readbench.trials.record.trial_file import TrialRecord, read_trial
 from readbench.trials.spec import TrialSpec
+from support.trials import spec_of
 
 INTERVALS = 6
 
 
-def spec_of(allocator: str) -> TrialSpec:
-    return TrialSpec(
-        suite="scripted",
-        suite_content="0",
-        allocator=allocator,
-        params={},
-        objective="sft",
-        objective_params={},
-        seed=3,
-        budget_tokens=1000 * INTERVALS,
-        num_intervals=INTERVALS,
-        teacher="none",
-        teacher_params={},
-        teacher_fingerprint="0",
-        student="none",
-        student_fingerprint="0",
-        max_new_tokens=1,
-        num_probes=2,
-        num_dev=2,
-        training=TrainingConfig(),
-    )
+def short(allocator: str) -> TrialSpec:
+    return spec_of(allocator=allocator, seed=3, budget_tokens=1000 * INTERVALS, num_intervals=INTERVALS)
 
 
 @pytest.fixture
@@ -66,7 +47,7 @@ def run(
 
 
 def test_a_trial_is_recorded_interval_by_interval_and_told(world: World, tmp_path: Path) -> None:
-    record, events = run(spec_of("read"), tmp_path, lambda _: Scripted(world))
+    record, events = run(short("read"), tmp_path, lambda _: Scripted(world))
     assert record.status == "complete"
     assert [each["interval"] for each in record.intervals] == list(range(INTERVALS))
     assert [event.kind for event in events] == ["started", *["interval"] * INTERVALS, "evaluating", "finished"]
@@ -79,7 +60,7 @@ def test_a_trial_is_recorded_interval_by_interval_and_told(world: World, tmp_pat
 
 @pytest.mark.parametrize("allocator", ["read", "random", "gap"])
 def test_a_trial_in_parts_is_the_trial_in_one_piece(world: World, tmp_path: Path, allocator: str) -> None:
-    spec = spec_of(allocator)
+    spec = short(allocator)
     whole, _ = run(spec, tmp_path / "whole", lambda _: Scripted(world))
     for stop_after in (1, 2, INTERVALS):
         parts, events = run(spec, tmp_path / "parts", lambda _: Scripted(world), stop_after=stop_after)
@@ -97,7 +78,7 @@ class Checked(Scripted):
 
 
 def test_a_resumed_allocator_sees_the_intervals_before(world: World, tmp_path: Path) -> None:
-    spec = spec_of("uniform")
+    spec = short("uniform")
     run(spec, tmp_path, lambda _: Checked(world), stop_after=4)
     record, _ = run(spec, tmp_path, lambda _: Checked(world))
     assert record.status == "complete"
@@ -115,7 +96,7 @@ class Failing(Scripted):
 
 
 def test_a_failed_trial_keeps_its_intervals_and_is_tried_again_from_there(world: World, tmp_path: Path) -> None:
-    spec = spec_of("read")
+    spec = short("read")
     failed, events = run(spec, tmp_path, lambda _: Failing(world))
     assert (failed.status, failed.failure, len(failed.intervals)) == ("failed", "the loss is not finite", 2)
     assert (events[-1].kind, events[-1].message) == ("failed", "the loss is not finite")
@@ -145,12 +126,12 @@ def test_what_is_no_allocation_fails_the_trial_by_the_allocator_s_name(
         update = state = restore = propose
 
     monkeypatch.setattr("readbench.trials.guarded.make_allocator", lambda *_, **__: Wrong())
-    record, _ = run(spec_of("wrong"), tmp_path, lambda _: Scripted(world))
+    record, _ = run(short("wrong"), tmp_path, lambda _: Scripted(world))
     assert (record.status, record.failure, record.intervals) == ("failed", f"allocator 'wrong' {said}", [])
 
 
 def test_every_event_says_which_trial_it_is_of(world: World, tmp_path: Path) -> None:
-    spec = spec_of("uniform")
+    spec = short("uniform")
     _, events = run(spec, tmp_path, lambda _: Scripted(world))
     said = {(event.trial, event.allocator, event.seed, event.num_intervals, event.budget_tokens) for event in events}
     assert said == {(spec.id, "uniform", 3, INTERVALS, 1000 * INTERVALS)}
@@ -165,19 +146,19 @@ class Measured(Scripted):
 
 
 def test_an_interval_s_event_tells_the_utility_where_it_was_measured(world: World, tmp_path: Path) -> None:
-    _, events = run(spec_of("uniform"), tmp_path, lambda _: Measured(world))
+    _, events = run(short("uniform"), tmp_path, lambda _: Measured(world))
     assert [event.utility_estimate for event in events if event.kind == "interval"] == [0.1, 0.2, 0.3, 0.4, 0.5, 0.6]
 
 
 @pytest.mark.parametrize("stop_after", [1, 4])
 def test_a_trial_that_is_asked_to_stop_has_committed_what_it_did(world: World, tmp_path: Path, stop_after: int) -> None:
-    record, events = run(spec_of("uniform"), tmp_path, lambda _: Scripted(world), stop_after=stop_after)
+    record, events = run(short("uniform"), tmp_path, lambda _: Scripted(world), stop_after=stop_after)
     assert (record.status, len(record.intervals), record.final) == ("incomplete", stop_after, None)
     assert [event.kind for event in events] == ["started", *["interval"] * stop_after]
 
 
 def test_a_complete_trial_is_not_done_again_and_what_it_left_is_cleared(world: World, tmp_path: Path) -> None:
-    spec = spec_of("uniform")
+    spec = short("uniform")
     before, _ = run(spec, tmp_path, lambda _: Scripted(world))
     left = tmp_path / spec.id / "checkpoints"
     left.mkdir()
@@ -200,7 +181,7 @@ def test_an_allocator_is_made_with_a_seed_of_its_own_and_the_spec_s_parameters(
         raise ConfigError("seen enough")
 
     monkeypatch.setattr("readbench.trials.guarded.make_allocator", make)
-    run(replace(spec_of("odd"), params={"kappa": 0.5}), tmp_path, lambda _: Scripted(world))
+    run(replace(short("odd"), params={"kappa": 0.5}), tmp_path, lambda _: Scripted(world))
     assert made == [(("odd", world.problem, derive_seed("allocator", 3)), {"kappa": 0.5})]
 
 
@@ -218,14 +199,14 @@ class Refusing(Scripted):
 def test_an_example_that_does_not_fit_the_student_fails_the_trial(world: World, tmp_path: Path) -> None:
     environment = Refusing(world)
     environment.error = ConfigError("a prompt is longer than the student's context")
-    record, events = run(spec_of("uniform"), tmp_path, lambda _: environment)
+    record, events = run(short("uniform"), tmp_path, lambda _: environment)
     assert (record.status, record.failure, len(record.intervals)) == ("failed", "a prompt is longer than the student's context", 2)
     assert (events[-1].kind, events[-1].message) == ("failed", "a prompt is longer than the student's context")
 
 
 @pytest.mark.parametrize("error", [DamagedError("a file is not what was written"), KeyError("a bug")])
 def test_damage_and_bugs_are_no_failure_of_the_trial(world: World, tmp_path: Path, error: Exception) -> None:
-    spec, environment = spec_of("uniform"), Refusing(world)
+    spec, environment = short("uniform"), Refusing(world)
     environment.error = error
     with pytest.raises(type(error)):
         run(spec, tmp_path, lambda _: environment)
@@ -254,7 +235,7 @@ def test_the_time_of_the_start_of_each_interval_and_of_the_end_is_recorded_apart
     """The allocator's is that of its proposal and of its update."""
     environment = Scripted(world)
     environment.watch = Watch()  # type: ignore[assignment]
-    record, _ = run(spec_of("uniform"), tmp_path, lambda _: environment)
+    record, _ = run(short("uniform"), tmp_path, lambda _: environment)
     assert record.start == {"seconds": {"allocator": 0.0, "laps": 1.0}}
     assert record.seconds == [{"allocator": 2.0, "laps": 2.0 + interval} for interval in range(INTERVALS)]
     assert record.final is not None

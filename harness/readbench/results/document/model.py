@@ -11,7 +11,7 @@ from annotated_types import Ge, Le, MinLen
 from pydantic import Field, StringConstraints
 
 from readbench.trials.record.interval import ByCapability, Count, Interval, Name, Positive, Share, Strict
-from readbench.trials.spec import RunIdentity
+from readbench.trials.spec import OF_ANY_KIND, RunIdentity
 
 RESULTS_SCHEMA: Literal[1] = 1
 Change = Annotated[float, Ge(-1), Le(1)]
@@ -190,6 +190,14 @@ class Results(Strict):
     def unfinished(self) -> tuple[UnfinishedTrial, ...]:
         """The trials without one."""
         return tuple(trial for trial in self.trials if isinstance(trial, UnfinishedTrial))
+
+    def other_params(self) -> dict[str, dict[str, Any]]:
+        """The parameters of plug-ins that are not allocators, by kind and name; an older version's say no kind."""
+        allocators = {trial.allocator for trial in self.trials}
+        others = {kind: dict(by_name) for kind, by_name in self.config.params.items() if kind != "allocator"}
+        for name in allocators & others.get(OF_ANY_KIND, {}).keys():
+            del others[OF_ANY_KIND][name]
+        return others
 
     def document(self) -> dict[str, Any]:
         """As JSON values: the content of ``results.json``."""

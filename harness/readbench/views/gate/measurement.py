@@ -35,8 +35,7 @@ def settings_of(results: Results, *, allocators: Collection[str]) -> dict[str, V
     """Every recorded thing that may change between two runs of one measurement, by dotted key; of these allocators all parameters."""
     config, environment = asdict(results.config), results.environment
     resolved = {trial.allocator: trial.params for trial in results.trials}  # defaults included
-    params = {kind: given for kind, given in config["params"].items() if kind != "allocator"}
-    params |= {"allocator": {name: resolved[name] for name in allocators}}
+    params = results.other_params() | {"allocator": {name: resolved[name] for name in allocators}}
     left_out = {*_MEASURED_CONFIG, *_COVERAGE, *_BY_CONTENT, "params"}
     recorded = {key: value for key, value in config.items() if key not in left_out} | {
         "params": params,
