@@ -41,6 +41,24 @@ def test_one_that_is_replaced_is_called_so_with_only_what_changed(check: Check, 
     assert {"allocator": "read", "metric": "waste", "old": {"mean": 0.5, "n": 3}, "new": {"mean": 0.5, "n": 2}} in fewer["replaced"]
 
 
+def test_the_table_says_what_its_columns_are(check: Check, worse: Make) -> None:
+    lines = [line.split() for line in check(worse(0.1, 0.1, 0.1), "--update").out.splitlines() if line.strip()]
+    assert lines[1] == ["allocator", "metric", "old", "new"]
+    assert lines[-1] == ["read", "utility", "0.6000", "(3)", "0.5000", "(3)"]
+
+
+def test_a_line_is_a_line_however_long(check: Check, readbench: Callable[..., Any], document: Document, tmp_path: Path) -> None:
+    """It is searched for in the log of a build."""
+    place = Path("a" * 50) / ("b" * 50) / "baseline.json"
+    (tmp_path / place.parent).mkdir(parents=True)
+    document["config"] |= {"objective": "c" * 50, "max_new_tokens": 99}
+    (tmp_path / "changed.json").write_text(json.dumps(document))
+    said = [readbench("check", run, "--baseline", place, "--update").out for run in ("first.json", "first.json", "changed.json")]
+    assert said[0].startswith(f"new baseline {place}\n")
+    assert said[1] == f"baseline {place} is up to date: nothing changed\n"
+    assert said[2] == f"baseline {place} replaced\nchanged: max_new_tokens 16 → 99; objective sft → {'c' * 50}\n"
+
+
 def test_only_a_change_of_settings_is_a_change_too(check: Check, document: Document) -> None:
     document["config"]["objective"] = "other"
     shown = check(document, "--update").out

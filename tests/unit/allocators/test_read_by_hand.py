@@ -111,7 +111,7 @@ def test_perturbations_move_a_tenth_or_what_is_there_and_mix_in_a_tenth_or_a_fif
 
 
 def test_rows_that_are_equal_to_nine_digits_are_one_and_the_first_stands_for_it() -> None:
-    rows = np.array([[2.0, 2.0], [1.0, 0.0], [0.5, 0.5], [0.5 + 1e-11, 0.5 - 1e-11], [0.5 + 1e-7, 0.5 - 1e-7], [0.0, 3.0]])
+    rows = np.array([[2.0, 2.0], [1.0, 0.0], [0.5, 0.5], [0.5 + 2e-10, 0.5 - 2e-10], [0.5 + 1e-7, 0.5 - 1e-7], [0.0, 3.0]])
     np.testing.assert_array_equal(distinct(rows), [[0.5, 0.5], [1.0, 0.0], [0.5 + 1e-7, 0.5 - 1e-7], [0.0, 1.0]])
     assert distinct(rows).flags.c_contiguous
 
@@ -135,6 +135,15 @@ def test_a_warm_up_longer_than_there_are_mixes_begins_again() -> None:
 def test_a_warm_up_is_a_quarter_of_the_trial_unless_it_is_told_otherwise(num_intervals: int, warmup: int, length: int) -> None:
     state = json.loads(read(problem(num_intervals=num_intervals), 0, warmup=warmup).state())
     assert len(state["warmup"]) == length
+
+
+def test_the_plan_comes_first_and_then_the_bandit_is_asked(bandits: list[Bandit]) -> None:
+    allocator = read(problem(), 7, warmup=5)
+    proposals = [allocator.propose(observation(interval, [0.5] * 3)) for interval in range(5)]
+    np.testing.assert_array_equal(proposals, warmup_plan(REQUIREMENT, 3, 5, 7))
+    assert bandits[0].asked == []
+    allocator.propose(observation(5, [0.5] * 3))
+    assert len(bandits[0].asked) == 1
 
 
 def test_the_bandit_has_five_inputs_a_capability_and_one_and_the_trial_s_seed(bandits: list[Bandit]) -> None:
