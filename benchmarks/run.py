@@ -1,7 +1,7 @@
 """What the harness itself costs: python benchmarks/run.py [--budget TOKENS]
 
 Runs the reasoning suite on grids of growing size and prints, from the seconds that the trials record:
-the share of trial time that is none of teacher, training, probes and evaluation (the allocator's share stands alone);
+the share of trial time outside teacher, training, probes and evaluation (the allocator's share is given separately);
 charged tokens per second of wall clock over all workers; and how wall clock grows with the number of trials.
 """
 

@@ -4,7 +4,7 @@
 
 Same blank model, same examples (an interval's worth of the lab's questions), same rows a step, one epoch a pass; passes of
 both alternate, and each counts with its best, in CPU seconds of this process (other processes do not count). Tokens are
-those of the examples, padding not counted. TRL runs as it comes, but for gradient checkpointing, which is off (it would
+those of the examples, padding not counted. TRL runs as it comes, except that gradient checkpointing is off (it would
 recompute every forward). The share of the limit is printed for that interval, whose lengths are mixed, and for as many
 tokens of one length, which need no padding.
 

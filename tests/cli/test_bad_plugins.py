@@ -32,7 +32,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
         (SUITE.replace("{source: lab.code}", "{}"), "capabilities.code needs either a source or a jsonl file"),
         (SUITE.replace("lab.code", "lab.coed"), "capabilities.code: unknown source 'lab.coed'; did you mean 'lab.code'?"),
         (SUITE.replace("{source: lab.code}", "{jsonl: ../../secrets.jsonl}"), "is outside the suite's folder"),
-        (SUITE.replace("{source: lab.code}", "{jsonl: none.jsonl}"), "there is no file 'none.jsonl' beside suite.yaml"),
+        (SUITE.replace("{source: lab.code}", "{jsonl: none.jsonl}"), "there is no file 'none.jsonl' next to suite.yaml"),
         (SUITE.replace("  code:", "  math:"), "key 'math' appears twice"),
         (SUITE.replace("schema: 1", "schema: 9"), "schema 9 is not known"),
         (BOMB, "YAML aliases are not allowed"),

@@ -50,7 +50,7 @@ class RoundsItsState(Sound):
 
 
 class KeepsItsPast(Sound):
-    """Restores what it saved, but a counter that it does not save goes on."""
+    """Restores what it saved, but not a counter, which keeps counting."""
 
     steps = 0
 

@@ -74,7 +74,7 @@ class Story:
         return Following(recorder, self.run, Progress(self.run.folder / "trackers" / f"{name}.json"))
 
     def tell(self, name: str, make: Callable[[], Recorder]) -> None:
-        """A run that is stopped in the midst of its first trial and goes on: what two processes tell a sink."""
+        """A run that is stopped in its first trial and resumed: what two processes tell a sink."""
         first, second = TRIALS
         following = self.follow(name, make())
         following.observe(self.event(first, 0))

@@ -2,7 +2,7 @@
 
 Before interval t it sees the context x_t = [r; s_t; budget left; last allocation; last Δs] and picks the candidate mix w with
 the largest upper confidence bound μ(x_t, w) + κ·σ(x_t, w) of the interval's reward, μ and σ over a bootstrap ensemble of small
-networks (`_core.EnsembleBandit`). All inputs lie in [0, 1]: a raw token count beside shares would drown the action.
+networks (`_core.EnsembleBandit`). All inputs are in [0, 1]: a raw token count next to shares would drown the action.
 
 κ starts at `kappa` and shrinks by `kappa_decay` at every checkpoint (each `checkpoint` intervals) where the requirement-weighted
 profile r·s has gained less than STAGNATION since the last one. `greedy` is the same with κ = 0.

@@ -16,7 +16,7 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from readbench.base.errors import ConfigError, near_match
 
-# Of every dataclass that a document is read into. A schema is of what is written, where no key is left out.
+# For every dataclass that a document is read into. A schema describes what is written, where every key is present.
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, json_schema_serialization_defaults_required=True)
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12

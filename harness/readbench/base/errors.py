@@ -34,7 +34,7 @@ class DamagedError(ConfigError):
 
 
 class IncompleteRunError(ReadbenchError):
-    """A run of which trials are missing or failed (exit code 4)."""
+    """A run with missing or failed trials (exit code 4)."""
 
     exit_code = 4
 

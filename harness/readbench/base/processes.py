@@ -1,4 +1,4 @@
-"""Processes beside this one: they import nothing from the current folder, and their sockets fit wherever TMPDIR points."""
+"""Child processes: they import nothing from the current folder, and their sockets fit wherever TMPDIR points."""
 
 import multiprocessing.util
 import os

@@ -38,7 +38,7 @@ def chunks_by_length(lengths: Sequence[int], chunk_tokens: int) -> list[list[int
     count = max(1, round(total / chunk_tokens))
     chunks: list[list[int]] = [[] for _ in range(count)]
     before = 0
-    for index in order:  # an example belongs to the chunk in which its middle token lies
+    for index in order:  # an example belongs to the chunk that holds its middle token
         chunks[min(count - 1, int((before + lengths[index] / 2) * count / total))].append(index)
         before += lengths[index]
     return [chunk for chunk in chunks if chunk]

@@ -40,7 +40,7 @@ def _check_rows(network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase"
 
 
 def _check_causal(network: "PreTrainedModel", name: str) -> None:
-    """A later token must change no earlier prediction: a score that looks at the answer is no score."""
+    """A later token must not change an earlier prediction: a model that sees the answer cannot be scored."""
     rows = _rows(network)
     half = _LENGTH // 2
     first = [(rows // 3 + 3 * place) % rows for place in range(_LENGTH)]

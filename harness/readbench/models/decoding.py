@@ -97,7 +97,7 @@ class LibraryDecoder:
 
     @property
     def caches(self) -> bool:
-        """Whether the model has a key-value cache of which rows can be dropped."""
+        """Whether the model has a key-value cache whose rows can be dropped."""
         self.start([_SHORT], 1)
         return hasattr(self._cache, "batch_select_indices")
 

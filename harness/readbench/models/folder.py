@@ -86,7 +86,7 @@ def check_model(path: Path) -> None:
     if config.get("is_encoder_decoder") is True:
         raise ConfigError(f"model {path} is an encoder-decoder, not a causal language model", hint="give a causal language model")
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
-        raise ConfigError(f"model folder {path} has no tokenizer", hint="save the tokenizer beside the weights (save_pretrained)")
+        raise ConfigError(f"model folder {path} has no tokenizer", hint="save the tokenizer with the weights (save_pretrained)")
     _check_weights(path)
     if "auto_map" in config and not _is_native(str(config.get("model_type", ""))):
         raise ConfigError(
@@ -135,7 +135,7 @@ def _check_weights(path: Path) -> None:
         except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise ConfigError(f"{index} is damaged", hint="save or download the model again") from None
         if not all(isinstance(shard, str) and _SHARD.fullmatch(shard) for shard in shards):
-            raise ConfigError(f"{index} names weights that are not beside it", hint="save or download the model again")
+            raise ConfigError(f"{index} names weights that are not in its folder", hint="save or download the model again")
         missing = sorted(shard for shard in shards if not (path / shard).is_file())
         if missing:
             raise ConfigError(f"model folder {path} lacks {len(missing)} weight file(s): {missing[0]}", hint="download the model again")

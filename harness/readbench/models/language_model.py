@@ -2,7 +2,7 @@
 
 What makes it fast, and why the result is the same:
 
-- Inputs are padded on the right and there is no attention mask: in a causal model a token sees only what stands before it,
+- Inputs are padded on the right and there is no attention mask: in a causal model a token sees only what comes before it,
   so that padding cannot reach a real token, and sdpa runs its causal kernel.
 - Logits are computed at label positions only (a prompt has none), through the base model and its output head, where that
   equals the full forward bit for bit (checked on load: softcaps and logit scales fail the check); else through the full forward.

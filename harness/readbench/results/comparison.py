@@ -116,7 +116,7 @@ class Comparison:
 def compare(results: Results, *, reference: str, mismatches: Sequence[str] = ()) -> Comparison:
     """Every other allocator of (merged) results against the reference; `mismatches` are what merged runs differ in besides.
 
-    ConfigError where the reference is not in it or stands alone; IncompleteRunError where no candidate shares three seeds with it.
+    ConfigError if the reference is missing or alone; IncompleteRunError if no candidate shares three seeds with it.
     """
     values, planned = metric_values(results), planned_seeds(results)
     if reference not in planned:

@@ -14,7 +14,7 @@ from readbench.base.nested import flatten
 from readbench.results.document.model import CompleteTrial, Results, TrialResult
 
 _MAY_DIFFER = {"allocators", "seeds", "params"}
-_BY_CONTENT = {"suite", "teacher", "student"}  # references: their hashes stand in the provenance
+_BY_CONTENT = {"suite", "teacher", "student"}  # references: their hashes are in the provenance
 _ABSENT = "(absent)"
 
 

@@ -31,7 +31,7 @@ PER_TOKENS = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Transfer:
-    """All (K, K): row = the capability that was trained, column = the score that moved. NaN where there is no estimate."""
+    """All (K, K): row = the capability that was trained, column = the score that moved. NaN marks a missing estimate."""
 
     capabilities: tuple[str, ...]
     effect: Matrix  # change of the score per 10,000 charged tokens
@@ -80,7 +80,7 @@ def estimate_transfer(tokens: Matrix, change: Matrix, clusters: npt.NDArray[np.i
 
 
 def _solve(tokens: Matrix, change: Matrix) -> Matrix:
-    """Least squares per 10,000 tokens; NaN rows where a capability's tokens are none, or a mixture of the others'."""
+    """Least squares per 10,000 tokens; NaN rows for a capability without tokens, or whose tokens are a mixture of the others'."""
     scaled = tokens / PER_TOKENS
     solution, *_ = np.linalg.lstsq(scaled, change, rcond=None)
     return np.where(_identified(scaled)[:, None], solution, np.nan)

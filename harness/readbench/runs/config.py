@@ -66,7 +66,7 @@ def config_document(config: RunConfig) -> dict[str, Any]:
 
 
 def parse_seeds(text: str) -> list[int]:
-    """``"5"`` is 0..4, ``"3,7"`` those two, ``"7,"`` that one; ConfigError on anything else, and on none."""
+    """``"5"`` is 0..4, ``"3,7"`` those two, ``"7,"`` that one; ConfigError on anything else."""
     listed = text.strip().removesuffix(",")
     try:
         numbers = [int(part) for part in listed.split(",")]
@@ -75,7 +75,7 @@ def parse_seeds(text: str) -> list[int]:
     if "," in text:
         return numbers
     if numbers[0] < 1:
-        raise ConfigError(f"{numbers[0]} seeds are none", hint="give a count of at least 1 (5), or a list (3,7)")
+        raise ConfigError(f"a run needs at least 1 seed, not {numbers[0]}", hint="give a count (5) or a list (3,7)")
     if numbers[0] > MAX_SEEDS:
         raise ConfigError(f"{numbers[0]} seeds are more than {MAX_SEEDS}", hint="give a count (5) or a list (3,7)")
     return list(range(numbers[0]))

@@ -63,7 +63,7 @@ def opened(
 
 
 def resolved_again(run_dir: Path, *, workers: int | None = None, spend_limit: int | str | None = None) -> Resolved:
-    """The settings in the run's ``run.json``, but for those that may change when it is resumed."""
+    """The settings in the run's ``run.json``, except those that may change when it is resumed."""
     document = read_run(run_dir)
     _check_code(run_dir, document, machine.code_hash())
     config = restored(document["config"] | places(run_dir, document))

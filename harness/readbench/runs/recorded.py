@@ -28,7 +28,7 @@ def _chat_of(config: Mapping[str, Any]) -> ChatConfig:
 
 
 class RecordedTeacher:
-    """The responses of a run directory; ConfigError where it is none, or has not got as far as its start."""
+    """The responses of a run directory; ConfigError if it is not one, or has recorded no teacher yet."""
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir

@@ -1,6 +1,6 @@
 """Where a run's suite, models and files are: kept as absolute paths, so that a run can be resumed from any folder.
 
-A path is no part of what a run is (`readbench.trials.spec.placeless`): the content hashes are. So a run directory that moves
+A path does not identify a run (`readbench.trials.spec.placeless`); the content hashes do. So a run directory that moves
 together with its inputs is found again by the same way from it.
 """
 

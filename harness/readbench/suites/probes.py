@@ -2,7 +2,7 @@
 
 A probe's score is the geometric mean of the reference answer's token probabilities, exp(Σ log p / label tokens), EOS
 included, in (0, 1]; a capability's score is the mean over its probes. Exact match, reported beside it, is the share of
-probes of which every label token is the student's most likely one, which is what greedy decoding would write.
+probes where every label token is the student's most likely one: greedy decoding would write exactly them.
 """
 
 from collections.abc import Sequence

@@ -32,7 +32,7 @@ class CapabilityConfig:
     """Where a capability's questions come from, and how much the task needs it."""
 
     source: Name | None = None  # a registered source
-    jsonl: str | None = None  # or a file beside suite.yaml: lines {"prompt", "answer", "factors": {"steps": 3}}
+    jsonl: str | None = None  # or a file next to suite.yaml: lines {"prompt", "answer", "factors": {"steps": 3}}
     weight: Annotated[float, Gt(0)] | None = None  # relative need; absent: the task does not need it
 
 
@@ -107,7 +107,7 @@ class Suite:
     def content_hash(self) -> str:
         """The hash of every file in the suite's folder (of ``suite.yaml`` what a result depends on): part of a trial's identity.
 
-        `defaults` are left out, since the settings that come of them stand in the trial's config, and so is how strict a gate is.
+        `defaults` are left out, since the resulting settings are in the trial's config, and so is how strict a gate is.
         """
         paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".jsonl", ".json"))
         return named_hash((str(path.relative_to(self.folder)), self._settings() if path == self.file else path) for path in paths)
@@ -137,7 +137,7 @@ class GuardedSource:
 class JsonLines:
     """A capability's questions from a file; difficulty = mean of the control factors, min-max normalised over the file, in tertiles.
 
-    Without factors the lengths of prompt and answer (characters) stand in for them.
+    Without factors the lengths of prompt and answer (characters) replace them.
     """
 
     def __init__(self, path: Path) -> None:
@@ -228,5 +228,5 @@ def _inside(folder: Path, name: str, where: str) -> Path:
     if not inside:
         raise ConfigError(f"{where}: {name!r} is outside the suite's folder")
     if not found:
-        raise ConfigError(f"{where}: there is no file {name!r} beside suite.yaml")
+        raise ConfigError(f"{where}: there is no file {name!r} next to suite.yaml")
     return path

@@ -68,7 +68,7 @@ def _asked(teacher: Teacher, prompts: Sequence[str], max_new_tokens: int) -> lis
 def _fault(answer: object, max_new_tokens: int) -> str:
     """What makes an answer unusable, or an empty text."""
     if not isinstance(answer, Response) or not isinstance(answer.text, str):
-        return "gave an answer that is no Response with a text"
+        return "gave an answer that is not a Response with a text"
     if type(answer.tokens) is not int or not 0 <= answer.tokens <= max_new_tokens:
         return f"reports {answer.tokens!r} tokens for an answer of at most {max_new_tokens}"
     if answer.text and answer.tokens == 0:

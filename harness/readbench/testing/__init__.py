@@ -207,7 +207,7 @@ def _check_repeats(make: Make, problem: Problem, transcript: Sequence[Turn]) -> 
 
     _replay("instances", allocator, transcript, "another instance had an influence", disturb)
 
-    # Sorted, these names stand in the opposite order, and none of them means anything.
+    # Sorted, these names are in the opposite order, and their words mean nothing.
     names = tuple(f"x{number:03d}" for number in reversed(range(len(problem.capabilities))))
     _replay("names", make(dataclasses.replace(problem, capabilities=names), 0), transcript, "other names, other proposals")
 

@@ -10,7 +10,7 @@ from readbench.base.plugins import foreign, make_allocator
 
 
 class GuardedAllocator:
-    """A plug-in's allocator; TrialFailure where it raises, or proposes what is no allocation."""
+    """A plug-in's allocator; TrialFailure if it raises, or proposes something that is not an allocation."""
 
     def __init__(self, name: str, problem: Problem, seed: int, **params: Any) -> None:
         self._name = name

@@ -36,7 +36,7 @@ def profile_gain(before: Vector, after: Vector, requirement: Vector) -> float:
 def spillover(profiles: Matrix, requirement: Vector, top_k: int = 3) -> float:
     """Σ_t Σ_{c ∈ top-k(r)} r_c·max(0, −Δs_{t,c}), in [0, T]; lower is better.
 
-    Harm to what the task needs, while it happened: a loss that is made good later still counts. `profiles` is (T+1, K).
+    Harm to what the task needs, while it happened: a loss that is regained later still counts. `profiles` is (T+1, K).
     """
     needed = most_needed(requirement, top_k)
     losses = np.maximum(-np.diff(profiles[:, needed], axis=0), 0.0)  # (T, top_k)

@@ -71,7 +71,7 @@ class TrialSpec:
     student_chat: ChatConfig = field(default_factory=ChatConfig)
 
     def document(self) -> dict[str, Any]:
-        """The spec as JSON values, without the folders that things lie in."""
+        """The spec as JSON values, without the folders that things are in."""
         places = {name: placeless(getattr(self, name)) for name in ("suite", "teacher", "student")}
         document: dict[str, Any] = json.loads(json.dumps(asdict(self) | places))
         return document
@@ -89,7 +89,7 @@ def with_kinds(params: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def placeless(reference: str) -> str:
-    """A reference without the folder that it lies in: ``/data/own`` is ``own``; names and hub ids stay as they are."""
+    """A reference without its folder: ``/data/own`` is ``own``; names and hub ids stay as they are."""
     plugin, colon, model = reference.rpartition(":")
     return f"{plugin}{colon}{Path(model).name}" if Path(model).is_absolute() else reference
 

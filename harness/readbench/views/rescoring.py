@@ -1,4 +1,4 @@
-"""What ``readbench evaluate`` does: scores a run's students on the test set of today, writes the results beside the run's own."""
+"""What ``readbench evaluate`` does: scores a run's students on the test set of today, writes the results next to the run's own."""
 
 import sys
 from dataclasses import replace

@@ -160,7 +160,7 @@ def _complete(
 
 
 def _metrics(suite: Mapping[str, Any], record: TrialRecord, utility_before: float, charged: npt.NDArray[np.int64]) -> Metrics:
-    """Of a complete trial; `charged` (T,) tokens by interval."""
+    """The metrics of a complete trial; `charged` (T,) tokens by interval."""
     assert record.start is not None  # noqa: S101 - the caller has looked
     assert record.final is not None  # noqa: S101
     requirement = np.array(suite["requirement"])

@@ -1,1 +1,1 @@
-"""Experiments beside runs: the lab."""
+"""Experiments other than runs: the lab."""

@@ -89,7 +89,7 @@ class _Batch:
         if self.failure is not None:
             return None
         counted = self._counter.count(prompt)
-        # No tokenizer makes more tokens of a text than it has bytes, but for what its template adds.
+        # No tokenizer makes more tokens of a text than it has bytes, apart from what its template adds.
         most = max(counted, len(prompt.encode("utf-8", "surrogatepass")))
         cap = most + max(self._system_tokens, self._endpoint.added_bytes) + self._account.settings.template_tokens
         request = await self._booking.reserve(_digest(prompt), prompt_tokens=cap, completion_tokens=self._max_new_tokens)

@@ -61,7 +61,7 @@ def _tls() -> ssl.SSLContext:
 
 
 async def exchange(client: "httpx2.AsyncClient", target: str, body: Mapping[str, Any], *, deadline_seconds: float, key: str = "") -> Answer:
-    """The answer to one request; Fault where there is none."""
+    """The answer to one request; Fault if none comes."""
     import httpx2
 
     try:

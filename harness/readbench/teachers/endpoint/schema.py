@@ -79,7 +79,7 @@ _NOT_TEXT = frozenset({"thinking", "reasoning"})  # parts that come before the a
 
 
 def parse_completion(api: str, content: bytes, content_type: str) -> Completion:
-    """The answer in a response's body; Fault where it is none."""
+    """The answer in a response's body; Fault if it holds none."""
     try:
         wire = (_Chat if api == "chat" else _Text).model_validate_json(content)
     except ValidationError as error:

@@ -2,7 +2,7 @@
 
 Expected: trials of a seed share their prompts, so that a seed asks about as many as one trial buys, and a tenth of that more
 for each further allocator (measured: 7,500 prompts a seed where a trial of five allocators buys 5,500). Worst: nothing is
-shared, every answer is empty (an example is cheapest then, so that most are bought), and every attempt but for the last is
+shared, every answer is empty (an example is cheapest then, so that most are bought), and every attempt except the last is
 lost, each charged at its cap. A spend limit bounds both.
 """
 

@@ -46,7 +46,7 @@ class Outcome:
 
 
 class Environment(Protocol):
-    """A trial but for its allocator and its record."""
+    """A trial without its allocator and its record."""
 
     problem: Problem
     watch: Stopwatch

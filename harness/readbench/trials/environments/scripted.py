@@ -26,7 +26,7 @@ Matrix = npt.NDArray[np.float64]
 class World:
     """What a trial shows to an allocator, interval by interval."""
 
-    label: str  # what stands in the error message
+    label: str  # shown in error messages
     problem: Problem
     profiles: Matrix  # (T + 1, K)
     rewards: Vector  # (T,)
@@ -74,7 +74,7 @@ class Scripted:
         return {}
 
     def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:  # noqa: ARG002
-        """The script goes on after the last of the records."""
+        """The script continues after the last of the records."""
         self.interval = len(records)
         self._recent = tuple(self._world.feedback(record["interval"], np.array(record["requested"])) for record in records[-RECENT:])
 

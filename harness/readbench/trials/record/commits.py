@@ -1,4 +1,4 @@
-"""Commits beside the work: the disk writes interval t while interval t + 1 is taught.
+"""Commits while the work goes on: the disk writes interval t while interval t + 1 is taught.
 
 A commit waits on the disk for tens of milliseconds, an interval of a small student takes half a second. What is committed
 was snapshotted before; commits happen one after the other, in order; a commit that fails stops the trial at the next one.
@@ -11,7 +11,7 @@ from types import TracebackType
 
 
 class Commits:
-    """One thread and at most one commit that is not on disk yet; on leaving the block, there is none."""
+    """One thread and at most one commit that is not on disk yet; when the block ends, all are on disk."""
 
     def __init__(self) -> None:
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="commits")

@@ -1,4 +1,4 @@
-"""The files of a run directory beside its trials: ``run.json``, and the parts that are written while it runs, bound to it.
+"""The files of a run directory other than its trials: ``run.json``, and the parts that are written while it runs, bound to it.
 
 ``run.json`` says what the run is, before anything else is written. A part holds what was measured before any trial, and carries
 the digest of the ``run.json`` that it belongs to: what was copied from another run is refused.

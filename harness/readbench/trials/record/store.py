@@ -80,7 +80,7 @@ class TrialStore:
 
     @contextmanager
     def _commit(self) -> Iterator[None]:
-        """A transaction of the trial's one owner, closed with the digest of what then stands in the file."""
+        """A transaction of the trial's one owner, closed with the digest of the file's new content."""
         with transaction(self._connection):
             if self._connection.execute("SELECT epoch FROM trial").fetchone()[0] != self._epoch:
                 raise SurroundingError(f"trial {self._trial_id} was taken over by another process", hint="leave the lock files alone")

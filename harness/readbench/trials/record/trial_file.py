@@ -50,7 +50,7 @@ class TrialRecord:
     final: dict[str, Any] | None
     intervals: list[dict[str, Any]]
     seconds: list[dict[str, float]]  # by interval
-    states: list[str]  # by interval: the hash of everything that the trial went on from
+    states: list[str]  # by interval: the hash of everything that the trial resumed from
 
 
 def read_trial(folder: Path) -> TrialRecord:
@@ -101,7 +101,7 @@ def verified(connection: sqlite3.Connection, path: Path) -> TrialRecord:
     except (sqlite3.OperationalError, UnicodeDecodeError) as error:
         if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) != sqlite3.SQLITE_ERROR:
             raise  # the disk's fault
-        raise DamagedError(f"{path} is damaged: {error}", hint=AGAIN) from error  # a table or a column is not there, a text is none
+        raise DamagedError(f"{path} is damaged: {error}", hint=AGAIN) from error  # a table or column is missing, a text is not text
     finally:
         connection.execute("ROLLBACK")
     if not sound or row is None or not _matches(row, intervals, examples):

@@ -20,7 +20,7 @@ COLUMNS = ("metric", "allocator", "mean", "reference", "difference", "95 % inter
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row's values as text, in the order of `COLUMNS`; an en dash where there is none."""
+    """A row's values as text, in the order of `COLUMNS`; an en dash for a missing value."""
     flips = row.p_max_t if row.family == "capability" else row.p_sign_flip
     return (
         row.metric.removeprefix(PROFILE),
@@ -45,7 +45,7 @@ def by_family(rows: Sequence[Row]) -> dict[Family, list[Row]]:
 
 
 def notes(comparison: Comparison) -> list[str]:
-    """What stands below the tables: how to read them, seeds that are missing, runs that differ."""
+    """The notes below the tables: how to read them, seeds that are missing, runs that differ."""
     rows = comparison.rows
     seeds = ", ".join(map(str, sorted({seed for row in rows for seed in row.seeds})))
     lines = [

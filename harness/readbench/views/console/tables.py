@@ -20,7 +20,7 @@ COLUMNS = (
     ("collateral", "collateral", False),
     ("waste", "waste", False),
 )
-OVERHEAD = ("probe", "dev", "eval")  # tokens that measuring took, beside the budget
+OVERHEAD = ("probe", "dev", "eval")  # tokens that measuring took, outside the budget
 COLUMN_WIDTH = 16  # of an allocator in the profile table: a name of 14 characters and what parts it from the next
 FIXED_WIDTH = 38  # of the capability, requirement and before columns there
 
@@ -46,7 +46,7 @@ def _heading(console: Console, text: str) -> None:
 
 
 def allocator_tables(console: Console, summary: Summary, *, num_seeds: int) -> list[Table]:
-    """One row per allocator, the highest mean utility first; what it cost stands in a second table where the first gets too wide."""
+    """One row per allocator, the highest mean utility first; its costs are in a second table if the first gets too wide."""
     whole = _allocator_table(summary, num_seeds=num_seeds, scores=True, costs=True)
     if console.measure(whole, options=console.options.update(max_width=UNBOUNDED_COLUMNS)).maximum <= console.width:
         return [whole]
@@ -57,7 +57,7 @@ def allocator_tables(console: Console, summary: Summary, *, num_seeds: int) -> l
 
 
 def _allocator_table(summary: Summary, *, num_seeds: int, scores: bool, costs: bool) -> Table:
-    """The best mean of each column is bold; numbers are set tight where there is no room for the costs beside them."""
+    """The best mean of each column is bold; numbers are set tight if there is no room for the costs."""
     table = new_table()
     table.add_column("allocator", no_wrap=True)
     for _, heading, _ in COLUMNS if scores else ():

@@ -1,6 +1,6 @@
 """The baseline file, schema 1: the raw values of one run by allocator, metric and seed, as JSON that is read in a diff.
 
-It lies in the user's repository. A file that is damaged or of another schema is an error and is never overwritten.
+The file is in the user's repository. A damaged file, or one of another schema, is an error and is never overwritten.
 """
 
 import json
@@ -50,7 +50,7 @@ def read_baseline(path: Path) -> Baseline:
     if not path.is_file():
         raise ConfigError(f"there is no baseline {path}", hint=f"make it from a run: readbench check RUN --baseline {path} --update")
     text = read_text(path, max_bytes=MAX_BYTES)
-    mend = "restore it from version control, or delete it and make a new one with --update"
+    hint = "restore it from version control, or delete it and make a new one with --update"
     try:
         document = json.loads(text)
         schema = document.get("schema") if isinstance(document, dict) else None
@@ -61,7 +61,7 @@ def read_baseline(path: Path) -> Baseline:
         return typed(Baseline, document, f"baseline {path}")
     except (ValueError, RecursionError) as error:
         found = "empty" if not text.strip() else f"damaged: {error}"
-        raise ConfigError(f"baseline {path} is {found}", hint=mend) from error
+        raise ConfigError(f"baseline {path} is {found}", hint=hint) from error
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:

@@ -21,7 +21,7 @@ ABSENT = "absent"
 _MEASURED_CONFIG = ("budget_tokens", "num_intervals", "num_probes", "num_dev")
 _MEASURED_PROVENANCE = ("suite", "data", "teacher", "student")
 _COVERAGE = ("allocators", "seeds")  # what was run, not how: a verdict names the seeds that it lacks
-_BY_CONTENT = ("suite", "teacher", "student")  # references: one model may lie in two places; its hash is what counts
+_BY_CONTENT = ("suite", "teacher", "student")  # references: one model may be in two places; its hash counts
 
 
 def measurement_of(results: Results) -> dict[str, Value]:
@@ -65,5 +65,5 @@ def _shown(values: Mapping[str, Value], key: str) -> str:
 
 
 def _plain(value: Any) -> Value:
-    """The value as it is compared: the environment is free, and what is no plain value there is compared as text."""
+    """The value as it is compared: the environment is free, and values in it that are not plain are compared as text."""
     return value if isinstance(value, (str, int, float, type(None))) else json.dumps(value, sort_keys=True)

@@ -46,7 +46,7 @@ class Update:
 
 
 def update_baseline(path: Path, results: Results) -> Update:
-    """Writes the run's baseline; ConfigError where what stands there is not a sound baseline, which is then left alone."""
+    """Writes the run's baseline; ConfigError if the file there is not a sound baseline; that file is then left alone."""
     created = not path.exists()
     new = baseline_of(results)
     old = None if created else read_baseline(path)

@@ -22,7 +22,7 @@ class Cell:
     text: str
     key: float | str | None
     best: bool = False
-    spread: str = ""  # what stands small below it: ± its standard deviation
+    spread: str = ""  # shown small below it: ± its standard deviation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class Picture:
     numbers: Table
     legend: tuple[Swatch, ...] = ()
     axis: str = ""  # what the panels' axes are, where they share them
-    beside: bool = False  # the numbers stand open beside a single panel
+    beside: bool = False  # the numbers are open, next to a single panel
     note: str = ""  # what to beware of
 
 

@@ -34,10 +34,10 @@ PICTURES = (differences, curves, allocation, profile, frontier, harm, transfer_m
 
 
 def build(results: Results) -> str:
-    """The page of results of which at least one trial is complete."""
+    """The page of results with at least one complete trial."""
     run = view(results)
     lines = [printable(line) for line in verdict(run.summary)]
-    if len(run.allocators) > 1:  # the utility stands in the figures below: "read wins" is enough of a headline
+    if len(run.allocators) > 1:  # the figures below show the utility: "read wins" is enough of a headline
         lines[0] = lines[0].rpartition(": utility ")[0] or lines[0]
     style, script = _packaged("page.css"), _packaged("page.js")
     environment = Environment(

@@ -1,4 +1,4 @@
-"""The tables that stand by themselves: the key numbers by allocator, every trial, and the trials without a result."""
+"""The tables without a picture: the key numbers by allocator, every trial, and the trials without a result."""
 
 from readbench.results.summary import AllocatorSummary
 from readbench.suites.metric_names import METRICS
@@ -84,7 +84,7 @@ def trials(view: View) -> Table:
 
 
 def unfinished(view: View) -> Table | None:
-    """The trials without a result, with what is known of why; None where there are none."""
+    """The trials without a result, with the known reason; None if every trial has a result."""
     if not view.summary.unfinished:
         return None
     columns = (

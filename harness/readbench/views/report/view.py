@@ -54,7 +54,7 @@ class View:
 
 
 def view(results: Results) -> View:
-    """The view of results of which at least one trial is complete."""
+    """The view of results with at least one complete trial."""
     summary = summarise(results)
     by_name = {
         a.name: tuple(sorted((t for t in results.complete if t.allocator == a.name), key=lambda t: t.seed)) for a in summary.allocators
@@ -64,7 +64,7 @@ def view(results: Results) -> View:
 
 
 def label(name: str, length: int = LABEL_LENGTH) -> str:
-    """A name as it stands in a picture: in one line, and short."""
+    """A name as a picture shows it: in one line, and short."""
     shown = printable(name)
     return shown if len(shown) <= length else shown[: length - 1] + "…"
 

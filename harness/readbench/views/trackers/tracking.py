@@ -26,7 +26,7 @@ def check_installed(names: Sequence[str]) -> None:
         missing = [module for module in found.plugin.needs if find_spec(module) is None]
         if missing:
             ours = found.distribution == "readbench"
-            hint = f"pip install {f'readbench[{name}]'!r}" if ours else f"install it beside {found.distribution}, which brings the tracker"
+            hint = f"pip install {f'readbench[{name}]'!r}" if ours else f"install it with {found.distribution}, which brings the tracker"
             raise SurroundingError(f"tracker {name!r} needs {', '.join(missing)}", hint=hint)
 
 

@@ -171,7 +171,7 @@ def test_a_missing_library_is_named_with_its_extra(monkeypatch: pytest.MonkeyPat
 def test_a_missing_library_of_another_distribution_s_tracker_is_named_with_the_distribution(tracker: Callable[..., str]) -> None:
     with pytest.raises(SurroundingError, match="tracker 'it' needs not_there_at_all") as raised:
         check_installed([tracker(needs=("json", "not_there_at_all"))])
-    assert raised.value.hint == "install it beside tracker_of_a_test, which brings the tracker"
+    assert raised.value.hint == "install it with tracker_of_a_test, which brings the tracker"
 
 
 def test_an_error_is_told_without_keys_and_credentials(monkeypatch: pytest.MonkeyPatch) -> None:

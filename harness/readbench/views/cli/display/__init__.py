@@ -27,7 +27,7 @@ class Display(Protocol):
 
 
 def choose_display(stream: TextIO | None, environment: Mapping[str, str] = os.environ) -> Display:
-    """Live where the stream is a terminal and this is no CI, lines elsewhere, nothing where there is no stream (``2>&-``)."""
+    """Live if the stream is a terminal outside CI, lines elsewhere, nothing if there is no stream (``2>&-``)."""
     if stream is None:
         return NoDisplay()
     if stream.isatty() and not environment.get("CI") and environment.get("TERM") != "dumb":

@@ -1,4 +1,4 @@
-"""The live view: the budget spent so far, the trials that run, and how the allocators stand. Gone when the run ends."""
+"""The live view: the budget spent so far, the trials that run, and the allocators' utilities so far. Gone when the run ends."""
 
 import time
 from collections.abc import Callable

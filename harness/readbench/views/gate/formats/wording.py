@@ -63,7 +63,7 @@ def names(verdicts: Sequence[Verdict]) -> str:
 
 
 def remarks(outcome: Outcome) -> list[str]:
-    """What stands below the table: what changed, what is missing, what is too good."""
+    """The notes below the table: what changed, what is missing, what is too good."""
     lines = [f"changed since the baseline: {'; '.join(outcome.changes)}"] if outcome.changes else []
     if not outcome.changes and outcome.status is not Status.IDENTICAL:
         lines.append("changed since the baseline: nothing that readbench records (an allocator of another package?)")
@@ -73,7 +73,7 @@ def remarks(outcome: Outcome) -> list[str]:
 
 
 def warnings(outcome: Outcome) -> list[str]:
-    """What is no regression and yet wants a look."""
+    """Findings that are not regressions but need a look."""
     lines = [
         f"{v.allocator} {v.metric} jumped upwards by {v.improvement:.4f}: a broken scorer raises scores too"
         for v in outcome.verdicts

@@ -16,7 +16,7 @@ ROW = 44
 
 
 def differences(view: View) -> Picture | None:
-    """Utility of the best minus that of the other; None where there is no other, or none that shares a seed with it."""
+    """Utility of the best minus that of the other; None if there is no other, or no other shares a seed with it."""
     best = view.allocators[0]
     pairs: dict[str, tuple[dict[int, float], Difference]] = {}
     for other in view.allocators[1:]:

@@ -112,7 +112,7 @@ def _limits(plot: Axes, xs: list[float], ys: list[float]) -> None:
 
 
 def _labels(plot: Axes, points: list[Point]) -> None:
-    """Each name at the side of its mark where it covers the least; none where it would cover another, but for the frontier's."""
+    """Each name at the side of its mark where it covers least; no name that would cover another, except the frontier's."""
     box = plot.get_window_extent()
     marks = [tuple(plot.transData.transform((p.collateral, p.utility))) for p in points]
     dots = [tuple(plot.transData.transform(seed)) for p in points for seed in p.seeds]

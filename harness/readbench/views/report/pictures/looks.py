@@ -12,7 +12,7 @@ from readbench.views.report.pictures.svg import GRID, INK, MUTED, NEUTRALS, SERI
 from readbench.views.report.view import View, label
 
 PANEL = 340  # pixels: three beside each other on a wide page, one on a phone
-SINGLE = 400  # a picture that stands beside its numbers; a phone shows it at nine tenths
+SINGLE = 400  # a picture next to its numbers; a phone shows it at nine tenths
 HATCHES = ("", "//", "\\\\", "xx", "--", "||", "++", "////")  # lines only: dots are curves, fifty times the bytes
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "p")
 
@@ -75,7 +75,7 @@ def rows(axes: Axes, labels: Sequence[str], *, emphasised: int | None = None) ->
 
 
 def zero_line(axes: Axes) -> None:
-    """Where a difference is none."""
+    """Where a difference is zero."""
     axes.axvline(0, color=MUTED, linewidth=1.2)
 
 
