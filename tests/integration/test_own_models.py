@@ -72,7 +72,7 @@ def test_teacher_and_student_of_other_architectures_and_vocabularies_run(qwen2: 
         "--out",
         str(run_dir),
     ]
-    done = subprocess.run([*command, *options, "--out", str(run_dir), "--json"], capture_output=True, text=True, check=False)
+    done = subprocess.run([*command, *options, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     (trial,) = json.loads(done.stdout)["trials"]
     assert trial["status"] == "complete"

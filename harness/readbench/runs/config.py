@@ -75,7 +75,7 @@ def parse_seeds(text: str) -> list[int]:
     if "," in text:
         return numbers
     if numbers[0] < 1:
-        raise ConfigError(f"a run needs at least 1 seed, not {numbers[0]}", hint="give a count (5) or a list (3,7)")
+        raise ConfigError(f"seeds: a run needs at least 1, not {numbers[0]}", hint="give a count (5) or a list (3,7)")
     if numbers[0] > MAX_SEEDS:
         raise ConfigError(f"{numbers[0]} seeds are more than {MAX_SEEDS}", hint="give a count (5) or a list (3,7)")
     return list(range(numbers[0]))

@@ -93,9 +93,9 @@ def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]
     known = read_run(run_dir)
     _check_code(run_dir, known, provenance["code"])
     old, new = known["identity"], resolved.identity()
-    grows = all(set(old[key]) <= set(new[key]) for key in _GRID)
-    then = dict(flatten(_without_grid(old, old["allocators"]) if grows else old))
-    now = dict(flatten(_without_grid(new, old["allocators"]) if grows else new))
+    grows = all(set(old.get(key, ())) <= set(new[key]) for key in _GRID)
+    then = dict(flatten(_without_grid(old, old.get("allocators", ())) if grows else old))
+    now = dict(flatten(_without_grid(new, old.get("allocators", ())) if grows else new))
     then |= {f"{what} content": value for what, value in known["provenance"].items()}
     now |= {f"{what} content": value for what, value in provenance.items()}
     differing = [
@@ -112,7 +112,7 @@ def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]
 
 def _without_grid(identity: Mapping[str, Any], allocators: Sequence[str]) -> dict[str, Any]:
     """What a run measures: all but the grid of trials; of parameters, those of these allocators and of other plug-ins."""
-    params = dict(identity["params"])
+    params = dict(identity.get("params", {}))
     params["allocator"] = {name: given for name, given in params.get("allocator", {}).items() if name in allocators}
     return {**{key: value for key, value in identity.items() if key not in _GRID}, "params": params}
 

@@ -110,7 +110,7 @@ def test_seeds_are_a_count_or_a_list() -> None:
     assert parse_seeds("5") == [0, 1, 2, 3, 4]
     assert parse_seeds("3,7") == [3, 7]
     assert parse_seeds("7,") == [7]
-    with pytest.raises(ConfigError, match="a run needs at least 1 seed, not 0"):
+    with pytest.raises(ConfigError, match="seeds: a run needs at least 1, not 0"):
         parse_seeds("0")
 
 

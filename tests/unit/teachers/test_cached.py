@@ -45,7 +45,7 @@ def each(text: object, tokens: object, finished: bool = True) -> Answer:
         (fail, "raised ZeroDivisionError: by nothing"),
         (lambda prompts: [Response(text="4", tokens=2, finished=True)] * (len(prompts) - 1), "gave 1 answers to 2 prompts"),
         (lambda _: None, "gave NoneType to 2 prompts"),
-        (each(None, 2), "no Response with a text"),
+        (each(None, 2), "not a Response with a text"),
         (each("4", -1), "reports -1 tokens for an answer of at most 8"),
         (each("4", 9), "reports 9 tokens for an answer of at most 8"),
         (each("4", 0), "reports 0 tokens for a text that is not empty"),
