@@ -1,1 +1,1 @@
-"""Experiments beside runs: the lab."""
+"""Experiments outside runs: the lab."""
