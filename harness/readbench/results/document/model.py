@@ -20,7 +20,7 @@ TrialId = Annotated[str, StringConstraints(pattern="^[0-9a-f]+$")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteInfo(Strict):
-    """The suite that the run asked."""
+    """The suite of the run."""
 
     name: Name
     version: Annotated[int, Ge(1)]
