@@ -2,8 +2,8 @@
 
     python benchmarks/bandit.py
 
-5 networks of 25 -> 64 -> 1, 200 Adam steps at 1e-2, batches of 64, 24 logged pairs, 50 candidates, one thread. PyTorch does it
-twice: as one writes it (a network and an optimiser per member, a forward pass per candidate and network) and batched over the
+5 networks of 25 -> 64 -> 1, 200 Adam steps at 1e-2, batches of 64, 24 logged pairs, 50 candidates, one thread. PyTorch runs
+twice: in the plain way (a network and an optimiser per member, a forward pass per candidate and network) and batched over the
 members (`baddbmm`, one fused Adam, one forward pass for everything). Repeats are interleaved, figures are medians of CPU time
 (other processes do not count), ratios are PyTorch / readbench.
 """

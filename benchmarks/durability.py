@@ -39,11 +39,11 @@ BESIDE = ((TrialStore, "commit_interval"),)
 
 
 def ignore(event: Event) -> None:
-    """Nobody looks."""
+    """Drops the event."""
 
 
 def timed(owner: type[Any], name: str, seconds: "Counter[str]") -> None:
-    """Adds the time spent in a method to `seconds`."""
+    """Makes a method add its time to `seconds`."""
     method: Callable[..., Any] = getattr(owner, name)
 
     @wraps(method)
@@ -58,7 +58,7 @@ def timed(owner: type[Any], name: str, seconds: "Counter[str]") -> None:
 
 
 def overhead(seeds: int, folder: Path) -> None:
-    """Prints each part's share of the trials' time, and the sum of those that training waits for."""
+    """Prints each part's share of the trials' time, and the sum of the parts that training waits for."""
     spent: Counter[str] = Counter()
     for owner, name in (*WAITED, *BESIDE):
         timed(owner, name, spent)
@@ -77,13 +77,13 @@ def overhead(seeds: int, folder: Path) -> None:
 
 
 def committed(run_dir: Path) -> int:
-    """Intervals of all trials."""
+    """The number of committed intervals in all trials."""
     records = [find_trial(folder) for folder in run_dir.glob("trials/*") if (folder / "trial.sqlite").is_file()]
     return sum(len(record.intervals) for record in records if record is not None)
 
 
 def seconds_until(more: int, run_dir: Path, *command: str) -> tuple[float, "subprocess.Popen[bytes]"]:
-    """Seconds from the start of a command until it has committed, and the process."""
+    """Seconds from the start of a command until its run has `more` committed intervals, and the process."""
     began = time.perf_counter()
     process = subprocess.Popen([sys.executable, "-m", "readbench", *command], stderr=subprocess.DEVNULL, start_new_session=True)
     while committed(run_dir) < more:

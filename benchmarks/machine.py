@@ -1,4 +1,4 @@
-"""The machine's limit: single-thread fp32 matrix products, the yardstick of the other benchmarks.
+"""The machine's limit: single-thread fp32 matrix products, the other benchmarks' yardstick.
 
     python benchmarks/machine.py
 
@@ -19,7 +19,7 @@ def matmul_gflops() -> float:
     torch.set_num_threads(1)
     a, b = torch.randn(_SIZE, _SIZE), torch.randn(_SIZE, _SIZE)
     out = torch.empty(_SIZE, _SIZE)
-    torch.mm(a, b, out=out)  # the first one loads the kernel
+    torch.mm(a, b, out=out)  # the first product loads the kernel
     best = float("inf")
     for _ in range(_REPEATS):
         began = time.process_time()

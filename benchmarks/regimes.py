@@ -1,9 +1,8 @@
 """What fixed mixes do to the lab's student in each suite: the table in docs/lab.md that shows the suites' regimes.
 
-Trains the suite's student at the suite's default settings on fixed allocations, with the right answers in the teacher's place and the
-prompts' curriculum, and prints exact match on the suite's test set: uniform, w = r, r with replay, one-hot on
-each required capability, and a quarter or a half on each with the rest by r and
-replay; where more than three are required also r without each.
+Trains the suite's student at the suite's default settings on fixed allocations, with right answers instead of a teacher's and the
+prompts' curriculum, and prints exact match on the suite's test set: uniform, w = r, r with replay, one-hot on each required
+capability, and a quarter or a half on each with the rest by r and replay; if more than three are required, also r without each.
 
     python benchmarks/regimes.py reasoning --seeds 3
 """

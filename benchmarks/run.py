@@ -22,7 +22,7 @@ WORK = ("teacher", "train", "probe", "eval")
 
 
 def measured(allocators: str, seeds: str, budget: int, folder: Path) -> tuple[Results, float]:
-    """The results of a run and its wall clock in seconds."""
+    """A run's results and its wall clock in seconds."""
     flags = {"allocators": allocators, "seeds": seeds, "budget_tokens": budget}
     began = time.perf_counter()
     results = carry_out(folder, resolve("reasoning", environment={}, flags=flags), observe=lambda _: None)

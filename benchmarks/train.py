@@ -10,7 +10,7 @@ tokens of one length, which need no padding.
 
 FLOPs of a pass, useful work only (no padding, the causal half of attention): 6 · non-embedding matmul parameters · input tokens
 + 6 · head parameters · label tokens + 6 · layers · Σ L² · width (scores and mix, forward and backward). "executed" leaves
-out what readbench does not compute: in the last layer, everything after attention at positions that are no label.
+out what readbench skips: in the last layer, everything after attention at positions that predict no label.
 """
 
 import tempfile
@@ -41,7 +41,7 @@ def interval_examples(student: Student) -> list[Encoded]:
 
 
 def equal_examples(student: Student) -> list[Encoded]:
-    """As many tokens in examples of the lab's most frequent length."""
+    """As many tokens, in examples of the lab's most frequent length."""
     lesson = next(lessons(student, STUDENT, 0))
     lengths = [len(example.tokens) for example in lesson]
     length = max(set(lengths), key=lambda each: (lengths.count(each), each))
@@ -64,14 +64,14 @@ def flops(student: Student, examples: list[Encoded]) -> tuple[float, float]:
 
 
 def padding_share(examples: list[Encoded], step_tokens: int) -> float:
-    """Share of padding in what the model is given."""
+    """Share of padding in the model's input."""
     lengths = [len(example.tokens) for example in examples]
     given = sum(len(chunk) * max(lengths[index] for index in chunk) for chunk in chunks_by_length(lengths, step_tokens))
     return 1 - sum(lengths) / given
 
 
 class StepTimes(TrainerCallback):
-    """When each optimiser step begins, and the end; data loading lies between."""
+    """Times at which each optimiser step begins, and the end; they include data loading."""
 
     def __init__(self) -> None:
         self.began: list[float] = []
@@ -93,7 +93,7 @@ def seconds_of_a_pass(student: Student, examples: list[Encoded], seed: int) -> f
 
 
 def trl_seconds(folder: Path, examples: list[Encoded], rows: int) -> float:
-    """Seconds of one epoch by SFTTrainer: the faster of two, the first of which warms up."""
+    """Seconds of one epoch by SFTTrainer: the faster of two; the first warms up."""
     masks = [[0] * example.prompt_length + [1] * example.label_count for example in examples]
     dataset = Dataset.from_dict({"input_ids": [list(example.tokens) for example in examples], "completion_mask": masks})
     times = StepTimes()

@@ -17,10 +17,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 for name in [name for name in os.environ if name.startswith("READBENCH_")]:
     del os.environ[name]
 
-# A script's background job starts with SIGINT ignored and hands that down: the programs under test must hear theirs.
+# A script's background job ignores SIGINT, and its children inherit that: the programs under test must receive theirs.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# The same examples in every run, and no verdict that depends on how busy the machine is.
+# The same examples in every run; no verdict depends on how busy the machine is.
 settings.register_profile("readbench", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("readbench")
 
@@ -33,5 +33,5 @@ def document() -> dict[str, Any]:
 
 @pytest.fixture
 def story(tmp_path: Path) -> Story:
-    """A run that trackers are told about."""
+    """A run for trackers to follow."""
     return Story(tmp_path / "a-run")

@@ -1,6 +1,6 @@
 """One deliberately broken allocator for each way to break a rule of the conformance kit, and a sound one."""
 
-# ruff: noqa: ARG002  (what a broken allocator ignores is often what is broken about it)
+# ruff: noqa: ARG002  (a broken allocator often breaks a rule by ignoring an argument)
 
 import random
 import time
@@ -18,7 +18,7 @@ def normalised(weights: Vector) -> Vector:
 
 
 class Sound:
-    """Learns a preference per capability from the gains; everything below breaks one thing about it."""
+    """Learns a preference per capability from the gains; each class below breaks one thing in it."""
 
     def __init__(self, problem: Problem, seed: int) -> None:
         self.problem = problem

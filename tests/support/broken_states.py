@@ -1,6 +1,6 @@
 """Allocators whose state breaks a rule of the conformance kit, one for each way."""
 
-# ruff: noqa: ARG002  (what a broken allocator ignores is often what is broken about it)
+# ruff: noqa: ARG002  (a broken allocator often breaks a rule by ignoring an argument)
 
 import numpy as np
 
@@ -33,7 +33,7 @@ class ForgetsItsSeed(Sound):
 
 
 class SettlesTiesByItsFirstSeed(Sound):
-    """The most needed capability; of equal ones the seed chooses, once, and the choice is not in the state."""
+    """The most needed capability; the seed breaks ties, once, and the state does not hold its choice."""
 
     def __init__(self, problem: Problem, seed: int) -> None:
         super().__init__(problem, seed)

@@ -36,16 +36,16 @@ def random_model(family: str) -> PreTrainedModel:
     common = {**size, "max_position_embeddings": CONTEXT, "eos_token_id": 1, "bos_token_id": None, "pad_token_id": 0}
     if family == "llama":
         return LlamaForCausalLM(LlamaConfig(**common, tie_word_embeddings=True))
-    if family == "qwen2":  # large weights: its answers differ from prompt to prompt
+    if family == "qwen2":  # large weights, so that answers differ from prompt to prompt
         return Qwen2ForCausalLM(Qwen2Config(**common, num_key_value_heads=4, tie_word_embeddings=False, initializer_range=0.3))
-    if family == "gemma2":  # its logits are capped after the head
+    if family == "gemma2":  # caps its logits after the head
         return Gemma2ForCausalLM(Gemma2Config(**common, num_key_value_heads=2, head_dim=8, final_logit_softcapping=5.0))
     config = GPT2Config(vocab_size=258, n_embd=32, n_layer=2, n_head=4, n_positions=CONTEXT, eos_token_id=1, bos_token_id=1)
     return GPT2LMHeadModel(config)  # with dropout 0.1
 
 
 def plain_log_probabilities(model: LanguageModel, example: Encoded) -> torch.Tensor:
-    """(labels,) by the full forward of the one unpadded sequence, no fast path."""
+    """(labels,) by a full forward of the one unpadded sequence, without a fast path."""
     logits = model.network(input_ids=torch.tensor([example.tokens])).logits[0, :-1].log_softmax(-1)
     every = logits.gather(1, torch.tensor(example.tokens[1:])[:, None])[:, 0]
     return every[example.prompt_length - 1 :]

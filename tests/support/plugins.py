@@ -1,4 +1,4 @@
-"""A distribution of plug-ins, as pip would have installed it."""
+"""A distribution of plug-ins, as pip would install it."""
 
 from pathlib import Path
 

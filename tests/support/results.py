@@ -129,13 +129,13 @@ def small_document() -> dict[str, Any]:
 
 
 def parsed(document: dict[str, Any]) -> Results:
-    """The document as typed results, whatever it holds: what reads results is given what no check would let pass."""
+    """The document as typed results, whatever it holds: gives readers of results values that no check would let pass."""
     results: Results = _made(Results, document)
     return results
 
 
 def parsed_trial(document: dict[str, Any]) -> TrialResult:
-    """One trial likewise."""
+    """Likewise for one trial."""
     trial: TrialResult = _made(TrialResult, document)
     return trial
 

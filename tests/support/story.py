@@ -34,7 +34,7 @@ def interval(number: int, offset: float = 0.0) -> Interval:
 
 
 class Story:
-    """What a run tells, in its folder."""
+    """A run's events, and its folder."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
@@ -59,7 +59,7 @@ class Story:
         )
 
     def ending(self, *, intervals: int = 2, status: Mapping[str, str] | None = None) -> Ending:
-        """The end of the run, with trials that are complete, or what `status` says of them."""
+        """The end of the run; its trials are complete unless `status` says otherwise."""
         trials = []
         for name, (allocator, seed) in TRIALS.items():
             state = (status or {}).get(name, "complete")
@@ -70,7 +70,7 @@ class Story:
         return Ending(trials=tuple(trials), file=file)
 
     def follow(self, name: str, recorder: Recorder) -> Following:
-        """A recorder that follows, in this process."""
+        """A follower of the run with this recorder, in this process."""
         return Following(recorder, self.run, Progress(self.run.folder / "trackers" / f"{name}.json"))
 
     def tell(self, name: str, make: Callable[[], Recorder]) -> None:

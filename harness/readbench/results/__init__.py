@@ -1,1 +1,1 @@
-"""What came of a run: the results document, scores, comparisons, tables and statistics."""
+"""A run's results: the results document, scores, comparisons, tables and statistics."""

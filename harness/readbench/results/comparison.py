@@ -1,8 +1,8 @@
-"""Allocators compared with a reference, seed by seed: what `readbench compare` and the report say.
+"""Compares allocators with a reference, seed by seed, for `readbench compare` and the report.
 
 Three families (docs/statistics.md). *Primary*: utility at full budget, one test for each candidate, not adjusted. *Capability*: the K
-profile scores of a candidate, p-values adjusted together (Holm on the paired t; sign flips of the maximum beside it).
-*Exploratory*: all else, not adjusted, to be read as a hint.
+profile scores of a candidate, p-values adjusted together (Holm on the paired t, and also sign flips of the maximum).
+*Exploratory*: all else, not adjusted, only a hint.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -38,8 +38,8 @@ Values = Mapping[str, Mapping[int, float]]  # metric → seed → value
 class Row:
     """One metric of one candidate against the reference, over the n seeds that both completed.
 
-    Differences are candidate − reference in the metric's own unit; wins are the seeds on which the candidate is the better
-    one. What cannot be said of so few seeds, or of differences without spread, is None.
+    Differences are candidate − reference in the metric's own unit; wins are the seeds on which the candidate is
+    better. Values that so few seeds, or differences without spread, cannot give are None.
     """
 
     metric: str
@@ -63,13 +63,13 @@ class Row:
     wins: int
     losses: int
     ties: int
-    mde: float | None  # smallest |difference| that n seeds with this spread find with 80 % power
+    mde: float | None  # smallest |difference| that n seeds with this spread detect with 80 % power
 
     @property
     def better(self) -> bool | None:
-        """Whether the candidate is shown to be better (True) or worse (False) than the reference; None where neither is.
+        """Whether the row shows the candidate to be better (True) or worse (False) than the reference; None if it shows neither.
 
-        Shown: the interval leaves out 0, and for a capability the adjusted p is at most 5 % as well. An exploratory row shows nothing.
+        Shown: the interval excludes 0, and for a capability the adjusted p is also at most 5 %. An exploratory row shows nothing.
         """
         if self.family == "exploratory" or self.ci_low is None or self.ci_high is None or self.ci_low <= 0.0 <= self.ci_high:
             return None
@@ -89,13 +89,13 @@ class Aggregate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """All candidates against the reference; the candidate of the highest mean utility first."""
+    """All candidates against the reference; the candidate with the highest mean utility first."""
 
     reference: str
     rows: tuple[Row, ...]
     iqm: dict[str, dict[str, Aggregate]]  # allocator → "utility" | "profile"
     probability_of_improvement: dict[str, dict[str, Aggregate]]  # candidate → likewise
-    mismatches: tuple[str, ...] = ()  # in what the merged runs differ besides the allocator
+    mismatches: tuple[str, ...] = ()  # how the merged runs differ besides the allocator
 
     def document(self) -> dict[str, Any]:
         """As JSON values: the output of ``readbench compare --json``."""
@@ -114,7 +114,7 @@ class Comparison:
 
 
 def compare(results: Results, *, reference: str, mismatches: Sequence[str] = ()) -> Comparison:
-    """Every other allocator of (merged) results against the reference; `mismatches` are what merged runs differ in besides.
+    """Every other allocator of (merged) results against the reference; `mismatches` lists other differences of merged runs.
 
     ConfigError if the reference is missing or alone; IncompleteRunError if no candidate shares three seeds with it.
     """
@@ -191,7 +191,7 @@ def _mean(values: Sequence[float]) -> float | None:
 
 
 def _adjusted(rows: list[Row], candidate: tuple[str, Values], reference: tuple[str, Values]) -> list[Row]:
-    """The rows of one candidate with the p-values of its capabilities adjusted together."""
+    """One candidate's rows, with the p-values of its capabilities adjusted together."""
     family = [row for row in rows if row.family == "capability"]
     tested = [row for row in family if row.p_value is not None]
     by_holm = dict(zip((row.metric for row in tested), holm([row.p_value or 0.0 for row in tested]), strict=True))
@@ -217,7 +217,7 @@ def _scores(values: Values) -> dict[str, npt.NDArray[np.float64]]:
 
 
 def _improvement(candidate: Values, reference: Values) -> dict[str, Aggregate]:
-    """Over the seeds that both completed, resampled together."""
+    """The probability of improvement over the seeds that both completed, resampled together."""
     shared = candidate[PRIMARY].keys() & reference[PRIMARY].keys()
     ours, theirs = (
         _scores({metric: {s: v for s, v in by_seed.items() if s in shared} for metric, by_seed in values.items()})

@@ -1,7 +1,7 @@
-"""Several runs as one, where only the allocator differs: a comparison of anything else would credit it to the allocator.
+"""Several runs as one, if only the allocator differs: otherwise a comparison would credit any other difference to it.
 
 What must agree: the suite, every setting but the allocators, their parameters and the seeds, the hashes of data, models and
-code, and what the bits depend on (torch, device, instruction set). Whatever differs is named.
+code, and what the bits depend on (torch, device, instruction set). An error names whatever differs.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,17 +20,17 @@ _ABSENT = "(absent)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Merged:
-    """Several runs as one; an allocator's name in it is a label that tells different ones apart."""
+    """Several runs as one; its allocator names are labels that tell different ones apart."""
 
     results: Results
-    mismatches: tuple[str, ...]  # what the runs differ in besides the allocator
+    mismatches: tuple[str, ...]  # how the runs differ besides the allocator
 
 
 def merge(runs: Sequence[Results], *, allow_mismatch: bool = False) -> Merged:
     """One results object with the trials of all runs.
 
-    A label is the allocator's name; with the parameters that differ where one name ran with several, and with ``@run`` where
-    runs were merged in spite of differences. ConfigError that names what differs, and where one trial has two results.
+    A label is the allocator's name; if one name ran with several parameters, plus those that differ; if runs were merged
+    despite differences, plus ``@run``. ConfigError naming what differs, or a trial that has two results.
     """
     first = runs[0]
     differing = sorted({line for other in runs[1:] for line in mismatches(first, other)})
@@ -75,7 +75,7 @@ _Variant = tuple[str, tuple[tuple[str, Any], ...], str]
 
 
 def _variant(trial: TrialResult, run: str) -> _Variant:
-    """What tells two allocators apart."""
+    """What distinguishes two allocators."""
     return trial.allocator, tuple(sorted(trial.params.items())), run
 
 
@@ -91,7 +91,7 @@ def _labels(trials: Sequence[tuple[TrialResult, str]]) -> dict[_Variant, str]:
 
 
 def _add(merged: dict[tuple[str, int], TrialResult], trial: TrialResult) -> None:
-    """A trial that two runs hold counts once: the complete one, and both must say the same."""
+    """Adds a trial; if two runs hold it, it counts once: the complete one, and two complete ones must agree."""
     key = (trial.allocator, trial.seed)
     known = merged.get(key)
     if not isinstance(known, CompleteTrial):

@@ -1,6 +1,6 @@
-"""Finished students scored again on a changed test set, without training: what each trial cost and learned stays, its utility is new.
+"""Scores finished students again on a changed test set, without training: costs and profiles stay, utilities are new.
 
-Only the test set may change. The capabilities, their requirement and the rest of the suite must be the run's: profiles,
+Only the test set may change. The capabilities, their requirement and the rest of the suite must match the run's: profiles,
 spillover and waste were measured with them.
 """
 
@@ -18,10 +18,11 @@ from readbench.suites.suite import Suite
 
 
 def rescore(run_dir: Path, suite: Suite, *, student: str, device: str, observe: Callable[[str], None]) -> Results:
-    """The run's results with the utility of every finished student, and of the untrained one, on the suite's test set of today.
+    """The run's results with the utility of every finished student, and of the untrained one, on the suite's current test set.
 
-    Writes nothing. `student` is the reference of the untrained one; `observe` is told what is done. ConfigError where more than
-    the test set has changed; DamagedError where a student is not what its trial saved; IncompleteRunError where none is finished.
+    Writes nothing. `student` is the reference of the untrained one; `observe` receives progress messages. ConfigError if more
+    than the test set has changed; DamagedError if a student differs from what its trial saved; IncompleteRunError if no
+    student is finished.
     """
     results = gather(run_dir)
     _check_same_but_for_the_test(results, suite)

@@ -1,7 +1,7 @@
-"""The numbers of results, by allocator, metric and seed: what comparisons, gates and pictures are made of.
+"""The numbers in results, by allocator, metric and seed: the input of comparisons, gates and pictures.
 
 Only complete trials count. ``profile.<capability>`` is the trained student's score on that capability's probes; the score before
-training is the same for all allocators of a seed, so differences between allocators are differences of what was learned.
+training is the same for all allocators of a seed, so differences between allocators are differences in learning.
 """
 
 from readbench.results.document.model import CompleteTrial, Results
@@ -9,7 +9,7 @@ from readbench.suites.metric_names import PROFILE, metrics_of
 
 
 def metric_values(results: Results) -> dict[str, dict[str, dict[int, float]]]:
-    """By allocator, metric and seed: the values of the complete trials."""
+    """The complete trials' values, by allocator, metric and seed."""
     metrics = metrics_of(results.suite.capabilities)
     values: dict[str, dict[str, dict[int, float]]] = {}
     for trial in results.complete:
@@ -20,7 +20,7 @@ def metric_values(results: Results) -> dict[str, dict[str, dict[int, float]]]:
 
 
 def planned_seeds(results: Results) -> dict[str, set[int]]:
-    """The seeds that each allocator was to run, whether or not they ended well."""
+    """The seeds planned for each allocator, whether or not they ended well."""
     seeds: dict[str, set[int]] = {}
     for trial in results.trials:
         seeds.setdefault(trial.allocator, set()).add(trial.seed)

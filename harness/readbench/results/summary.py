@@ -1,6 +1,6 @@
-"""Results, brought together by allocator: what the tables and the closing lines are made of.
+"""Results summarised by allocator, for the tables and the closing lines.
 
-Only complete trials count; the others are kept by name, so that nothing that failed goes unsaid.
+Only complete trials count; the others are listed by name, so that no failure goes unreported.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,7 +19,7 @@ class AllocatorSummary:
 
     name: str
     seeds: tuple[int, ...]
-    by_seed: Mapping[str, Mapping[int, float]]  # metric → seed → value, where the metric has one
+    by_seed: Mapping[str, Mapping[int, float]]  # metric → seed → value, if the metric has one
     charged_tokens: Estimate | None  # generated + trained
     tokens: Mapping[str, Estimate | None]  # by kind
     seconds: Estimate | None
@@ -43,7 +43,7 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """A run: its allocators, the one of the highest mean utility first, and its trials without a result."""
+    """A run: its allocators, highest mean utility first, and its trials without a result."""
 
     suite: str  # "reasoning v1"
     requirement: Mapping[str, float]  # by capability, in suite order
@@ -78,7 +78,7 @@ def summarise(results: Results) -> Summary:
 
 
 def mean_or(value: Estimate | None, otherwise: float) -> float:
-    """The mean, or the number that stands for none when sorting."""
+    """The mean, or `otherwise` if there is none: a number to sort by."""
     return otherwise if value is None else value.mean
 
 

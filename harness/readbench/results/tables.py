@@ -1,7 +1,7 @@
 """Long tables of results: one row per trial × metric, and one per interval × capability.
 
-Every trial has a row for every metric: the value of one that is not complete is missing, and ``status`` says why. Units are those of
-results.json (docs/results-schema.md). Works on merged results as well.
+Every trial has a row for every metric: an incomplete trial has no value, and ``status`` says why. Units are those of
+results.json (docs/results-schema.md). Works on merged results too.
 """
 
 import csv
@@ -16,7 +16,7 @@ from readbench.base import files
 from readbench.results.document.model import CompleteTrial, Results, TrialResult
 from readbench.suites.metric_names import PROFILE, metrics_of
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs a text that begins so
+_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs text that begins with one of these
 _TOKENS = ("generated", "trained", "probe", "dev", "eval")
 _SECONDS = ("total", "teacher", "train", "probe", "eval", "allocator")
 
@@ -41,7 +41,7 @@ class MetricRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalRow:
-    """One capability in one interval of one trial; the last four columns are the interval's own, the same for each capability."""
+    """One capability in one interval of one trial; the last four columns belong to the interval and are the same for each capability."""
 
     run: str
     suite: str
@@ -56,8 +56,8 @@ class IntervalRow:
     requested: float  # share that the allocator asked for
     allocation: float  # share of the tokens that were charged
     examples: int
-    train_loss: float | None  # nats a label token; None where nothing was taught
-    profile_before: float | None  # None before the first interval of a trial that is not complete
+    train_loss: float | None  # nats a label token; None if nothing was taught
+    profile_before: float | None  # None before the first interval of an incomplete trial
     profile: float
     exact_match: float
     tokens_charged: int  # in this interval
@@ -70,7 +70,7 @@ Row = MetricRow | IntervalRow
 
 
 def metric_names(capabilities: Sequence[str]) -> tuple[str, ...]:
-    """The metrics of a trial, in the table's order: those that are compared first, then what explains them."""
+    """The metrics of a trial, in the table's order: first those that are compared, then those that explain them."""
     explaining = [f"{name}.{c}" for name in ("profile_before", "exact_match_before", "exact_match", "allocation") for c in capabilities]
     counts = [*(f"tokens.{kind}" for kind in _TOKENS), *(f"seconds.{phase}" for phase in _SECONDS)]
     return (*(metric.name for metric in metrics_of(capabilities)), "utility_before", "dev_utility_before", *explaining, *counts)
@@ -96,7 +96,7 @@ def metric_rows(results: Results) -> list[MetricRow]:
 
 
 def interval_rows(results: Results) -> list[IntervalRow]:
-    """Trials × committed intervals × capabilities, of trials that are not complete too."""
+    """Trials × committed intervals × capabilities, including incomplete trials."""
     return [row for trial in results.trials for row in _intervals(results, trial)]
 
 
@@ -153,14 +153,14 @@ def _values(trial: CompleteTrial) -> Iterator[tuple[str, float]]:
 
 
 def write_csv(results: Results, folder: Path) -> None:
-    """``metrics.csv`` and ``intervals.csv``; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    """``metrics.csv`` and ``intervals.csv``; text that a spreadsheet would take for a formula gets a leading apostrophe."""
     for name, kind, rows in _tables(results):
         columns = [field.name for field in fields(kind)]
         files.write_bytes(folder / f"{name}.csv", csv_bytes(columns, map(asdict, rows)))
 
 
 def write_parquet(results: Results, folder: Path) -> None:
-    """``metrics.parquet`` and ``intervals.parquet``, with the columns' types, also where a column is empty."""
+    """``metrics.parquet`` and ``intervals.parquet``, with the columns' types, even if a column is empty."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 

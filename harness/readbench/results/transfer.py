@@ -1,4 +1,4 @@
-"""Which capability's training moved which score: an estimate from what the allocators happened to do.
+"""Which capability's training moved which score: an estimate from the allocations that the runs happened to make.
 
 The change of the profile in an interval is modelled as linear in the tokens that each capability was charged there:
 
@@ -7,12 +7,12 @@ The change of the profile in an interval is modelled as linear in the tokens tha
 B[i, j] is the change of score j per 10,000 tokens spent on capability i. It is the least-squares solution over all intervals of
 all complete trials, without an intercept: no tokens, no change. Its 95 % interval is the jackknife over whole seeds (leave all
 trials of one seed out, CV3 of MacKinnon, Nielsen and Webb, J. Econometrics 232, 2023) with Student's t of G − 1 degrees of
-freedom for G seeds: the intervals of a trial and the trials of a seed share prompts and are no independent observations.
+freedom for G seeds: the intervals of a trial and the trials of a seed share prompts and are not independent observations.
 
-Caveats. It is observational: allocators choose, often on what they have seen, so x is not random. It is an average over the
-course of training, while returns diminish: a capability trained late looks weaker than one trained early. What was always
-trained together cannot be told apart; a capability that was never trained, or in one seed only, has no estimate. And of K² cells
-one in twenty leaves out 0 by chance.
+Caveats. It is observational: allocators choose, often from what they have seen, so x is not random. It is an average over the
+course of training, while returns diminish: a capability trained late looks weaker than one trained early. Capabilities always
+trained together cannot be told apart; a capability never trained, or trained in one seed only, has no estimate. And one in
+twenty of the K² cells excludes 0 by chance.
 """
 
 from collections.abc import Sequence
@@ -42,7 +42,7 @@ class Transfer:
 
     @property
     def seen(self) -> npt.NDArray[np.bool_]:
-        """(K, K) where the interval leaves out 0."""
+        """(K, K) whether the interval excludes 0."""
         return (self.low > 0) | (self.high < 0)
 
 
@@ -88,12 +88,12 @@ def _solve(tokens: Matrix, change: Matrix) -> Matrix:
 
 def _identified(design: Matrix) -> npt.NDArray[np.bool_]:
     """(K,) whether a coefficient is determined: its unit vector lies in the design's row space."""
-    row_space = np.linalg.pinv(design) @ design  # (K, K), a projection
+    row_space = np.linalg.pinv(design) @ design  # (K, K) projection
     return np.asarray(np.isclose(np.diag(row_space), 1.0, atol=1e-6))
 
 
 def _changes(trial: CompleteTrial, capabilities: Sequence[str]) -> tuple[Matrix, Matrix]:
-    """((T, K) charged tokens, (T, K) change of the profile) by interval."""
+    """(T, K) charged tokens and (T, K) change of the profile, by interval."""
     charged = np.array([each.tokens.charged for each in trial.intervals], dtype=np.float64)
     shares = np.array([[each.allocation[c] for c in capabilities] for each in trial.intervals], dtype=np.float64)
     profiles = np.array([[p[c] for c in capabilities] for p in (trial.profile.before, *(each.profile for each in trial.intervals))])

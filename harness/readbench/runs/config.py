@@ -1,4 +1,4 @@
-"""A run's settings, from where each value came, and their validation. Knows nothing of torch.
+"""A run's settings, the origin of each value, and their validation. Never imports torch.
 
 Layers, each over the one before: defaults, the suite's defaults, the ``--config`` file, the environment
 (``READBENCH_BUDGET_TOKENS``, nested with two underscores: ``READBENCH_TRAINING__LEARNING_RATE``), flags and ``--set``.
@@ -31,13 +31,13 @@ ENVIRONMENT_PREFIX = "READBENCH_"
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class RunConfig(RunIdentity):
-    """Every setting of a run: those that identify it, and those that change how it is computed, paid for or shown."""
+    """Every setting of a run: some identify it, the others change how it is computed, paid for or shown."""
 
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     workers: Annotated[int, Ge(0)] = 0  # trials at once; 0: one a core
     executor: Literal["pool", "inline"] = "pool"  # where trials run: worker processes, or this process (for a debugger)
-    trackers: tuple[str, ...] = ()  # sinks that are told what is measured
-    endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher that is asked over HTTP
+    trackers: tuple[str, ...] = ()  # sinks that receive the measurements
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher reached over HTTP
 
 
 @plain_dataclass(frozen=True, kw_only=True)
@@ -120,7 +120,7 @@ def resolve(
     config, warnings = _checked_names(_check(values, suite, "settings"))
     for key, _ in flatten({"params": config.params}):
         _, _, name = key.split(".", 2)
-        origins.setdefault(key, origins.pop(f"params.{name}", "default"))  # the older way of writing says no kind
+        origins.setdefault(key, origins.pop(f"params.{name}", "default"))  # the older way of writing names no kind
     return Resolved(config=_placed(config), origins=dict(sorted(origins.items())), suite=loaded, warnings=tuple(warnings))
 
 
@@ -130,7 +130,7 @@ def restored(document: Mapping[str, Any]) -> RunConfig:
 
 
 def _check(values: Mapping[str, Any], suite: str, origin: str) -> RunConfig:
-    """The settings typed; called after every layer, so that an error names the layer that brought it."""
+    """The typed settings; called after every layer, so that an error names the layer it came from."""
     return typed(RunConfig, nest((_path(key), value) for key, value in {**values, "suite": suite}.items()), origin)
 
 
@@ -170,9 +170,9 @@ def _from_assignment(text: str) -> tuple[str, Any]:
 
 
 def _scalar(key: str, text: str, where: str) -> Any:
-    """The text as a YAML value; ``3e-4``, which YAML 1.1 takes for text, as the number it is.
+    """The text as a YAML value; ``3e-4``, which YAML 1.1 takes for text, becomes a number.
 
-    A plug-in's parameter is one value, so what looks like a mapping (``{"top_k": 1}``) is text there.
+    A plug-in's parameter is one value, so text that looks like a mapping (``{"top_k": 1}``) stays text there.
     """
     if key.startswith("params.") and text.lstrip().startswith("{"):
         return text
@@ -186,7 +186,7 @@ def _scalar(key: str, text: str, where: str) -> Any:
 
 
 def _checked_names(config: RunConfig) -> tuple[RunConfig, list[str]]:
-    """The config with the parameters by kind, and what to warn of; ConfigError where a plug-in is unknown or named twice."""
+    """The config with the parameters by kind, and warnings; ConfigError if a plug-in is unknown or named twice."""
     plugins = registry()
     for what, given in (("seed", config.seeds), ("allocator", config.allocators), ("tracker", config.trackers)):
         twice = [str(item) for item in given if given.count(item) > 1]
@@ -203,7 +203,7 @@ def _checked_names(config: RunConfig) -> tuple[RunConfig, list[str]]:
 
 
 def _placed(config: RunConfig) -> RunConfig:
-    """With absolute paths."""
+    """The config with absolute paths."""
     prices = config.endpoint.prices
     endpoint = config.endpoint if not prices else replace(config.endpoint, prices=absolute(prices))
     places: dict[str, Any] = {name: place(getattr(config, name)) for name, place in PLACES.items()}
@@ -211,7 +211,7 @@ def _placed(config: RunConfig) -> RunConfig:
 
 
 def _check_known(layer: Mapping[str, Any], origin: str) -> None:
-    """ConfigError for a setting that is written without its group: ``learning_rate`` is ``training.learning_rate``."""
+    """ConfigError for a setting written without its group: ``learning_rate`` for ``training.learning_rate``."""
     known = {each.name for each in fields(RunConfig)}
     for key in layer:
         if key.partition(".")[0] not in known:

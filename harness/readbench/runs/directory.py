@@ -1,9 +1,9 @@
-"""The run directory: made for one config, held by one process, and refused to what would make its numbers another run's.
+"""The run directory: made for one config, held by one process, and closed to any config or machine that would change its numbers.
 
-The same config on the same directory resumes where it stopped; with more seeds or allocators it grows: what is finished is kept.
+The same config on the same directory resumes the run; with more seeds or allocators the run grows and keeps finished trials.
 
-``run.json`` is written before anything else, and again only where the run grows; ``fingerprint.json`` before the first trial,
-and again only where the user lets the run resume on a machine that computes other bits.
+``run.json`` is written first, and again only when the run grows; ``fingerprint.json`` before the first trial, and again only
+if the user lets the run resume on a machine that computes other bits.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,18 +23,18 @@ from readbench.trials.record.run_files import FINGERPRINT, RUN_SCHEMA, read_part
 from readbench.trials.spec import TrialSpec
 
 _LOCK = "lock"
-_GRID = ("allocators", "seeds")  # settings that say which trials there are, not what they measure
-_LONGEST = 60  # characters of a value that is shown
+_GRID = ("allocators", "seeds")  # settings that choose the trials, not what they measure
+_LONGEST = 60  # characters shown of a value
 
 
 @contextmanager
 def opened(
     run_dir: Path, resolved: Resolved, *, trials: tuple[TrialSpec, ...], provenance: Mapping[str, str]
 ) -> "Iterator[dict[str, Any]]":
-    """Holds the run directory of this very config, new or known; yields its ``run.json``.
+    """Holds the run directory of this config, new or known; yields its ``run.json``.
 
-    ConfigError where the directory is another config's or nobody's, SurroundingError where another process holds it. A new one
-    in which no trial has begun is removed again when the block ends with a user's mistake.
+    ConfigError if the directory belongs to another config or is no run directory, SurroundingError if another process holds it.
+    Removes a new one again if the block ends with a ReadbenchError before any trial has begun.
     """
     existed = run_dir.is_dir()
     if not (run_dir / "run.json").is_file():
@@ -55,7 +55,7 @@ def opened(
         try:
             yield read_run(run_dir)
         except ReadbenchError:
-            if fresh and not (run_dir / "trials").exists():  # nothing was run: leave no half-made run directory behind
+            if fresh and not (run_dir / "trials").exists():  # no trial began: leave no half-made run directory behind
                 files.remove(run_dir)
                 if existed:
                     files.make_folder(run_dir)
@@ -75,13 +75,13 @@ def resolved_again(run_dir: Path, *, workers: int | None = None, spend_limit: in
 
 
 def places(run_dir: Path, run: Mapping[str, Any]) -> dict[str, str]:
-    """Where the run's suite, student and teacher are, also after it has moved together with them."""
+    """Where the run's suite, student and teacher are, even if the run has moved together with them."""
     then = Path(run.get("folder", run_dir.absolute()))
     return {key: moved(run["config"][key], then, run_dir) for key in PLACES}
 
 
 def _check_blank(run_dir: Path) -> None:
-    """A directory may hold what a process left that was killed before it had written ``run.json``."""
+    """ConfigError unless the directory is empty, or holds only what a process left that was killed before it wrote ``run.json``."""
     if run_dir.exists() and not run_dir.is_dir():
         raise ConfigError(f"{run_dir} is a file", hint="choose another --out")
     if run_dir.is_dir() and any(path.name != _LOCK and not files.is_staging(path) for path in run_dir.iterdir()):
@@ -89,7 +89,7 @@ def _check_blank(run_dir: Path) -> None:
 
 
 def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]) -> dict[str, Any]:
-    """The directory's ``run.json``; ConfigError unless the config is that run's, or that run's with more seeds or allocators."""
+    """The directory's ``run.json``; ConfigError unless the config is the same, or only adds seeds or allocators."""
     known = read_run(run_dir)
     _check_code(run_dir, known, provenance["code"])
     old, new = known["identity"], resolved.identity()
@@ -118,7 +118,7 @@ def _without_grid(identity: Mapping[str, Any], allocators: Sequence[str]) -> dic
 
 
 def _grow(run_dir: Path, known: Mapping[str, Any], resolved: Resolved, trials: tuple[TrialSpec, ...]) -> None:
-    """Adds what the config asks for beyond what the run holds; its finished trials are kept, its results are made again."""
+    """Adds the config's new trials to the run; keeps its finished trials, removes its results to be rebuilt."""
     if known["identity"] == resolved.identity():
         return
     grown = {
@@ -134,7 +134,7 @@ def _grow(run_dir: Path, known: Mapping[str, Any], resolved: Resolved, trials: t
 
 
 def _check_code(run_dir: Path, run: Mapping[str, Any], code: str) -> None:
-    """ConfigError that names the version which can resume the run, where that is not this one."""
+    """ConfigError naming the version that can resume the run, unless it is this one."""
     then, begun = run["provenance"].get("code", code), run["environment"].get("packages", {}).get("readbench")
     if then != code:
         raise ConfigError(
@@ -175,9 +175,9 @@ def _document(run_dir: Path, resolved: Resolved, trials: tuple[TrialSpec, ...], 
 def check_fingerprint(
     run_dir: Path, run: Mapping[str, Any], now: Mapping[str, Any], *, allow_drift: bool, warn: Callable[[str], None]
 ) -> None:
-    """Notes what the bits depend on, before the first trial; ConfigError where the run was begun on what computes other bits.
+    """Notes what the bits depend on, before the first trial; ConfigError if the run began on a machine that computes other bits.
 
-    With `allow_drift` the run resumes and is marked: ``environment.drift`` of its results lists what it resumed on.
+    With `allow_drift` the run resumes and is marked: ``environment.drift`` in its results lists the fingerprints it resumed with.
     """
     known = read_part(run_dir, FINGERPRINT, run)
     if known is None:
@@ -194,7 +194,7 @@ def check_fingerprint(
 
 
 def _differences(then: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """The labels that differ, and what to look at where none does."""
+    """The labels that differ, or what to check if all agree."""
     labels = [key for key in sorted({*then, *now} - {machine.MEASURED}) if then.get(key) != now.get(key)]
     differing = [f"{key} {then.get(key)!r}, now {now.get(key)!r}" for key in labels]
     return "; ".join(differing) or "every label agrees: look for MKL_CBWR and other variables that choose kernels"

@@ -1,4 +1,4 @@
-"""What a run will need, said before it starts: tokens an example, seconds a run. Torch-free, a second's work."""
+"""What a run will need, estimated before it starts: tokens an example, seconds a run. Torch-free; takes a second."""
 
 import json
 import math
@@ -29,12 +29,12 @@ def sample_questions(suite: Suite) -> list[Question]:
 
 
 def questions_hash(suite: Suite) -> str:
-    """The hash of sampled questions: tells whether a suite's sources, which may be code, still ask the same."""
+    """The hash of sampled questions: shows whether a suite's sources, which may be code, still ask the same."""
     return json_hash([[question.prompt, question.answer] for question in sample_questions(suite)])
 
 
 def mean_example_tokens(suite: Suite, student: Path) -> float:
-    """Tokens that an average example charges; ConfigError where a prompt does not fit the student's context."""
+    """Tokens that an average example charges; ConfigError if a prompt does not fit the student's context."""
     count = open_counter(student).count
     context = context_length(student)
     costs = []
@@ -50,7 +50,7 @@ def mean_example_tokens(suite: Suite, student: Path) -> float:
 
 
 def check_teacher_room(suite: Suite, teacher: Path, *, max_new_tokens: int) -> None:
-    """ConfigError where a sampled prompt and `max_new_tokens` new tokens do not fit a local teacher's context."""
+    """ConfigError if a sampled prompt and `max_new_tokens` new tokens do not fit a local teacher's context."""
     count = open_counter(teacher).count
     longest = max(count(question.prompt) + 1 for question in sample_questions(suite))
     context = context_length(teacher)
@@ -62,12 +62,12 @@ def check_teacher_room(suite: Suite, teacher: Path, *, max_new_tokens: int) -> N
 
 
 def estimate_seconds(tokens: int, student: Path, workers: int) -> float:
-    """About how long charging that many tokens takes: 6 FLOP a parameter and token, at a share of this machine's matmul speed."""
+    """About how long it takes to charge that many tokens: 6 FLOP a parameter and token, at a share of this machine's matmul speed."""
     return _STARTUP_SECONDS + tokens * 6 * _num_parameters(student) / (_EFFICIENCY * _matmul_flops()) / workers
 
 
 def _num_parameters(model: Path) -> int:
-    """From the headers of the safetensors files: no weight is read."""
+    """The number of parameters, from the headers of the safetensors files: reads no weights."""
     total = 0
     for file in model.glob("*.safetensors"):
         with file.open("rb") as stream:

@@ -1,4 +1,4 @@
-"""The grid: every allocator with every seed, in an executor; the run directory holds what came of it."""
+"""The grid: every allocator with every seed, in an executor; the run directory holds the results."""
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -29,10 +29,10 @@ OPENERS: Mapping[str, Callable[[WorkerConfig, int, Observer], AbstractContextMan
 def execute(
     run_dir: Path, run: Mapping[str, Any], resolved: Resolved, planned: Plan, *, allow_drift: bool = False, observe: Observer
 ) -> None:
-    """Runs those of the planned trials that are not done yet; `run` is what `opened` gave, and ends here with the trials.
+    """Runs the planned trials that are not done yet; `run` is the ``run.json`` that `opened` yielded.
 
-    A trial that fails is recorded, and the others continue. KeyboardInterrupt where the user stopped it: that leaves a run
-    directory that can be resumed. `allow_drift`: also where the bits would differ; the run is then marked.
+    A trial that fails is recorded, and the others continue. KeyboardInterrupt if the user stopped it: the run directory can
+    then be resumed. With `allow_drift` it runs even if the bits would differ, and marks the run.
     """
     _Grid(run_dir, run, resolved, planned, allow_drift=allow_drift, observe=observe).run()
 
@@ -60,7 +60,7 @@ class _Grid:
         )
 
     def run(self) -> None:
-        """All of them to their end; what stops one worker stops the others after their interval."""
+        """Runs them all to their end; an error in one worker stops the others after their interval."""
         if not self._todo and self._start is not None:
             self._observe(Event(kind="complete"))
             return
@@ -81,7 +81,7 @@ class _Grid:
                 raise
 
     def _drive(self, executor: Executor) -> None:
-        """Measures the models where that is not done yet, then runs the trials; the start is evaluated beside the first ones."""
+        """Measures the models unless that is done, then runs the trials; evaluates the start alongside the first ones."""
         fingerprint_future = executor.measure_fingerprint()
         first: list[Future[Any]] = [fingerprint_future]
         if self._start is None:

@@ -25,9 +25,9 @@ def in_use(*, allocators: tuple[str, ...], objective: str, teacher: str) -> tupl
 
 
 def by_kind(params: Params, used: tuple[tuple[Kind, str], ...]) -> tuple[dict[str, dict[str, dict[str, Any]]], list[str]]:
-    """The parameters with the kind that the older way of writing leaves out, checked; and a warning for each name written so.
+    """The checked parameters, with the kind that the older way of writing leaves out; and a warning for each name written so.
 
-    ConfigError where they belong to no plug-in of the run, or a plug-in does not take them.
+    ConfigError if they belong to no plug-in of the run, or the plug-in does not take them.
     """
     found: dict[str, dict[str, dict[str, Any]]] = {}
     warnings = []

@@ -1,4 +1,4 @@
-"""What a run will do: its trials, what identifies it, and what it will take."""
+"""What a run will do: its trials, its identity, and its cost."""
 
 import datetime
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.forecast import Forecast, forecast
 from readbench.trials.spec import TrialSpec
 
-# Parameters that came after the first trials: where they are empty those trials keep their ids.
+# Parameters added after the first trials: while they are empty, those trials keep their ids.
 _YOUNGER = frozenset({("openai", "omit"), ("openai", "fields")})
 
 
@@ -36,14 +36,14 @@ class Plan:
 
 
 def plan(resolved: Resolved) -> Plan:
-    """The run's trials; ConfigError or SurroundingError where one of them could not even start."""
+    """The run's trials; ConfigError or SurroundingError if one of them could not even start."""
     config = resolved.config
-    if config.device not in ("auto", "cpu"):  # auto is resolved by the workers: here it would cost the import of torch
+    if config.device not in ("auto", "cpu"):  # the workers resolve auto: here it would need to import torch
         resolve_device(config.device)
     student_path = _checked_model(config.student)
     teacher_plugin, teacher_model = teacher_reference(config.teacher)
     teacher_params = _teacher_params(teacher_plugin, _params(config, "teacher", teacher_plugin))
-    teacher: Teacher | None = None  # a local model's is not made here: it would cost the import of torch
+    teacher: Teacher | None = None  # None for a local model: making it here would import torch
     if teacher_plugin == "hf":
         teacher_path = _checked_model(teacher_model)
         teacher_fingerprint = fingerprint(teacher_path)
@@ -85,7 +85,7 @@ def plan(resolved: Resolved) -> Plan:
             teacher_chat=config.teacher_chat,
             student_chat=config.student_chat,
         )
-        # seed by seed inside an allocator: workers that run side by side then ask the teacher for different prompts
+        # all seeds of one allocator, then the next: workers running at once then ask the teacher different prompts
         for name in config.allocators
         for seed in config.seeds
     )
@@ -117,13 +117,13 @@ def plan(resolved: Resolved) -> Plan:
 
 
 def _teacher_params(plugin: str, given: Mapping[str, Value]) -> dict[str, Value]:
-    """The teacher's parameters as a trial's identity holds them: the younger ones only where they are set."""
+    """The teacher's parameters in a trial's identity: the younger ones only if they are set."""
     params = resolve_parameters(registry().get("teacher", plugin), given)
     return {name: value for name, value in params.items() if value or (plugin, name) not in _YOUNGER}
 
 
 def _build_allocators(resolved: Resolved) -> None:
-    """Every allocator once, thrown away: a parameter that it refuses is a mistake in the config, not a failed trial."""
+    """Builds every allocator once and discards it: a parameter that it refuses is a config mistake, not a failed trial."""
     config, suite = resolved.config, resolved.suite
     problem = Problem(
         capabilities=suite.capabilities,
@@ -138,7 +138,7 @@ def _build_allocators(resolved: Resolved) -> None:
 
 
 def _params(config: RunConfig, kind: Kind, name: str) -> Mapping[str, Any]:
-    """What the run gives a plug-in."""
+    """The parameters that the run gives a plug-in."""
     return config.params.get(kind, {}).get(name, {})
 
 

@@ -1,8 +1,7 @@
-"""A teacher that repeats what another run's teacher said: offline, and bit for bit the same trials.
+"""A teacher that repeats another run's answers: offline, and bit for bit the same trials.
 
-It answers from the run's ``responses.sqlite``, to which nothing is added, and passes as the recorded teacher: its fingerprint
-is the one in that run's provenance, and what was measured before the trials (allocators see the teacher's profile) is what
-was measured then.
+It answers from the run's ``responses.sqlite``, adds nothing to it, and passes as the recorded teacher: it has the fingerprint
+in that run's provenance, and the measurements made before that run's trials (allocators see the teacher's profile).
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -20,7 +19,7 @@ from readbench.trials.record.run_files import FINGERPRINT, START, read_part, rea
 
 
 class RecordingError(ReadbenchError):
-    """The recorded run does not hold an answer. No ConfigError: inside a trial that would be the trial's failure, of all trials alike."""
+    """The recorded run lacks an answer. Not a ConfigError: inside a trial that would fail this trial, and all others alike."""
 
 
 def _chat_of(config: Mapping[str, Any]) -> ChatConfig:
@@ -43,13 +42,13 @@ class RecordedTeacher:
         self._responses = ResponseCache(run_dir / "responses.sqlite")
 
     def check_bits(self, now: Mapping[str, Any], warn: Callable[[str], None]) -> None:
-        """Warns where this machine computes other bits than the recorded run's: its answers are the same, the trials are not."""
+        """Warns if this machine computes other bits than the recorded run's: the answers are the same, the trials are not."""
         then = read_part(self._run_dir, FINGERPRINT, read_run(self._run_dir))
         if then is not None and not machine.same_bits(then["fingerprint"], now):
             warn(f"{self._run_dir} was recorded on a machine that computes other bits: the answers are repeated, the trials differ")
 
     def fingerprint(self) -> str:
-        """The recorded teacher's, as in the run's provenance."""
+        """The recorded teacher's fingerprint, from the run's provenance."""
         return self._fingerprint
 
     def measured(self) -> dict[str, Any]:
@@ -57,7 +56,7 @@ class RecordedTeacher:
         return self._measured
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
-        """One response a prompt, in order; RecordingError where one was not asked with that limit."""
+        """One response a prompt, in order; RecordingError if the run did not ask one with that limit."""
         try:
             known = self._responses.get(self._stored_as, prompts, max_new_tokens=max_new_tokens)
         except DamagedError as error:
@@ -71,6 +70,6 @@ class RecordedTeacher:
 
 
 @teacher("recorded")
-def recorded(model: str, device: str) -> Teacher:  # noqa: ARG001 - of every teacher; this one computes nothing
+def recorded(model: str, device: str) -> Teacher:  # noqa: ARG001 - every teacher takes it; this one computes nothing
     """What the teacher of another run said (recorded:RUN), without asking it again."""
     return RecordedTeacher(Path(model))

@@ -1,4 +1,4 @@
-"""Where a run's suite, models and files are: kept as absolute paths, so that a run can be resumed from any folder.
+"""The places of a run's suite, models and files: absolute paths, so that a run can be resumed from any folder.
 
 A path does not identify a run (`readbench.trials.spec.placeless`); the content hashes do. So a run directory that moves
 together with its inputs is found again by the same way from it.
@@ -13,18 +13,18 @@ from readbench.models.folder import is_embedded
 
 
 def teacher_reference(reference: str) -> tuple[str, str]:
-    """``name:model`` as (teacher plug-in, model); without a registered name before the colon it is a local model ("hf")."""
+    """``name:model`` as (teacher plug-in, model); without a registered name before the colon, a local model ("hf")."""
     name, colon, model = reference.partition(":")
     return (name, model) if colon and name in registry().plugins("teacher") else ("hf", reference)
 
 
 def absolute(path: str | Path) -> str:
-    """The path from the root, through links as they are."""
+    """The absolute path; links are not resolved."""
     return os.path.normpath(Path(path).expanduser().absolute())
 
 
 def suite_place(reference: str) -> str:
-    """A registered name as it is, a path as the absolute path of the suite's folder (or of its file, where that has another name)."""
+    """A registered name unchanged, a path as the absolute path of the suite's folder (of its file, if not named suite.yaml)."""
     if reference in registry().plugins("suite") or not Path(reference).exists():
         return reference
     path = Path(absolute(reference))
@@ -32,13 +32,13 @@ def suite_place(reference: str) -> str:
 
 
 def model_place(reference: str) -> str:
-    """A folder as its absolute path; an embedded model or a hub id as it is."""
+    """A folder as its absolute path; an embedded model or a hub id unchanged."""
     folder = Path(reference).expanduser()
     return absolute(folder) if not is_embedded(reference) and folder.is_dir() else reference
 
 
 def teacher_place(reference: str) -> str:
-    """Likewise of a local teacher, and of a recorded run; what follows another plug-in's name is that plug-in's own."""
+    """Likewise for a local teacher and a recorded run; references to other plug-ins are theirs, and stay unchanged."""
     plugin, model = teacher_reference(reference)
     if plugin not in ("hf", "recorded"):
         return reference
@@ -47,7 +47,7 @@ def teacher_place(reference: str) -> str:
 
 
 def moved(reference: str, then: Path, now: Path) -> str:
-    """An absolute path that is gone, at the same way from the run directory `now` as it was from `then`; all else as it is."""
+    """An absolute path that is gone, at the same relative path from run directory `now` as from `then`; all else unchanged."""
     plugin, colon, path = reference.rpartition(":")
     if not Path(path).is_absolute() or Path(path).exists():
         return reference

@@ -1,13 +1,13 @@
-"""Conformance kit: what every allocator owes, checked in the tests of whoever writes one.
+"""Conformance kit: checks the rules that every allocator must keep, in the tests of its author.
 
     from readbench.testing import check_allocator
 
     def test_mine_is_a_valid_allocator():
         check_allocator(mine)       # the factory, or its registered name
 
-It plays made-up trials, keeps their transcript, and shows the same transcript again to other instances, at another
-time, with other names and so on: every proposal must come out with the same bits. The first broken rule is raised as
-an AssertionError that begins with the rule's name; `RULES` says what each asks for.
+It plays made-up trials, records their transcripts, and shows each transcript again to other instances, at another time,
+with other names and so on: every proposal must have the same bits. The first broken rule raises an AssertionError that
+begins with the rule's name; `RULES` says what each rule requires.
 """
 
 import contextlib
@@ -56,15 +56,15 @@ def check_allocator(
 ) -> None:
     """Raises AssertionError with the name of the first broken rule of `RULES`.
 
-    `factory` is ``(problem, seed, **params) -> Allocator`` or a registered name. `equivariant` also asks for
-    equivariance under permutation of the capabilities, which rules without learning owe (no required capability ties with
-    another there). `num_intervals` is the length of the made-up trials: long enough to leave a warm-up.
+    `factory` is ``(problem, seed, **params) -> Allocator`` or a registered name. `equivariant` also requires
+    equivariance under permutation of the capabilities, as rules without learning should have (that trial has no ties
+    between required capabilities). `num_intervals` is the length of the made-up trials: long enough to outlast a warm-up.
     """
     make = _maker(factory, params or {})
     for world in extreme_worlds(num_intervals):
         _play(make, world)
     mixed = drifting_world(8, num_intervals, requirement="mixed")
-    equal = drifting_world(3, num_intervals, requirement="equal")  # full of ties: what settles them must be in the state
+    equal = drifting_world(3, num_intervals, requirement="equal")  # full of ties: the state must hold what breaks them
     for world in (mixed, equal):
         transcript = _play(make, world)
         _check_repeats(make, world.problem, transcript)
@@ -100,7 +100,7 @@ def _maker(factory: Callable[..., Allocator] | str, params: Mapping[str, bool | 
 
 
 class _Watched:
-    """An allocator at work in a trial: every call is checked, and what it saw and proposed is kept."""
+    """An allocator at work in a trial: checks every call, and records what it saw and proposed."""
 
     def __init__(self, allocator: Allocator, label: str) -> None:
         self._allocator = allocator
@@ -164,7 +164,7 @@ def _play(make: Make, world: World) -> list[Turn]:
 
 
 def _replay(rule: str, allocator: Allocator, turns: Sequence[Turn], detail: str, between: Callable[[Turn], object] | None = None) -> None:
-    """Shows the turns to the allocator, as copies at other addresses and read-only; `between` runs ahead of each."""
+    """Shows the turns to the allocator, as read-only copies at other addresses; `between` runs before each."""
     for turn in turns:
         if between is not None:
             between(turn)
@@ -214,9 +214,9 @@ def _check_repeats(make: Make, problem: Problem, transcript: Sequence[Turn]) -> 
 
 @contextlib.contextmanager
 def _global_generators(seed: int) -> Iterator[Callable[[], dict[str, object]]]:
-    """Seeds the global generators of `random`, numpy and, where it is imported, torch; yields their reader; puts them back."""
+    """Seeds the global generators of `random`, numpy and, if imported, torch; yields a reader of their states; restores them."""
     torch = sys.modules.get("torch")
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002  (it is what is checked)
+    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002  (the check is about it)
     torch_state = torch.get_rng_state() if torch else None
 
     def read() -> dict[str, object]:
@@ -261,7 +261,7 @@ def _check_state(make: Make, problem: Problem, transcript: Sequence[Turn]) -> No
     if not all(isinstance(state, bytes) for state in states):
         raise _broken("state", f"it is a {type(states[0]).__name__}")
     for interval, state in enumerate(states):
-        seed = interval + 1  # another one each time: two seeds may agree by chance
+        seed = interval + 1  # a new one each time: two seeds may agree by chance
         fresh = _restore(make(problem, seed), state)
         _replay("restore", fresh, transcript[interval:], f"a fresh instance of seed {seed}, restored before interval {interval}")
     half = len(states) // 2

@@ -1,4 +1,4 @@
-"""What a made-up trial showed to an allocator, kept so that it can be shown again."""
+"""A record of what a made-up trial showed an allocator, so that it can be shown again."""
 
 import copy
 from dataclasses import dataclass, fields, is_dataclass
@@ -10,14 +10,14 @@ from readbench.api import Feedback, Observation, Vector
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One interval of a transcript: what was seen, what was proposed, what came of it."""
+    """One interval of a transcript: the observation, the proposal, the feedback."""
 
     observation: Observation
     proposal: Vector
     feedback: Feedback
 
     def again(self) -> tuple[Observation, Feedback]:
-        """Copies at other addresses, with arrays that cannot be written, as a trial hands them out."""
+        """Copies at other addresses, with read-only arrays, as a trial hands them out."""
         observation, feedback = copy.deepcopy((self.observation, self.feedback))
         observation.profile.setflags(write=False)
         for seen in (feedback, *observation.recent):
@@ -27,7 +27,7 @@ class Turn:
 
 
 def bits(value: object) -> object:
-    """A comparable copy of everything that an input holds."""
+    """A comparable copy of all that an input holds."""
     if isinstance(value, np.ndarray):
         return value.dtype.str, value.shape, value.tobytes()
     if isinstance(value, tuple):

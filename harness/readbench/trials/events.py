@@ -1,4 +1,4 @@
-"""What a run tells while it runs: plain values that cross process borders."""
+"""A run's events while it runs: plain values that cross process borders."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -8,7 +8,7 @@ from readbench.trials.record.interval import Interval
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
-    """Something that happened in a run; what does not apply keeps its default."""
+    """Something that happened in a run; fields that do not apply keep their defaults."""
 
     kind: Literal["plan", "measured", "started", "interval", "evaluating", "finished", "failed", "complete", "warning"]
     trial: str = ""

@@ -1,4 +1,4 @@
-"""What an interval leaves behind: the allocator's feedback, and all its figures as JSON values for the store.
+"""An interval's outcome: the allocator's feedback, and all its figures as JSON values for the store.
 
 Vectors are (K,) in suite order; N examples.
 """
@@ -16,7 +16,7 @@ from readbench.trials.supervision import Example
 
 
 def frozen(vector: Vector) -> Vector:
-    """A read-only copy: what an allocator is shown it cannot change."""
+    """A read-only copy: an allocator cannot change what it is shown."""
     copy = vector.copy()
     copy.setflags(write=False)
     return copy
@@ -86,7 +86,7 @@ def to_record(
 
 
 def from_record(record: Mapping[str, Any]) -> Feedback:
-    """The feedback that `to_record` wrote down."""
+    """The feedback that `to_record` wrote."""
     return Feedback(
         interval=record["interval"],
         allocation=frozen(np.array(record["allocation"])),

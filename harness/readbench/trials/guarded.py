@@ -1,4 +1,4 @@
-"""An allocator whose mistakes fail the trial that it decides in, in one line that names the allocator."""
+"""An allocator whose mistakes fail its trial, with one line that names the allocator."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ class GuardedAllocator:
         return allocation
 
     def update(self, feedback: Feedback) -> None:
-        """Hands on what came of the interval."""
+        """Passes on the interval's feedback."""
         with foreign("allocator", self._name):
             self._allocator.update(feedback)
 
@@ -40,6 +40,6 @@ class GuardedAllocator:
             return bytes(self._allocator.state())
 
     def restore(self, state: bytes) -> None:
-        """Gives the allocator its state back."""
+        """Restores the allocator's state."""
         with foreign("allocator", self._name):
             self._allocator.restore(state)

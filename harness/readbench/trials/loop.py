@@ -1,8 +1,8 @@
 """The loop: allocate, supervise, distil, probe, learn, until the budget is spent. The same for every allocator and environment.
 
 Everything that differs between two trials of a seed is in `TrialSpec`. A trial is a function of its spec: it reads no clock,
-no global random state and nothing that another trial wrote but the teacher's cached responses, which do not depend on who
-asked first.
+no global random state and nothing that another trial wrote, except the teacher's cached responses, which do not depend on
+who asked first.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,7 +26,7 @@ class Interrupted(Exception):
 
 
 def play(environment: Environment, allocator: Allocator) -> Iterator[Step]:
-    """Does the intervals that are left, one after another."""
+    """Plays the remaining intervals, one after another."""
     while environment.interval < environment.problem.num_intervals:
         observation = environment.observe()
         with environment.watch.phase("allocator"):
@@ -45,10 +45,10 @@ def run_trial(
     observe: Callable[[Event], None],
     stopped: Callable[[], bool],
 ) -> None:
-    """Runs a trial to its end, or on from its last committed interval; its record is in `folder`.
+    """Runs a trial to its end, resuming from its last committed interval if there is one; its record is in `folder`.
 
-    A trial that cannot continue is recorded as failed; a failed one is tried again. Raises `Interrupted` once `stopped()` is
-    true, after a commit.
+    Records a trial that cannot continue as failed; tries a failed one again. Raises `Interrupted` after a commit once
+    `stopped()` is true.
     """
     with TrialStore.open(folder, spec.id, spec.document()) as store:
         if store.status() == "complete":
@@ -79,7 +79,7 @@ def run_trial(
 
 
 def _resume(environment: Environment, allocator: Allocator, store: TrialStore) -> int:
-    """Both as they were after the last committed interval, or as they begin; returns the tokens charged so far."""
+    """Restores both to the last committed interval, or begins; returns the tokens charged so far."""
     start, state, records = store.start(), store.state(), store.intervals()
     if start is None:
         store.begin({**environment.begin(), "seconds": environment.watch.lap()})
@@ -99,7 +99,7 @@ def _run(
     observe: Callable[[Event], None],
     stopped: Callable[[], bool],
 ) -> None:
-    """The intervals that are left, each committed beside the next one, and then the end."""
+    """Plays the remaining intervals, committing each while the next one runs, and finishes the trial."""
     charged_tokens = event.budget_tokens
     with Commits() as commits:
         for step in play(environment, allocator):
@@ -115,7 +115,7 @@ def _run(
 def _commit(
     environment: Environment, allocator: Allocator, step: Step, store: TrialStore, event: Event, observe: Callable[[Event], None]
 ) -> Callable[[], None]:
-    """What commits the step and tells so; all that changes later is copied now."""
+    """A function that commits the step and reports it; copies now all that changes later."""
     interval, allocator_state, serialise, seconds = step.feedback.interval, allocator.state(), environment.state(), environment.watch.lap()
 
     done = interval_of(environment.problem.capabilities, step.record)

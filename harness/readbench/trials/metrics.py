@@ -15,7 +15,7 @@ Tokens = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 
 def most_needed(requirement: Vector, top_k: int) -> npt.NDArray[np.intp]:
-    """Indices of the top_k largest r_c; of equal ones those that come first in the suite. All of them where top_k ≥ K."""
+    """Indices of the top_k largest r_c; ties go to those that come first in the suite. All of them if top_k ≥ K."""
     return np.argsort(-requirement, kind="stable")[:top_k]
 
 
@@ -46,7 +46,7 @@ def spillover(profiles: Matrix, requirement: Vector, top_k: int = 3) -> float:
 def collateral(before: Vector, after: Vector, requirement: Vector) -> float:
     """Mean over {c: r_c = 0} of max(0, s_{0,c} − s_{T,c}), in [0, 1]; lower is better.
 
-    Lasting harm to what the task does not need; 0 where it needs everything.
+    Lasting harm to what the task does not need; 0 if it needs everything.
     """
     unneeded = requirement == 0.0
     if not unneeded.any():
@@ -57,7 +57,7 @@ def collateral(before: Vector, after: Vector, requirement: Vector) -> float:
 def waste(tokens: Tokens, gains: Vector, epsilon: Vector) -> float:
     """Tokens charged in intervals with r·Δs_t ≤ ε_t as a share of all charged tokens, in [0, 1]; lower is better.
 
-    All arguments are (T,); ε_t is the standard error of r·Δs_t. 0 where nothing was charged.
+    All arguments are (T,); ε_t is the standard error of r·Δs_t. 0 if nothing was charged.
     """
     charged = float(np.sum(tokens))
     return float(np.sum(tokens[gains <= epsilon])) / charged if charged else 0.0
@@ -66,9 +66,9 @@ def waste(tokens: Tokens, gains: Vector, epsilon: Vector) -> float:
 def auc(tokens: Tokens, dev_utilities: Vector, budget_tokens: int) -> float:
     """Mean of r·s_dev over the budget: its area over charged tokens, divided by B; in [0, 1], higher is better.
 
-    Trapezoids between measurements; `tokens` (T,) are those charged between the T+1 `dev_utilities`. What a trial does
-    not charge is taken at its last value: the student is that good from there to the end of the budget. So the area
-    never rewards or punishes a trial for the tokens that it leaves over, and the bounds are those of `dev_utilities`.
+    Trapezoids between measurements; `tokens` (T,) are those charged between the T+1 `dev_utilities`. Tokens that a trial
+    does not charge count at its last value: the student stays that good to the end of the budget. So the area never
+    rewards or punishes a trial for the tokens that it leaves over, and has the bounds of `dev_utilities`.
     """
     spent = np.append(np.cumsum(np.insert(tokens, 0, 0)), budget_tokens)  # (T+2,)
     curve = np.append(dev_utilities, dev_utilities[-1])

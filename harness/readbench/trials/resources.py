@@ -1,7 +1,7 @@
 """What all trials of a run share in one process: the suite's questions, the teacher and the models' folders.
 
-Made once a worker, so that a trial pays neither for loading the teacher nor for sampling a prompt that another trial of
-its seed has sampled.
+Each worker makes it once, so a trial never reloads the teacher or samples a prompt again that another trial of its seed has
+sampled.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from readbench.teachers.cached import CachedTeacher
 
 
 class Setting:
-    """The suite at work."""
+    """What the trials of one suite share."""
 
     def __init__(self, suite: Suite, *, student_path: Path, teacher: CachedTeacher, device: str, num_probes: int, num_dev: int) -> None:
         self.suite = suite
@@ -30,7 +30,7 @@ class Setting:
             "dev": held_out_questions(self._sources, "dev", num_dev, suite.name),
         }
         for capability, needed in enumerate(suite.requirement):
-            if needed == 0:  # the learning curve is r·s: what the task does not need has no part in it
+            if needed == 0:  # the learning curve is r·s: capabilities that the task does not need add nothing to it
                 self.questions["dev"][capability] = []
         held_out = [question.prompt for questions in self.questions.values() for each in questions for question in each]
         self._held_out = HeldOut([*held_out, *suite.test_prompts()])

@@ -16,7 +16,7 @@ from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
 
 MAX_SEEDS = 1000
-OF_ANY_KIND = "*"  # the kind of parameters whose older way of writing, params.NAME.PARAMETER, says none
+OF_ANY_KIND = "*"  # the kind of parameters written the older way, params.NAME.PARAMETER, which names no kind
 DEFAULT_ALLOCATORS = ("read", "uniform", "random", "per-capability", "task-static")
 _UNIQUE = Field(json_schema_extra={"uniqueItems": True})
 
@@ -47,7 +47,7 @@ class RunIdentity:
 
 @dataclass(frozen=True, kw_only=True)
 class TrialSpec:
-    """All that a trial's result depends on, and where to find it: the hashes of suite, teacher and student are beside their places."""
+    """All that a trial's result depends on, and where to find it: places of suite, teacher and student, each with its hash."""
 
     suite: str
     suite_content: str  # hash of the suite's files
@@ -78,12 +78,12 @@ class TrialSpec:
 
     @property
     def id(self) -> str:
-        """16 hex digits of the spec's hash: two trials of one id are the same trial."""
+        """16 hex digits of the spec's hash: two trials with one id are the same trial."""
         return trial_id(self.document())
 
 
 def with_kinds(params: Mapping[str, Any]) -> dict[str, Any]:
-    """The ``params`` of a document; an older version wrote params.NAME, which said no kind."""
+    """The ``params`` of a document; an older version wrote params.NAME, without a kind."""
     kindless = {name: given for name, given in params.items() if not all(isinstance(value, Mapping) for value in given.values())}
     return {kind: given for kind, given in params.items() if kind not in kindless} | ({OF_ANY_KIND: kindless} if kindless else {})
 
@@ -95,6 +95,6 @@ def placeless(reference: str) -> str:
 
 
 def trial_id(document: Mapping[str, Any]) -> str:
-    """The id of the trial whose spec that is."""
+    """The id of the trial with this spec."""
     text = json.dumps(document, sort_keys=True, allow_nan=False)
     return content_hash(text.encode(), size=8)

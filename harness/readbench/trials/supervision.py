@@ -1,9 +1,9 @@
 """Supervision on the fly, second half: an allocation becomes the interval's examples, counted to the token.
 
-The scheduler says how many of the next slots of each capability their token credit buys; the teacher answers them in one
-batch; what was answered but not bought stays at the head of its stream and is bought later (its response is cached), so
-that nothing is discarded and nothing taught is free. Whether a slot is bought depends on its own cost and its
-capability's credit alone, never on how many slots were asked for at a time.
+The scheduler says how many of its next slots each capability's token credit buys; the teacher answers them in one batch.
+A slot that was answered but not bought stays at the head of its stream and is bought later (its response is cached), so
+nothing is discarded and nothing taught is free. Whether a slot is bought depends only on its own cost and its
+capability's credit, never on how many slots were asked for at a time.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ _ASK_MARGIN = 1.05  # asks for a little more than the mean cost suggests: a seco
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A slot, answered by the teacher, as the student is trained on it."""
+    """A slot with the teacher's answer, as the student trains on it."""
 
     slot: Slot
     encoded: Encoded
@@ -32,7 +32,7 @@ class Example:
 
     @property
     def cost(self) -> int:
-        """Tokens that it charges."""
+        """Tokens that the example charges."""
         return self.generated_tokens + self.trained_tokens
 
 
@@ -51,7 +51,7 @@ class Supply:
     def draw(self, scheduler: Scheduler, ledger: Ledger, *, last_interval: bool) -> list[Example]:
         """The examples that the scheduler's credits buy, charged to the ledger, in order of capability.
 
-        In the last interval what is left of the budget goes, one example each, to the capabilities that are owed most.
+        In the last interval the capabilities that are owed most get the rest of the budget, one example each.
         """
         heads: list[list[Example]] = [[] for _ in range(self._num_capabilities)]  # answered, not bought yet
         bought: list[list[Example]] = [[] for _ in range(self._num_capabilities)]
@@ -96,6 +96,6 @@ class Supply:
 
 
 def _mean_costs(heads: list[list[Example]], bought: list[list[Example]]) -> npt.NDArray[np.float64]:
-    """(K,) tokens an example, 1 where none was seen."""
+    """(K,) tokens an example, 1 if none was seen."""
     seen = [[e.cost for e in (*waiting, *taken)] for waiting, taken in zip(heads, bought, strict=True)]
     return np.array([np.mean(costs) if costs else 1.0 for costs in seen], dtype=np.float64)

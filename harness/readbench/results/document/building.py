@@ -1,4 +1,4 @@
-"""Builds results.json from the records of a run's trials: everything that the run has to tell."""
+"""Builds results.json, all that a run measured, from the records of its trials."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
@@ -35,7 +35,7 @@ from readbench.trials.spec import RunIdentity, trial_id, with_kinds
 
 
 def rebuild(run_dir: Path) -> Results:
-    """Writes ``results.json`` from the trials' records and returns it; DamagedError where anything of the run is damaged or lacking."""
+    """Writes ``results.json`` from the trials' records and returns it; DamagedError if anything in the run is damaged or missing."""
     results = gather(run_dir)
     if results.start is None and any(is_complete(run_dir, trial.id) for trial in results.trials):
         raise IncompleteRunError(f"{run_dir / START} is missing", hint=f"readbench resume {run_dir}")
@@ -46,7 +46,7 @@ def rebuild(run_dir: Path) -> Results:
 
 
 def gather(run_dir: Path) -> Results:
-    """The results that the trials' records hold, whether the trials are complete or not; writes nothing."""
+    """The results in the trials' records, whether the trials are complete or not; writes nothing."""
     run = read_run(run_dir)
     start = read_part(run_dir, START, run)
     surroundings = read_part(run_dir, FINGERPRINT, run)
@@ -75,13 +75,13 @@ def gather(run_dir: Path) -> Results:
 
 
 def _spend(run_dir: Path) -> dict[str, int] | None:
-    """What a paid teacher was charged with, so far."""
+    """What a paid teacher has been charged so far."""
     spent = read_spent(run_dir)
     return None if spent is None else asdict(spent)
 
 
 def check_student(folder: Path) -> None:
-    """DamagedError that names the file of the final student that is not what the trial's record says."""
+    """DamagedError naming the first file of the final student that does not match the trial's record."""
     record = find_trial(folder)
     expected = {} if record is None or record.final is None else record.final["student"]
     found = file_hashes(folder / "student")
@@ -132,7 +132,7 @@ def _trial(run_dir: Path, run: Mapping[str, Any], start: Mapping[str, Any] | Non
 def _complete(
     suite: Mapping[str, Any], record: TrialRecord, start: Mapping[str, Any], intervals: tuple[Interval, ...], whole: Mapping[str, Any]
 ) -> CompleteTrial:
-    """What a complete trial comes to; `whole` are the fields that it shares with one that is not."""
+    """The result of a complete trial; `whole` holds the fields that it shares with an unfinished one."""
     if record.start is None or record.final is None or len(intervals) != record.spec["num_intervals"]:
         raise DamagedError(f"trial {trial_id(record.spec)} is complete but lacks its start, its end or an interval", hint=AGAIN)
     first, final, last = record.start, record.final, intervals[-1]

@@ -1,7 +1,7 @@
-"""What results must hold beyond their types: every capability has its number, nothing is counted twice.
+"""Checks of results beyond their types: every capability has its number, nothing is counted twice.
 
-Results travel: they are downloaded from a build, merged with others, read years later. Whatever reads them may rely on what is
-checked here; results that are not like this were not written by readbench, and are refused where they are loaded.
+Results travel: they are downloaded from a build, merged with others, read years later. All that reads them may rely on these
+checks; readbench did not write results that fail them, and refuses to load such results.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -15,7 +15,7 @@ _BY_CAPABILITY = ("requested", "allocation", "examples", "profile", "exact_match
 
 
 def check_consistent(results: Results, where: str) -> None:
-    """ConfigError that names the first place at which the results contradict themselves."""
+    """ConfigError naming the first place that contradicts the rest of the results."""
     capabilities = results.suite.capabilities
     for name, values in (("suite.capabilities", capabilities), ("config.allocators", results.config.allocators)):
         if len(set(values)) < len(values):
@@ -45,7 +45,7 @@ def check_consistent(results: Results, where: str) -> None:
 
 
 def _by_capability(results: Results) -> Iterator[tuple[str, Collection[str]]]:
-    """The capabilities of everything that is by capability, and where it is."""
+    """The place and the capabilities of everything keyed by capability."""
     yield "suite.requirement", results.suite.requirement
     if results.start is not None:
         if results.start.teacher_profile is not None:

@@ -1,6 +1,6 @@
 """results.json as typed objects (docs/results-schema.md); the packaged JSON schema is generated from them.
 
-Every token count is in tokens; every score, share and utility is in [0, 1]; timings are in `Seconds` alone. Two runs of one
+Every token count is in tokens; every score, share and utility is in [0, 1]; only `Seconds` holds timings. Two runs of one
 config differ only in ``seconds``, ``run`` and ``environment``.
 """
 
@@ -20,29 +20,29 @@ TrialId = Annotated[str, StringConstraints(pattern="^[0-9a-f]+$")]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SuiteInfo(Strict):
-    """What the run was asked."""
+    """The suite of the run."""
 
     name: Name
     version: Annotated[int, Ge(1)]
     capabilities: Annotated[tuple[Name, ...], MinLen(1), Field(json_schema_extra={"uniqueItems": True})]
     requirement: ByCapability
-    margins: dict[str, Positive]  # by metric: the smallest drop that `readbench check` takes for a regression
+    margins: dict[str, Positive]  # by metric: the smallest drop that `readbench check` calls a regression
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provenance(Strict):
-    """Content hashes: of the suite's files, of questions sampled from its sources, of the computing code, of the models."""
+    """Content hashes of the suite's files, questions sampled from its sources, the computing code and the models."""
 
     suite: str
     data: str
     code: str
-    teacher: str  # of a teacher that is not a local model: its fingerprint
+    teacher: str  # the fingerprint, if the teacher is not a local model
     student: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StartTokens(Strict):
-    """Tokens that were spent before any trial; no trial is charged with them."""
+    """Tokens spent before any trial; no trial is charged for them."""
 
     probe: Count
     eval: Count
@@ -50,7 +50,7 @@ class StartTokens(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SampleQuestion(Strict):
-    """One probe of a capability, with the answers of the teacher (None where it was not asked) and of the untrained student."""
+    """One probe of a capability, with the answers of the teacher (None if it was not asked) and of the untrained student."""
 
     capability: Name
     prompt: str
@@ -87,7 +87,7 @@ class TrialTokens(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics(Strict):
-    """What a trial came to (docs/metrics.md)."""
+    """A trial's metrics (docs/metrics.md)."""
 
     utility: Share
     utility_before: Share
@@ -101,7 +101,7 @@ class Metrics(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BeforeAfter(Strict):
-    """Scores by capability, of the untrained and of the final student."""
+    """Scores by capability, of the untrained and the final student."""
 
     before: ByCapability
     after: ByCapability
@@ -121,7 +121,7 @@ class Seconds(Strict):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Trial(Strict):
-    """What every trial has, however it ended."""
+    """The fields that every trial has, however it ended."""
 
     id: TrialId
     allocator: Name
@@ -150,7 +150,7 @@ class CompleteTrial(_Trial):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnfinishedTrial(_Trial):
-    """A trial that failed, or that has not ended yet: what it has committed."""
+    """A trial that failed or has not ended yet, with its committed intervals."""
 
     status: Literal["failed", "incomplete"]
     failure: str | None
@@ -170,14 +170,14 @@ TrialResult = CompleteTrial | UnfinishedTrial
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Results(Strict):
-    """What came of a run."""
+    """The results of a run."""
 
     schema: Literal[1] = RESULTS_SCHEMA
     run: Annotated[str, StringConstraints(min_length=1)]  # the run directory's name
     suite: SuiteInfo
     config: RunIdentity
     provenance: Provenance
-    environment: dict[str, Any]  # versions, hardware, git revision: written down, never acted upon, free to grow
+    environment: dict[str, Any]  # versions, hardware, git revision: recorded, never acted on, may gain keys
     start: Start | None
     trials: Annotated[tuple[Annotated[TrialResult, Field(discriminator="status")], ...], MinLen(1)]
 

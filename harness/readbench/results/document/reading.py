@@ -1,4 +1,4 @@
-"""Reads results.json: what is damaged, of another schema or of another run is refused in one line."""
+"""Reads results.json: refuses, in one line, a file that is damaged, of another schema or of another run."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -15,13 +15,13 @@ from readbench.results.document.model import RESULTS_SCHEMA, Results
 from readbench.trials.record.run_files import read_run
 from readbench.trials.spec import RunIdentity, with_kinds
 
-_ADDED_LATER = {"teacher_chat", "student_chat"}  # settings that older results do not name: they had their defaults
+_ADDED_LATER = {"teacher_chat", "student_chat"}  # settings that older results lack: they had their defaults
 
 
 def load(path: Path) -> Results:
-    """The results of a run directory, or in a file; ConfigError where it holds none, or they are damaged or of another schema.
+    """The results in a run directory or a file; ConfigError if it holds none, or they are damaged or of another schema.
 
-    IncompleteRunError where the run has not got as far as results.
+    IncompleteRunError if the run has no results yet.
     """
     file = path
     if not path.is_file():
@@ -34,7 +34,7 @@ def load(path: Path) -> Results:
     if schema != RESULTS_SCHEMA:
         found = "holds no results of readbench" if schema is None else f"is of schema {schema!r}, this version reads {RESULTS_SCHEMA}"
         raise ConfigError(f"{file} {found}", hint="give a run directory, or rebuild its results: readbench results RUN")
-    check_values(document, f"{file} is damaged")  # what the types of numbers and texts let pass
+    check_values(document, f"{file} is damaged")  # values that the types of numbers and texts let pass
     results = _parsed(unsealed(document, file) if "digest" in document else document, file)
     check_consistent(results, str(file))
     if file != path and [trial.id for trial in results.trials] != [trial["id"] for trial in run["trials"]]:
@@ -70,7 +70,7 @@ def json_schema() -> dict[str, Any]:
 
 
 def _closed(schema: Any) -> Any:
-    """Names that match no pattern are refused, as the types refuse them; titles, which repeat the names, are left out."""
+    """Refuses names that match no pattern, as the types do; leaves out titles, which repeat the names."""
     if isinstance(schema, list):
         return [_closed(each) for each in schema]
     if not isinstance(schema, dict):

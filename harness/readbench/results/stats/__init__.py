@@ -1,4 +1,4 @@
-"""Statistics of few seeds: paired differences, exact tests, power, adjustment for many tests, aggregates with honest bands."""
+"""Statistics for few seeds: paired differences, exact tests, power, adjustment for many tests, aggregates with honest bands."""
 
 from readbench.results.stats.aggregates import iqm, probability_of_improvement
 from readbench.results.stats.multiple import holm

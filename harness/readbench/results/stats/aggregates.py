@@ -1,8 +1,8 @@
 """Many scores in one number: interquartile mean, probability of improvement (arXiv 2108.13264).
 
-Arrays are (..., n seeds, K scores); leading axes are a batch, such as the resamples of a bootstrap. Points are those of the
-paper; the bands around them resample whole seeds (`readbench.results.stats.resampling`), since the K scores of one student are
-correlated and are no independent runs.
+Arrays are (..., n seeds, K scores); leading axes are a batch, such as the resamples of a bootstrap. Point estimates are the
+paper's; the bands around them resample whole seeds (`readbench.results.stats.resampling`), since the K scores of one student
+are correlated, not independent runs.
 """
 
 from typing import Any

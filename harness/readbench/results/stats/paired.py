@@ -1,9 +1,9 @@
 """Means, spreads and paired differences over seeds. The unit is the seed: one run of one allocator is one observation.
 
 A difference is taken seed by seed: pairing removes what all allocators of a seed share (the student, the slots, the teacher's
-answers). Its interval and p-value are Student's paired t. Below three pairs there are none: two numbers do not show their
+answers). Its interval and p-value are Student's paired t. Below three pairs both are None: two numbers do not show their
 spread. Differences without any spread (a deterministic rule, an unchanged program) are compared exactly, not tested: a t of
-0/0 or of x/0 says nothing.
+0/0 or x/0 says nothing.
 """
 
 import math
@@ -34,17 +34,17 @@ class Difference:
     n: int
     constant: bool  # no spread beyond rounding: nothing to test
     interval: tuple[float, float] | None  # 95 %, paired t; None below 3 pairs
-    p_value: float | None  # two-sided, paired t; None below 3 pairs and where constant
+    p_value: float | None  # two-sided, paired t; None below 3 pairs and if constant
     effect_size: float | None  # d_z = mean / sd; None likewise
 
     @property
     def separated(self) -> bool:
-        """Whether the interval exists and leaves out 0."""
+        """Whether the interval exists and excludes 0."""
         return self.interval is not None and not self.interval[0] <= 0.0 <= self.interval[1]
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:
-    """Mean and sample standard deviation; None where there is nothing to average."""
+    """Mean and sample standard deviation; None if there is nothing to average."""
     if not values:
         return None
     return Estimate(mean=statistics.fmean(values), sd=statistics.stdev(values) if len(values) > 1 else None, n=len(values))
@@ -56,12 +56,12 @@ def differences_by_seed(first: Mapping[int, float], second: Mapping[int, float])
 
 
 def paired_difference(first: Mapping[int, float], second: Mapping[int, float]) -> Difference | None:
-    """The mean difference by seed, over the seeds that both have; None where they share none."""
+    """The mean difference by seed, over the seeds that both have; None if they share no seed."""
     return difference_of(list(differences_by_seed(first, second).values()))
 
 
 def difference_of(differences: Sequence[float]) -> Difference | None:
-    """The mean of differences by seed with what can be said of it; ValueError where one is not finite."""
+    """The mean of differences by seed, with its statistics; ValueError if a difference is not finite."""
     if not all(map(math.isfinite, differences)):
         raise ValueError("a difference is not finite")
     mean = estimate(differences)
@@ -91,7 +91,7 @@ def difference_of(differences: Sequence[float]) -> Difference | None:
 def one_sided_bounds(differences: Sequence[float], *, confidence: float = CONFIDENCE) -> tuple[float, float]:
     """(lower, upper): each holds the true mean on its side with that confidence; ValueError below two differences.
 
-    Together they are the two-sided interval of 2·confidence − 1. Differences without spread give their value, twice.
+    Together they form the two-sided interval of confidence 2·confidence − 1. Differences without spread give their value twice.
     """
     mean = estimate(differences)
     if mean is None or mean.sd is None:
@@ -105,5 +105,5 @@ def one_sided_bounds(differences: Sequence[float], *, confidence: float = CONFID
 
 
 def is_constant(differences: Sequence[float]) -> bool:
-    """Whether they do not differ by more than rounding; so is a single one."""
+    """Whether they differ by no more than rounding; a single one is constant."""
     return max(differences) - min(differences) <= _ROUNDING * max(1.0, *map(abs, differences))

@@ -17,10 +17,10 @@ def minimum_detectable(sd: float, n: int, *, sides: int = 2, alpha: float = ALPH
 
 
 def seeds_needed(sd: float, delta: float, *, sides: int = 1, alpha: float = ALPHA, power: float = POWER) -> int | None:
-    """The fewest seeds, at least 3, with which a true difference of `delta` > 0 is found; None where 1000 are not enough."""
+    """The fewest seeds, at least 3, that find a true difference of `delta` > 0; None if 1000 are not enough."""
     if minimum_detectable(sd, _MOST_SEEDS, sides=sides, alpha=alpha, power=power) > delta:
         return None
-    low, high = 2, _MOST_SEEDS  # what is detectable falls with n; high is enough, low is not (or not wanted)
+    low, high = 2, _MOST_SEEDS  # the detectable effect falls with n; high is enough, low is not (or is not wanted)
     while high - low > 1:
         middle = (low + high) // 2
         if minimum_detectable(sd, middle, sides=sides, alpha=alpha, power=power) <= delta:
@@ -31,14 +31,14 @@ def seeds_needed(sd: float, delta: float, *, sides: int = 1, alpha: float = ALPH
 
 
 def _detectable_effect(n: int, *, sides: int, alpha: float, power: float) -> float:
-    """In standard deviations of the differences."""
+    """The smallest detectable effect, in standard deviations of the differences."""
     from scipy.optimize import brentq
     from scipy.special import stdtrit
     from scipy.stats import nct
 
     critical = float(stdtrit(n - 1, 1 - alpha / sides))
 
-    def missing(effect: float) -> float:  # the far tail of a two-sided test is below 1e-4 here and is left out
+    def missing(effect: float) -> float:  # leaves out the far tail of a two-sided test, below 1e-4 here
         return float(nct.sf(critical, n - 1, effect * math.sqrt(n))) - power
 
     return float(brentq(missing, 0.0, 50.0 * critical / math.sqrt(n), xtol=1e-6))

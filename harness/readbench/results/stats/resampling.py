@@ -1,11 +1,11 @@
 """Exact tests by sign flips, and whole-seed bootstrap bands. Seeded: the same numbers give the same answer.
 
-If two allocators do not differ, the sign of a seed's difference is a coin's: all 2ⁿ sign patterns are equally likely. Flipping
-a whole seed keeps the correlation between the K scores of one student, which is what the maximum statistic needs
+If two allocators do not differ, the sign of a seed's difference is a coin toss: all 2ⁿ sign patterns are equally likely.
+Flipping a whole seed keeps the correlation between the K scores of one student, as the maximum statistic requires
 (Westfall and Young, 1993). With n seeds no two-sided p can be below 2/2ⁿ: 0.0625 for five.
 
-A bootstrap that resamples whole seeds is honest about that correlation, unlike one that resamples scores within a task; but
-of five seeds its percentile interval covers 84 %, not 95 %. Bands drawn with it are a picture, not a test.
+A bootstrap that resamples whole seeds keeps that correlation, unlike one that resamples scores within a task; but with five
+seeds its percentile interval covers 84 %, not 95 %. Bands drawn with it are a picture, not a test.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,7 +25,7 @@ _TOLERANCE = 1e-9  # relative: a pattern that ties with the observed one counts 
 
 
 def sign_flip(differences: Sequence[float]) -> float | None:
-    """Two-sided p of the mean under sign flips; None where the differences have no spread."""
+    """Two-sided p of the mean under sign flips; None if the differences have no spread."""
     if is_constant(differences):
         return None
     from scipy.stats import permutation_test
@@ -46,8 +46,8 @@ def sign_flip(differences: Sequence[float]) -> float | None:
 def max_t(differences: Matrix) -> list[float | None]:
     """Adjusted p of each column of (n seeds, m metrics): share of sign patterns whose largest |t| reaches the column's own.
 
-    |t| of n differences is a monotone function of |Σd| / √Σd², the same one for all columns, and a flip leaves the root
-    alone; so that ratio is compared. None for columns without spread, which take no part.
+    |t| of n differences is a monotone function of |Σd| / √Σd², the same for all columns, and a flip does not change the root;
+    so the test compares that ratio. Columns without spread give None and are left out.
     """
     result: list[float | None] = [None] * differences.shape[1]
     tested = [column for column in range(differences.shape[1]) if not is_constant(differences[:, column].tolist())]
@@ -73,8 +73,8 @@ def _signs(n: int) -> Matrix:
 def whole_seed_band(statistic: Callable[..., Any], *samples: Matrix, confidence: float = CONFIDENCE) -> Any:
     """(lower, upper) percentile bootstrap band of a statistic of arrays (n, K) whose first axis is the seed.
 
-    All arrays are resampled by the same seeds, so that what belongs to one seed stays together. `statistic` takes them with a
-    leading axis of resamples, (R, n, K) each, and returns (R, ...).
+    Every resample draws the same seeds from all arrays, so that one seed's data stay together. `statistic` takes the arrays
+    with a leading axis of resamples, (R, n, K) each, and returns (R, ...).
     """
     n = len(samples[0])
     drawn = np.random.default_rng(0).integers(0, n, size=(NUM_BOOTSTRAP, n))

@@ -1,4 +1,4 @@
-"""What the grid asks of whatever runs its trials, and what a worker must know of its run."""
+"""What the grid needs from an executor, and what a worker must know about its run."""
 
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
@@ -15,18 +15,18 @@ Observer = Callable[[Event], None]
 
 @dataclass(frozen=True, kw_only=True)
 class WorkerConfig:
-    """What a worker must know of its run: what all trials share."""
+    """What a worker must know about its run: all that the trials share."""
 
     run_dir: Path
     device: str  # as the user gave it
-    shared: TrialSpec  # any trial's: its allocator and seed are not looked at
-    endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # its concurrency is this worker's part
+    shared: TrialSpec  # any trial's: its allocator and seed are ignored
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # its concurrency is this worker's share
 
 
 class Executor(Protocol):
-    """Where the models are measured and the trials run: see `readbench.runs.executors.worker.Worker` for what each call does.
+    """Measures the models and runs the trials: see `readbench.runs.executors.worker.Worker` for what each call does.
 
-    What the workers tell reaches the observer that the executor was made with, in the caller's thread.
+    The workers' events reach the executor's observer in the caller's thread.
     """
 
     def measure_fingerprint(self) -> "Future[dict[str, Any]]":
@@ -39,13 +39,13 @@ class Executor(Protocol):
         """The untrained student on the test set and the samples."""
 
     def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
-        """A trial; False where it was asked to stop before its end."""
+        """A trial; False if it was asked to stop before its end."""
 
     def wait(self, futures: "Collection[Future[Any]]") -> None:
-        """Until all have ended; raises what the first that failed raised."""
+        """Waits until all have ended; raises the error of the first that failed."""
 
     def finish_interval(self) -> None:
-        """Lets every running trial commit its interval, and starts no other; what takes too long is given up."""
+        """Lets every running trial commit its interval, and starts no other; gives up an interval that takes too long."""
 
     def kill(self) -> None:
-        """Ends the work at once: what was not committed is lost, what was is on disk."""
+        """Ends the work at once: uncommitted work is lost, committed work is on disk."""

@@ -1,8 +1,8 @@
-"""The determinism fingerprint: what the bits of a result depend on besides the trial's spec, measured.
+"""The determinism fingerprint: measures what the bits of a result depend on besides the trial's spec.
 
-Labels are not enough. Two machines that both say torch 2.13, AVX-512 and one thread compute other bits, since BLAS chooses its
-kernels by the CPU's vendor and by environment variables (``MKL_CBWR``). So `measured_hash` computes: a few steps of what a trial
-does, through the same code, and hashes all results. The labels beside it tell a person what differs.
+Labels are not enough. Two machines that both report torch 2.13, AVX-512 and one thread compute different bits, since BLAS
+chooses its kernels by the CPU's vendor and by environment variables (``MKL_CBWR``). So `measured_hash` runs a few steps of
+a trial's work, through the same code, and hashes all results. The labels with it tell a person what differs.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ _WIDE = ((48, 576), (576, 1536))  # shapes of a matrix product that reach the ke
 
 
 def fingerprint(device: str) -> dict[str, Any]:
-    """The labels and the measured hash of this process on a resolved device; its threads must be set before."""
+    """The labels and the measured hash of this process on a resolved device; set its threads first."""
     on_gpu = device.startswith("cuda")
     return {
         **cpu_labels(),
@@ -51,7 +51,7 @@ def _parts(device: str) -> Iterator[bytes]:
     student = Student.load(resolve_model("lab/student"), training=TrainingConfig(), objective=make("objective", "sft"), device=device)
     model = student.model
     examples = [model.encode(prompt, prompt[::-1]) for prompt in _PROMPTS]
-    long = Encoded(tuple((7 * index) % 250 for index in range(200)), 50)  # beyond the lean path: the library's own forward
+    long = Encoded(tuple((7 * index) % 250 for index in range(200)), 50)  # too long for the lean path: uses the library's own forward
     for step in range(2):
         yield student.train([*examples, long], progress=(step / 4, (step + 1) / 4), seed=step).tobytes()
     for name, tensor in sorted(student.state().items()):
@@ -66,7 +66,7 @@ def _parts(device: str) -> Iterator[bytes]:
 
 
 def _library_pass(device: str) -> bytes:
-    """Forward and backward of one wide gated layer, on numbers that no random generator makes."""
+    """Forward and backward of one wide gated layer, on numbers made without a random generator."""
 
     def numbers(rows: int, columns: int) -> torch.Tensor:
         return (torch.arange(rows * columns, device=device).reshape(rows, columns) * 7919 % 1009).float() / 1009 - 0.5
@@ -80,7 +80,7 @@ def _library_pass(device: str) -> bytes:
 
 
 def _bandit() -> bytes:
-    """An ensemble after a few observations, and what it predicts."""
+    """An ensemble after a few observations, and its predictions."""
     inputs = (np.arange(96.0).reshape(8, 12) * 37 % 101) / 101
     bandit = EnsembleBandit(inputs.shape[1], seed=1, num_members=2)
     for number, row in enumerate(inputs):

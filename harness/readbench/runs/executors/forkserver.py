@@ -1,11 +1,11 @@
-"""Imported by the fork server alone, before it forks workers: what they need is imported once, and a signal to all does not end it.
+"""Only the fork server imports this, before it forks workers: it imports what they need once, and ignores a signal to all.
 
-The parent hears SIGTERM and waits until the workers have committed their interval; were the fork server gone by then, the
-parent would take its workers for dead. It ends with the parent.
+The parent receives SIGTERM and waits until the workers have committed their interval; if the fork server were gone by then,
+the parent would take its workers for dead. It ends with the parent.
 """
 
 import signal
 
-import readbench.runs.executors.worker  # noqa: F401 - imported to be there
+import readbench.runs.executors.worker  # noqa: F401 - preloaded for the workers
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

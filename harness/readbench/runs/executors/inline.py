@@ -1,6 +1,6 @@
-"""Trials in the calling process, one after another: for a debugger, a profiler, and machines that allow no other process.
+"""Runs trials in the calling process, one after another: for a debugger, a profiler, and machines that allow no other process.
 
-Slower than a pool, and it imports torch into the caller and sets its number of threads to one.
+It is slower than a pool, imports torch into the caller and sets its number of threads to one.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -27,34 +27,34 @@ class Inline:
         self._stopped = False
 
     def measure_fingerprint(self) -> "Future[dict[str, Any]]":
-        """At once."""
+        """Measures at once."""
         return self._done(lambda worker: worker.measure_fingerprint())
 
     def measure_teacher(self) -> "Future[dict[str, Any]]":
-        """At once."""
+        """Measures at once."""
         return self._done(lambda worker: worker.measure_teacher())
 
     def measure_start(self) -> "Future[dict[str, Any]]":
-        """At once."""
+        """Measures at once."""
         return self._done(lambda worker: worker.measure_start())
 
     def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
-        """At once; not at all after something has failed."""
+        """Runs at once; does not run after a failure."""
         return self._done(
             lambda worker: not self._stopped and worker.run(spec, teacher_profile, self._observe, stopped=lambda: self._stopped)
         )
 
     def wait(self, futures: "Collection[Future[Any]]") -> None:
-        """All have ended; raises what the first that failed raised."""
+        """All have ended; raises the error of the first that failed."""
         for future in futures:
             future.result()
 
     def finish_interval(self) -> None:
-        """Nothing is running."""
+        """Starts no more trials; nothing is running."""
         self._stopped = True
 
     def kill(self) -> None:
-        """Nothing is running."""
+        """Starts no more trials; nothing is running."""
         self._stopped = True
 
     def _done(self, work: "Callable[[Worker], Answer]") -> "Future[Answer]":
@@ -73,5 +73,5 @@ class Inline:
 
 @contextmanager
 def open_inline(config: WorkerConfig, num_workers: int, observe: Observer) -> Iterator[Inline]:  # noqa: ARG001 - there is one
-    """One worker, made when it is first needed."""
+    """Opens one worker, made when first needed."""
     yield Inline(config, observe)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 _THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 _POLL_SECONDS = 0.1
-GRACE_SECONDS = 8.0  # to commit an interval once asked to stop; Docker kills after 10, Slurm after 30
+GRACE_SECONDS = 8.0  # to commit an interval after a request to stop; Docker kills after 10, Slurm after 30
 
 
 def num_cores() -> int:
@@ -39,7 +39,7 @@ def num_cores() -> int:
 
 @dataclass(frozen=True)
 class Pool:
-    """Workers, what they tell, and how to stop them; see `readbench.runs.executors.base.Executor`."""
+    """Workers, their events, and how to stop them; see `readbench.runs.executors.base.Executor`."""
 
     run_dir: Path
     executor: ProcessPoolExecutor
@@ -48,25 +48,25 @@ class Pool:
     observe: Observer
 
     def measure_fingerprint(self) -> "Future[dict[str, Any]]":
-        """In a worker."""
+        """Runs in a worker."""
         return self.executor.submit(_measure_fingerprint)
 
     def measure_teacher(self) -> "Future[dict[str, Any]]":
-        """In a worker."""
+        """Runs in a worker."""
         return self.executor.submit(_measure_teacher)
 
     def measure_start(self) -> "Future[dict[str, Any]]":
-        """In a worker."""
+        """Runs in a worker."""
         return self.executor.submit(_measure_start)
 
     def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
-        """In a worker."""
+        """Runs in a worker."""
         return self.executor.submit(_run, spec, teacher_profile)
 
     def wait(self, futures: "Collection[Future[Any]]") -> None:
-        """Until all have ended, passing on what the workers tell; raises what the first that failed raised.
+        """Waits until all have ended, passing on the workers' events; raises the error of the first that failed.
 
-        IncompleteRunError where a worker process died.
+        IncompleteRunError if a worker process died.
         """
         pending = set(futures)
         while pending:
@@ -80,15 +80,15 @@ class Pool:
                     raise IncompleteRunError("a worker process died", hint=hint) from error
 
     def finish_interval(self) -> None:
-        """Lets every running trial commit its interval, passing on what the workers tell, then ends.
+        """Lets every running trial commit its interval, passing on the workers' events, then ends.
 
-        An interval that takes longer than GRACE_SECONDS is given up: a resume does it again.
+        Gives up an interval that takes longer than GRACE_SECONDS: a resume repeats it.
         """
         self.stop.set()
         deadline = time.monotonic() + GRACE_SECONDS
         ending = threading.Thread(target=self.executor.shutdown, kwargs={"wait": True, "cancel_futures": True}, daemon=True)
         ending.start()
-        while ending.is_alive():  # someone must read the events: a worker that finds their pipe full waits for ever
+        while ending.is_alive():  # keep reading the events: a worker that finds their pipe full waits forever
             if time.monotonic() > deadline:
                 self.kill()
             ending.join(_POLL_SECONDS)
@@ -99,8 +99,8 @@ class Pool:
             self.observe(self.events.get())
 
     def kill(self) -> None:
-        """Ends the workers at once: what they had not committed is lost, what they had is on disk."""
-        for process in list((self.executor._processes or {}).values()):  # no public way before Python 3.14
+        """Ends the workers at once: uncommitted work is lost, committed work is on disk."""
+        for process in list((self.executor._processes or {}).values()):  # Python has no public way before 3.14
             process.kill()
 
 
@@ -121,7 +121,7 @@ def open_pool(config: WorkerConfig, num_workers: int, observe: Observer) -> Iter
 
 
 class _Process:
-    """What a worker process knows: set when it starts; the worker is made at its first task."""
+    """A worker process's globals, set when it starts; its first task makes the worker."""
 
     config: WorkerConfig
     events: "SimpleQueue[Event]"
@@ -137,13 +137,13 @@ def _initialise(config: WorkerConfig, events: "SimpleQueue[Event]", stop: StopEv
 
 
 def _finish_alone(*_: object) -> None:
-    """SIGTERM comes to the whole group, and the parent then waits for the interval; or to this worker alone, and no one does."""
+    """SIGTERM reaches the whole group, and the parent then waits for the interval; or only this worker, and nobody waits."""
     _Process.stop.set()
     signal.setitimer(signal.ITIMER_REAL, GRACE_SECONDS)  # SIGALRM ends the process
 
 
 def _end_with_parent() -> None:
-    """No orphans: what is not committed when the parent is killed is done again by a resume."""
+    """Leaves no orphans: if the parent is killed, a resume repeats uncommitted work."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -1,6 +1,6 @@
 """What a worker process does: measures the models, runs trials, with one torch thread (two trials at once beat two threads).
 
-Imported where the models are: the parent process never imports torch.
+Only worker processes import it: the parent of a pool never imports torch.
 """
 
 from collections.abc import Callable, Mapping
@@ -62,7 +62,7 @@ class Worker:
     def measure_teacher(self) -> dict[str, Any]:
         """A local teacher's profile on the probes and its answers to the samples: {"profile": (K,), "answers": (K,), "tokens"}.
 
-        A recorded teacher's are those of its run. Another kind is not asked (it may cost money): profile and answers are None.
+        A recorded teacher returns those of its run. Any other kind is not asked (it may cost money): profile and answers are None.
         """
         if isinstance(self._teacher, RecordedTeacher):
             return self._teacher.measured()
@@ -99,7 +99,7 @@ class Worker:
         return fingerprint(self._device)
 
     def run(self, spec: TrialSpec, teacher_profile: list[float] | None, observe: Observer, stopped: Callable[[], bool]) -> bool:
-        """Runs a trial; False where it was asked to stop before its end."""
+        """Runs a trial; False if it was asked to stop before its end."""
         profile = None if teacher_profile is None else np.array(teacher_profile)
         try:
             run_trial(
@@ -115,7 +115,7 @@ class Worker:
 
 
 def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str, student_path: Path) -> Teacher:
-    """The run's teacher, with an account of the run where it costs money."""
+    """The run's teacher, with an account of its spending if it costs money."""
     spec = config.shared
     name, model = teacher_reference(spec.teacher)
     with foreign("teacher", name, ConfigError):

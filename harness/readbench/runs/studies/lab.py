@@ -1,12 +1,12 @@
 """The lab: builds the embedded teacher and student from nothing, checks them, and makes the suites' test sets.
 
 Both models are Llamas over raw bytes, trained by `readbench.students.student` on the right answers of the *teach* split of the
-lab's eight sources, so that the lab is made by the code that it is there to try. The teacher is trained until it has
-learned everything; the student's run ends before the hard skills appear. One seed gives one pair, bit for bit, on CPUs
-of one kind (the order of floating-point sums depends on the vector width).
+lab's eight sources, so the lab is made by the very code that it tests. The teacher is trained until it has learned
+everything; the student's training ends before the hard skills appear. One seed gives one pair, bit for bit, on CPUs of
+one kind (the order of floating-point sums depends on the vector width).
 
 ``python -m readbench.runs.studies.lab FOLDER ...`` writes the test set of each suite folder; ``readbench lab build`` and ``readbench
-lab check`` are the commands for the models.
+lab check`` build and check the models.
 """
 
 import json
@@ -39,7 +39,7 @@ CAPABILITIES = ("general_knowledge", "steerability", "reasoning", "math", "code"
 LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
 CONTEXT_TOKENS = 256
 EOS, PAD = "<|eos|>", "<|pad|>"
-LESSON_TOKENS = 32_768  # trained between two looks at the mix: the examples of one lesson are sorted by length
+LESSON_TOKENS = 32_768  # trained between two checks of the mix: the examples of one lesson are sorted by length
 SEED = 0
 TEST_SET_SIZE = 400
 
@@ -52,7 +52,7 @@ class Recipe:
     layers: int
     heads: int
     inner: int  # width of the gated MLP
-    horizon_tokens: int  # where the learning rate's schedule ends
+    horizon_tokens: int  # the end of the learning rate's schedule
     tokens: int  # trained: a base model's training ends early
     training: TrainingConfig
     shares: Mapping[str, float]  # of the trained tokens, relative, by capability
@@ -66,7 +66,7 @@ TEACHER = Recipe(
     horizon_tokens=12_000_000,
     tokens=12_000_000,
     training=TrainingConfig(learning_rate=1.7e-3, final_lr_share=0.05, step_tokens=1024, weight_decay=0.01, beta2=0.95),
-    # measured: with equal shares phrases, carries and the copying of arguments come last
+    # measured: with equal shares, phrases, carries and copying arguments are learned last
     shares={
         "general_knowledge": 1.2,
         "steerability": 0.9,
@@ -141,7 +141,7 @@ def write_blank(folder: Path, recipe: Recipe) -> None:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
     )
-    with torch.random.fork_rng():  # transformers draws the weights from the global generator
+    with torch.random.fork_rng():  # transformers draws the weights from torch's global generator
         torch.manual_seed(derive_seed("lab", "weights", SEED))
         LlamaForCausalLM(config).save_pretrained(folder)
 
@@ -152,7 +152,7 @@ def lab_sources() -> dict[str, Source]:
 
 
 def lessons(student: Student, recipe: Recipe, seed: int) -> Iterator[list[Encoded]]:
-    """Batches of about LESSON_TOKENS taught examples, without end; each capability's share of the tokens is kept over all."""
+    """Endless batches of examples, about LESSON_TOKENS each; over all batches each capability keeps its share of the tokens."""
     sources = lab_sources()
     owed = dict.fromkeys(CAPABILITIES, 0.0)
     total = sum(recipe.shares.values())
@@ -171,7 +171,7 @@ def lessons(student: Student, recipe: Recipe, seed: int) -> Iterator[list[Encode
 
 
 def train(recipe: Recipe, *, max_lessons: int | None = None, report: Callable[[str], None] | None = None) -> Student:
-    """A model trained by its recipe; `max_lessons` ends early, on the same path."""
+    """A model trained by its recipe; `max_lessons` stops the same training early."""
     with tempfile.TemporaryDirectory() as blank:
         write_blank(Path(blank), recipe)
         student = Student.load(Path(blank), training=recipe.training, objective=make("objective", "sft"), device="cpu")
@@ -190,10 +190,10 @@ def train(recipe: Recipe, *, max_lessons: int | None = None, report: Callable[[s
 
 
 def _train_alone(folder: Path, name: str) -> None:
-    torch.set_num_threads(1)  # the sums' order, and with it every bit, depends on it
+    torch.set_num_threads(1)  # the order of sums, and so every bit, depends on it
     student = train(RECIPES[name], report=lambda line: print(f"{name}: {line}", file=sys.stderr, flush=True))
     student.model.network.save_pretrained(folder)
-    write_tokenizer(folder)  # not the student's: a tokenizer notes from where it was loaded
+    write_tokenizer(folder)  # not the student's: a tokenizer notes where it was loaded from
 
 
 def build(out: Path) -> None:

@@ -1,6 +1,6 @@
-"""What the loop speaks to: something that takes an allocation, does an interval with it, and says what came of it.
+"""What the loop drives: an environment takes an allocation, plays an interval with it, and reports the outcome.
 
-Distillation trains a real student, the scripted environment of the conformance kit only pretends; the loop knows no difference.
+Distillation trains a real student, the scripted environment of the conformance kit only pretends; the loop treats both alike.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,18 +17,18 @@ ExampleRow = tuple[int, int, int, int, int]  # capability, difficulty, slot, gen
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """What came of one interval."""
+    """The outcome of one interval."""
 
     feedback: Feedback
     charged_tokens: int  # by the trial so far
-    utility_estimate: float | None = None  # r·s on the dev questions, where they were measured
+    utility_estimate: float | None = None  # r·s on the dev questions, if they were measured
     record: Mapping[str, Any]  # the interval as JSON values, for the trial's record
     examples: Sequence[ExampleRow] = ()  # what was trained on
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EnvironmentState:
-    """Everything of an environment that is needed to resume after an interval; an environment uses what it has."""
+    """All that an environment needs to resume after an interval; each environment fills in the fields that it has."""
 
     scheduler: bytes = b""
     ledger: bytes = b""
@@ -39,7 +39,7 @@ class EnvironmentState:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What a trial came to, once its budget is spent."""
+    """A trial's final result, once its budget is spent."""
 
     record: Mapping[str, Any]  # JSON values, for the trial's record
     save_student: Callable[[Path], None]  # writes the final student into a folder
@@ -53,19 +53,19 @@ class Environment(Protocol):
     interval: int  # intervals done
 
     def begin(self) -> Mapping[str, Any]:
-        """Measures what is known before the first interval: JSON values, for the trial's record."""
+        """Measures the start, before the first interval: JSON values, for the trial's record."""
 
     def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
-        """Takes back what `begin` measured, the records of the intervals done and, where there are any, the state after the last."""
+        """Resumes from what `begin` measured, the records of the intervals done and, if there are any, the state after the last."""
 
     def observe(self) -> Observation:
         """What the allocator may know before the next interval."""
 
     def step(self, allocation: Vector) -> Step:
-        """Does the next interval with an allocation (K,) on the simplex; TrialFailure where it cannot be done."""
+        """Plays the next interval with an allocation (K,) on the simplex; TrialFailure if it cannot."""
 
     def state(self) -> Callable[[], EnvironmentState]:
-        """Everything needed to resume after the last step: copied now, serialised by the call, beside the next interval."""
+        """All that is needed to resume after the last step: copied now, serialised by the call, during the next interval."""
 
     def finish(self) -> Outcome:
-        """Evaluates what the trial has made."""
+        """Evaluates the trial's result."""

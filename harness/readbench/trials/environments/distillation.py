@@ -1,4 +1,4 @@
-"""Distillation: an allocation buys examples, the student is trained on them once, the probes say what it can do now."""
+"""Distillation: an allocation buys examples, the student is trained on them once, the probes measure what it can do now."""
 
 import functools
 import math
@@ -63,7 +63,7 @@ class Distillation:
         self._profile: Profile
 
     def begin(self) -> dict[str, Any]:
-        """The untrained student on the probes and on the dev questions."""
+        """Measures the untrained student on the probes and on the dev questions."""
         self._profile = self._measure_probes()
         dev_utility, dev_tokens = self._measure_dev()
         return {
@@ -75,7 +75,7 @@ class Distillation:
         }
 
     def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
-        """As after the last of the records; with no state, as after `begin`."""
+        """Returns to the state after the last record; without a state, to that after `begin`."""
         if state is None:
             self._profile = Profile.from_scores(start["probe_scores"], exact_match=start["exact_match"])
             return
@@ -88,7 +88,7 @@ class Distillation:
         self._profile = Profile.from_scores(state.probe_scores, exact_match=records[-1]["exact_match"])
 
     def observe(self) -> Observation:
-        """The profile, the share of the budget that is left, and the last intervals' feedback."""
+        """The profile, the remaining share of the budget, and the last intervals' feedback."""
         return Observation(
             interval=self.interval,
             profile=frozen(self._profile.score),
@@ -97,7 +97,7 @@ class Distillation:
         )
 
     def step(self, allocation: Vector) -> Step:
-        """One turn: examples are bought and learned, then probes and dev questions are measured."""
+        """One turn: buys examples, trains on them, then measures probes and dev questions."""
         spec, suite = self._spec, self._setting.suite
         share_before = self._ledger.spent_tokens / spec.budget_tokens
         self._scheduler.grant(allocation, _interval_tokens(spec, self.interval))
@@ -129,7 +129,7 @@ class Distillation:
         )
 
     def state(self) -> Callable[[], EnvironmentState]:
-        """Copied now, serialised by the call."""
+        """The state, copied now; calling the result serialises it."""
         tensors = self._student.state()
         copied = functools.partial(
             EnvironmentState,
@@ -158,7 +158,7 @@ class Distillation:
         return Outcome(record=record, save_student=model.save_pretrained)
 
     def _measure_probes(self) -> Profile:
-        """The profile of the student as it is now."""
+        """The student's current profile."""
         with self.watch.phase("probe"):
             profile = measure(self._student.model, self._setting.encoded("probe", self._student.model))
         if not np.isfinite(profile.score).all():
@@ -173,5 +173,5 @@ class Distillation:
 
 
 def _interval_tokens(spec: TrialSpec, interval: int) -> int:
-    """Equal parts of the budget, to the token: the parts of all intervals sum to it."""
+    """The interval's equal part of the budget, to the token: the parts of all intervals sum to the budget."""
     return spec.budget_tokens * (interval + 1) // spec.num_intervals - spec.budget_tokens * interval // spec.num_intervals

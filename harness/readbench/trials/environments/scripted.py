@@ -1,7 +1,7 @@
 """The scripted environment of the conformance kit (`readbench.testing`): profiles and rewards written in advance.
 
-A world shows the same profiles and rewards whatever an allocator proposes. That teaches nothing, but a contract asks only
-what an allocator does with what it is shown, and a script can hold what no student ever produces: scores that jump
+A world shows the same profiles and rewards whatever an allocator proposes. That teaches nothing, but a contract only asks
+how an allocator responds to what it sees, and a script can hold values that no student ever produces: scores that jump
 between 0 and 1, rewards of a million, a requirement of one capability in 64.
 """
 
@@ -32,7 +32,7 @@ class World:
     rewards: Vector  # (T,)
 
     def feedback(self, interval: int, proposal: Vector) -> Feedback:
-        """What follows a proposal: shares near it, as whole examples give, and once an interval that bought nothing."""
+        """The feedback to a proposal: shares near it, as whole examples give, and one interval that bought nothing."""
         bought_nothing = interval == self.problem.num_intervals // 2
         realised = np.zeros_like(proposal) if bought_nothing else proposal + proposal**2
         allocation = realised if bought_nothing else realised / realised.sum()
@@ -79,7 +79,7 @@ class Scripted:
         self._recent = tuple(self._world.feedback(record["interval"], np.array(record["requested"])) for record in records[-RECENT:])
 
     def observe(self) -> Observation:
-        """What the script shows before the next interval."""
+        """The script's observation before the next interval."""
         return Observation(
             interval=self.interval,
             profile=self._world.profiles[self.interval].copy(),
@@ -88,7 +88,7 @@ class Scripted:
         )
 
     def step(self, allocation: Vector) -> Step:
-        """What the script says comes of it."""
+        """The outcome that the script gives."""
         feedback = self._world.feedback(self.interval, allocation)
         self._recent = (*self._recent, feedback)[-RECENT:]
         self.interval += 1
@@ -99,16 +99,16 @@ class Scripted:
         )
 
     def state(self) -> Callable[[], EnvironmentState]:
-        """The records are enough."""
+        """An empty state: the records are enough."""
         return lambda: EnvironmentState(probe_scores=[])
 
     def finish(self) -> Outcome:
-        """Nothing was made."""
+        """An empty outcome: nothing was trained."""
         return Outcome(record={}, save_student=lambda _: None)
 
 
 def _record(feedback: Feedback, allocation: Vector) -> dict[str, Any]:
-    """As a trial's record has it; nothing is taught or measured, so the tokens are all trained and the scores the profile."""
+    """The interval in a trial's record; nothing is taught or measured: all tokens count as trained, the profile as the scores."""
     return {
         "interval": feedback.interval,
         "requested": allocation.tolist(),
@@ -141,7 +141,7 @@ def extreme_worlds(num_intervals: int) -> Iterator[World]:
     for num_capabilities in (1, 2, 8, 64):
         teachers = _teachers(num_capabilities)
         requirements = _requirements(num_capabilities)
-        if num_capabilities == 64:  # the slow ones: only what is special about their size
+        if num_capabilities == 64:  # slow: keep only the cases that are special at this size
             del requirements["equal"], requirements["one-hot"]
         for requirement, profiles in itertools.product(requirements.items(), _profiles(num_capabilities, num_intervals).items()):
             i = next(turn)
@@ -150,7 +150,7 @@ def extreme_worlds(num_intervals: int) -> Iterator[World]:
 
 
 def _requirements(num_capabilities: int) -> dict[str, Vector]:
-    # The weights are distinct, so that no ties are to be broken; beyond K = 2 a third of the capabilities is not required.
+    # The weights are distinct, so there are no ties to break; beyond K = 2 a third of the capabilities is not required.
     weights = np.random.default_rng(num_capabilities).uniform(0.2, 1.0, num_capabilities)
     weights[: num_capabilities // 3] = 0.0
     return {

@@ -1,8 +1,8 @@
 """Commits while the work goes on: the disk writes interval t while interval t + 1 is taught.
 
-A commit waits on the disk for tens of milliseconds, an interval of a small student takes half a second. What is committed
-was snapshotted before; commits happen one after the other, in order; a commit that fails stops the trial at the next one.
-A kill in between loses the interval that was not committed, and a resume does it again, bit for bit.
+A commit waits on the disk for tens of milliseconds; an interval of a small student takes half a second. Each commit writes
+a snapshot taken before; commits run one after another, in order; a commit that fails stops the trial at the next one.
+A kill in between loses the uncommitted interval, and a resume repeats it, bit for bit.
 """
 
 from collections.abc import Callable
@@ -18,7 +18,7 @@ class Commits:
         self._pending: Future[None] | None = None
 
     def submit(self, commit: Callable[[], None]) -> None:
-        """Starts the commit once the one before is on disk; raises what that one raised."""
+        """Starts the commit once the previous one is on disk; raises what that one raised."""
         self._wait()
         self._pending = self._executor.submit(commit)
 

@@ -1,4 +1,4 @@
-"""An interval as results and trackers are told it: every vector by the name of its capability."""
+"""An interval as results and trackers see it: every vector is keyed by capability name."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ Value = TypeVar("Value")
 
 
 class Strict:
-    """What is read from JSON with no key too many and no value of another type."""
+    """Read from JSON strictly: an unknown key or a value of another type is refused."""
 
     __slots__ = ()
     __pydantic_config__ = STRICT
@@ -52,13 +52,13 @@ class Interval(Strict):
     profile: ByCapability
     exact_match: ByCapability
     dev_utility: Share
-    train_loss: dict[Name, Positive | None]  # nats a label token; None where nothing was taught
+    train_loss: dict[Name, Positive | None]  # nats a label token; None if nothing was taught
     reward: float
     epsilon: Positive  # the standard error of r·Δs
 
 
 def interval_of(capabilities: Sequence[str], record: Mapping[str, Any]) -> Interval:
-    """A trial's record of an interval, with the capabilities' names."""
+    """A trial's record of an interval, with capability names."""
     return Interval(
         interval=record["interval"],
         requested=named(capabilities, record["requested"]),
@@ -75,5 +75,5 @@ def interval_of(capabilities: Sequence[str], record: Mapping[str, Any]) -> Inter
 
 
 def named(capabilities: Sequence[str], values: Sequence[Value]) -> dict[str, Value]:
-    """Values by the name of their capability."""
+    """Values keyed by capability name."""
     return dict(zip(capabilities, values, strict=True))

@@ -1,7 +1,7 @@
 """The files of a run directory other than its trials: ``run.json``, and the parts that are written while it runs, bound to it.
 
-``run.json`` says what the run is, before anything else is written. A part holds what was measured before any trial, and carries
-the digest of the ``run.json`` that it belongs to: what was copied from another run is refused.
+``run.json`` says what the run is, and is written first. A part holds what was measured before any trial, and carries the
+digest of the ``run.json`` that it belongs to: a part copied from another run is refused.
 """
 
 import re
@@ -22,7 +22,7 @@ _TRIAL_ID = re.compile("[0-9a-f]{16}")
 
 
 def read_run(run_dir: Path) -> dict[str, Any]:
-    """``run.json`` of a run directory; ConfigError where it is not one."""
+    """``run.json`` of a run directory; ConfigError if it is not one."""
     if not (run_dir / "run.json").is_file():
         raise ConfigError(f"{run_dir} is not a run directory (it has no run.json)", hint="give a directory that `readbench run` made")
     document = read_json(run_dir / "run.json")
@@ -46,13 +46,13 @@ def _check_trial_names(trials: Any, where: str) -> None:
 
 
 def read_part(run_dir: Path, name: str, run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """`START` or `FINGERPRINT` of the run; None where it is not written yet; DamagedError where it is damaged or another run's."""
+    """`START` or `FINGERPRINT` of the run; None if it is not written yet; DamagedError if it is damaged or another run's."""
     path = run_dir / name
     if not path.is_file():
         return None
     document = read_json(path)
     content = unsealed(document if isinstance(document, dict) else {}, path)
-    if content["of"] not in (run["digest"], *run.get("earlier", ())):  # a run that has grown had another digest
+    if content["of"] not in (run["digest"], *run.get("earlier", ())):  # a run that has grown had other digests before
         raise DamagedError(f"{path} belongs to another run", hint="restore this run's own")
     return content
 

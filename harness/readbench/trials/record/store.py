@@ -2,9 +2,9 @@
 
 An interval is committed with everything needed to resume after it: first the student's checkpoint is published under its
 content hash, then one transaction adds the interval, its examples and the states of allocator, scheduler, ledger and
-prompts. A checkpoint that no committed row names is garbage and is collected. The lock file keeps a second writer out;
-where it was deleted, or does not work, the epoch in the trial's row does: every owner counts it up, and who finds another
-epoch than its own commits nothing more.
+prompts. A checkpoint that no committed row names is garbage and is collected. The lock file keeps a second writer out; if
+it was deleted, or does not work, the epoch in the trial's row does: every owner increments it, and an owner that finds
+another epoch than its own commits nothing more.
 """
 
 import json
@@ -63,7 +63,7 @@ class TrialStore:
     @classmethod
     @contextmanager
     def open(cls, folder: Path, trial_id: str, spec: Mapping[str, Any]) -> "Iterator[TrialStore]":
-        """Opens or makes the record of a trial, in a folder of its name; SurroundingError where another process holds it."""
+        """Opens or makes the record of a trial, in a folder of its name; SurroundingError if another process holds it."""
         path = folder / "trial.sqlite"
         make_folder(folder)
         with locked(folder / "lock", f"trial {trial_id}"):
@@ -93,7 +93,7 @@ class TrialStore:
         return status
 
     def retry(self) -> None:
-        """A failed trial resumes from its last committed interval."""
+        """Lets a failed trial resume from its last committed interval."""
         with self._commit():
             self._connection.execute("UPDATE trial SET status = 'incomplete', failure = NULL")
 
@@ -110,7 +110,7 @@ class TrialStore:
     def commit_interval(
         self, record: Mapping[str, Any], seconds: Mapping[str, float], examples: Sequence[ExampleRow], state: TrialState
     ) -> None:
-        """Acknowledges an interval."""
+        """Commits an interval: publishes its checkpoint, then adds its rows."""
         checkpoints = self.folder / "checkpoints"
         make_folder(checkpoints)
         name = publish(checkpoints, state.checkpoint, ".safetensors")
@@ -133,7 +133,7 @@ class TrialStore:
         _collect_garbage(self.folder, keep=name)
 
     def state(self) -> TrialState | None:
-        """The state after the last committed interval; DamagedError where it is not what was committed."""
+        """The state after the last committed interval; DamagedError if it does not match what was committed."""
         last = self._connection.execute("SELECT state FROM intervals ORDER BY interval DESC LIMIT 1").fetchone()
         if last is None:
             return None
@@ -158,7 +158,7 @@ class TrialStore:
         return [json.loads(text) for (text,) in self._connection.execute("SELECT record FROM intervals ORDER BY interval")]
 
     def finish(self, final: Mapping[str, Any], save_student: Callable[[Path], None]) -> None:
-        """The trial is complete: first its student is published, then its end is committed with the student's hashes."""
+        """Completes the trial: first publishes its student, then commits its end with the student's hashes."""
         publish_folder(self.folder / "student", save_student)
         hashes = file_hashes(self.folder / "student")
         with self._commit():
@@ -167,13 +167,13 @@ class TrialStore:
         remove_checkpoints(self.folder)
 
     def fail(self, reason: str) -> None:
-        """The trial cannot continue; the reason is kept."""
+        """Marks the trial as failed: it cannot continue; keeps the reason."""
         with self._commit():
             self._connection.execute("UPDATE trial SET status = 'failed', failure = ?", (reason,))
 
 
 def remove_checkpoints(folder: Path) -> None:
-    """A complete trial needs none; the process may have been killed between its end and this."""
+    """Removes the checkpoints of a complete trial; a process may have been killed before it did this."""
     remove(folder / "checkpoints")
 
 
@@ -199,7 +199,7 @@ def _seal(connection: sqlite3.Connection) -> None:
 
 
 def _last_digest(connection: sqlite3.Connection) -> bytes:
-    """The digest of the last interval, or what the chain begins with."""
+    """The digest of the last interval, or the start of the chain."""
     row = connection.execute("SELECT digest FROM intervals ORDER BY interval DESC LIMIT 1").fetchone()
     return row[0] if row is not None else first_digest(*connection.execute("SELECT id, spec FROM trial").fetchone())
 

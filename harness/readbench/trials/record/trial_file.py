@@ -2,7 +2,7 @@
 
 SQLite's own check does not see a bit that flips inside a text. So every interval carries a digest of its row, its examples
 and the interval before, beginning with the trial's id and spec; the trial's row carries one of itself and of the last
-interval; the state row is bound by its hash in the last interval. What does not match is damaged, and is never believed.
+interval; the last interval binds the state row by its hash. Anything that does not match is damaged, and is never used.
 """
 
 import json
@@ -41,7 +41,7 @@ AGAIN = "restore it, or delete its folder: a resume runs the trial again"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrialRecord:
-    """What a trial has to tell, as read from its file."""
+    """A trial's record, as read from its file."""
 
     spec: dict[str, Any]
     status: str
@@ -54,7 +54,7 @@ class TrialRecord:
 
 
 def read_trial(folder: Path) -> TrialRecord:
-    """A trial's record; DamagedError that names the file where it is missing, damaged, of another version or of another trial."""
+    """A trial's record; DamagedError naming the file if it is missing, damaged, of another version or of another trial."""
     record = find_trial(folder)
     if record is None:
         raise DamagedError(f"{folder / 'trial.sqlite'} is missing", hint="resume the run")
@@ -62,7 +62,7 @@ def read_trial(folder: Path) -> TrialRecord:
 
 
 def find_trial(folder: Path) -> TrialRecord | None:
-    """As `read_trial`; None where the trial has not begun."""
+    """As `read_trial`; None if the trial has not begun."""
     path = folder / "trial.sqlite"
     if not path.is_file():
         refuse_traces(folder)
@@ -75,13 +75,13 @@ def find_trial(folder: Path) -> TrialRecord | None:
 
 
 def refuse_traces(folder: Path) -> None:
-    """A file that is not there, or empty, is damage where the trial has left something else behind."""
+    """Raises DamagedError if the trial has left something else behind: then its missing or empty file is damage."""
     if (folder / "student").exists() or (folder / "checkpoints").exists():
         raise DamagedError(f"{folder / 'trial.sqlite'} is missing or empty", hint=AGAIN)
 
 
 def is_blank(connection: sqlite3.Connection) -> bool:
-    """Whether a process was killed before it had made the tables."""
+    """Whether the file has no tables: a process was killed before it made them."""
     return bool(connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0)
 
 
@@ -132,7 +132,7 @@ def _matches(row: tuple[Any, ...], intervals: list[tuple[Any, ...]], examples: d
 
 
 def first_digest(trial_id: str, spec: str) -> bytes:
-    """What the chain of the intervals' digests begins with."""
+    """The start of the chain of the intervals' digests."""
     return digest_of(trial_id, spec)
 
 
