@@ -1,6 +1,6 @@
-"""The contracts: what an allocator sees, what a plug-in registers. This module imports nothing of readbench.
+"""The contracts: what an allocator sees, what a plug-in registers. This module imports nothing else from readbench.
 
-A plug-in is a typed factory with a decorator, importable from the module that its distribution names in the entry-point
+A plug-in is a decorated, typed factory in the module that its distribution names in the entry-point
 group ``readbench.plugins``::
 
     from readbench.api import Allocator, Problem, allocator
@@ -10,10 +10,10 @@ group ``readbench.plugins``::
         '''One line that `readbench list allocators` shows.'''
         return Mine(problem, floor)
 
-The keyword-only arguments are the plug-in's parameters: they are set by name, checked against the annotation, and
+The keyword-only arguments are the plug-in's parameters: set by name, checked against the annotation, and
 recorded in the trial's config. An allocator must be deterministic given its seed, blind to the capabilities' names,
 finite on any profile in [0, 1], unaffected by global random state, and exact after `restore`;
-`readbench.testing.check_allocator` checks all of it.
+`readbench.testing.check_allocator` checks all of this.
 """
 
 import inspect
@@ -42,7 +42,7 @@ class Problem:
 
     capabilities: tuple[str, ...]  # K names, in suite order
     requirement: Vector  # (K,) on the simplex
-    teacher_profile: Vector | None  # (K,) the teacher's score on the same probes, where it was measured
+    teacher_profile: Vector | None  # (K,) the teacher's score on the same probes, if measured
     budget_tokens: int
     num_intervals: int
 
@@ -52,11 +52,11 @@ class Feedback:
     """What an allocator learns after interval t."""
 
     interval: int  # 0-based
-    allocation: Vector  # (K,) realised token shares, on the simplex (zeros where the interval bought nothing)
+    allocation: Vector  # (K,) realised token shares, on the simplex (zeros if the interval bought nothing)
     tokens: int  # charged in this interval
     profile_before: Vector  # (K,) in [0, 1]
     profile_after: Vector  # (K,) in [0, 1]
-    train_loss: Vector  # (K,) mean label-token loss (nats) of the interval's examples before their update, NaN where none
+    train_loss: Vector  # (K,) mean label-token loss (nats) of the interval's examples before their update, NaN if none
     reward: float  # the suite's reward: r·Δs − β·spill − λ·cost (method.md §2)
 
 
@@ -72,28 +72,28 @@ class Observation:
 
 @runtime_checkable
 class Allocator(Protocol):
-    """Decides, before every interval, which capability gets which share of its tokens."""
+    """Splits each interval's tokens between the capabilities, before the interval begins."""
 
     def propose(self, observation: Observation) -> Vector:
         """The allocation of the interval: (K,) float64, non-negative, summing to 1."""
 
     def update(self, feedback: Feedback) -> None:
-        """Learns from the interval that has just ended."""
+        """Learns from the interval that just ended."""
 
     def state(self) -> bytes:
         """Everything needed to resume, bit for bit."""
 
     def restore(self, state: bytes) -> None:
-        """Takes back what `state` returned; ValueError if the bytes are not such a state."""
+        """Restores what `state` returned; ValueError if the bytes are not such a state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """A prompt and its right answer, as a source samples them."""
+    """A prompt and its right answer, sampled from a source."""
 
     prompt: str
     answer: str
-    key: str = ""  # identity of the problem behind the prompt (7+5 is 5+7); the normalised prompt where empty
+    key: str = ""  # identity of the problem behind the prompt (7+5 is 5+7); empty: the normalised prompt
 
 
 class Source(Protocol):
@@ -109,17 +109,17 @@ class Response:
 
     text: str
     tokens: int  # generated, the end-of-sequence token included
-    finished: bool  # False where it was cut at the limit
+    finished: bool  # False if cut at the limit
 
 
 class Teacher(Protocol):
-    """Answers prompts. Persistent: made once in a process and asked many times."""
+    """Answers prompts. Made once per process and asked many times."""
 
     def fingerprint(self) -> str:
-        """Identity of the model and of everything else that its answers depend on: the cache's key."""
+        """Identifies the model and everything else its answers depend on: the cache's key."""
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
-        """One response a prompt, in order; independent of how the prompts are batched."""
+        """One response per prompt, in order; independent of how the prompts are batched."""
 
 
 class Objective(Protocol):
@@ -143,7 +143,7 @@ class TrialInfo:
 
     @property
     def name(self) -> str:
-        """``read-s0``: what people call it; unique in its run."""
+        """``read-s0``: the readable name, unique in its run."""
         return f"{self.allocator}-s{self.seed}"
 
     def parameters(self) -> dict[str, Value]:
@@ -167,24 +167,24 @@ class RunInfo:
 
 
 class Recorder(Protocol):
-    """Where a tracker puts what it is told; made without arguments in a process of its own, where it imports its library.
+    """Receives a tracker's values; made without arguments in its own process, which is where it imports its library.
 
-    The calls come in this order, all in one thread: `start`; the intervals of each trial, oldest first, and then its end;
-    at last `close`. Trials run side by side, so their intervals come interleaved. Every interval and every end comes once:
+    All calls come in one thread, in this order: `start`; each trial's intervals, oldest first, then its end; finally `close`.
+    Trials run in parallel, so their intervals are interleaved. Every interval and every end comes once:
     a resumed run continues where the recorder stopped. An exception drops the tracker, never the run.
     """
 
     def start(self, run: RunInfo, key: str) -> None:
-        """Begins the run, or finds it again: `key` (16 hex digits) is this sink's own, the same whenever the run resumes."""
+        """Begins the run or finds it again: `key` (16 hex digits) belongs to this sink and is the same at every resume."""
 
     def interval(self, trial: TrialInfo, values: Mapping[str, float], *, step: int) -> None:
-        """What a committed interval measured; `step` is the tokens that the trial has charged so far."""
+        """Records what a committed interval measured; `step` is the tokens the trial has charged so far."""
 
     def end_trial(self, trial: TrialInfo, values: Mapping[str, float], *, step: int, complete: bool) -> None:
-        """What the trial came to; nothing where it failed (not `complete`), and a failed trial may be tried again."""
+        """Records the trial's final values: empty if it failed (not `complete`); a failed trial may be tried again."""
 
     def close(self, results: Path | None) -> None:
-        """The run has ended with that results.json, or was stopped (None) and may resume later."""
+        """Ends the run: finished with this results.json, or stopped (None) and possibly resumed later."""
 
 
 Kind = Literal["allocator", "suite", "objective", "teacher", "source", "tracker"]
@@ -202,14 +202,14 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class Plugin:
-    """What a decorator notes on a factory; `readbench.base.plugins` collects it."""
+    """What a decorator records on a factory; `readbench.base.plugins` collects it."""
 
     kind: Kind
     name: str
     summary: str
     factory: Callable[..., Any]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
-    needs: tuple[str, ...] = ()  # of a tracker: the modules that must be installed
+    needs: tuple[str, ...] = ()  # modules that must be installed (trackers only)
 
 
 def _register(kind: Kind, name: str, needs: Sequence[str] = ()) -> Callable[[Factory], Factory]:
@@ -237,7 +237,7 @@ def allocator(name: str) -> Callable[[Callable[..., Allocator]], Callable[..., A
 
 
 def suite(name: str) -> Callable[[Callable[[], Path]], Callable[[], Path]]:
-    """Registers ``() -> Path`` of the folder that holds ``suite.yaml``."""
+    """Registers ``() -> Path``, the folder that holds ``suite.yaml``."""
     return _register("suite", name)
 
 
@@ -252,10 +252,10 @@ def teacher(name: str) -> Callable[[Callable[..., Teacher]], Callable[..., Teach
 
 
 def source(name: str) -> Callable[[Callable[[], Source]], Callable[[], Source]]:
-    """Registers ``() -> Source`` under the name that a suite's capability may give as its ``source``."""
+    """Registers ``() -> Source`` under the name that a suite's capability uses as its ``source``."""
     return _register("source", name)
 
 
 def tracker(name: str, *, needs: Sequence[str] = ()) -> Callable[[Callable[[], Recorder]], Callable[[], Recorder]]:
-    """Registers ``() -> Recorder`` for ``--track name``; `needs` are the modules without which a run is refused before it begins."""
+    """Registers ``() -> Recorder`` for ``--track name``; without the modules in `needs` a run is refused before it begins."""
     return _register("tracker", name, needs)

@@ -1,1 +1,1 @@
-"""What knows nothing of distillation: errors, files, documents, seeds, plug-ins, the machine."""
+"""Helpers that know nothing about distillation: errors, files, documents, seeds, plug-ins, the machine."""

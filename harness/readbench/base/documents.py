@@ -1,7 +1,7 @@
-"""Reads what people write: YAML and JSON lines, bounded in size, without code, into typed dataclasses.
+"""Reads files that people write (YAML and JSON lines), bounded in size and without code, into typed dataclasses.
 
-A document is small, has no aliases (an alias inside an alias is how a few hundred bytes become gigabytes) and no tags;
-a key that the schema lacks, or a value of another type, is an error that names the key.
+A document is small and has no tags and no aliases (nested aliases turn a few hundred bytes into gigabytes);
+an unknown key or a value of the wrong type is an error that names the key.
 """
 
 import json
@@ -20,16 +20,16 @@ from readbench.base.errors import ConfigError, near_match
 STRICT = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False, json_schema_serialization_defaults_required=True)
 MAX_BYTES = 1 << 20
 MAX_DEPTH = 12
-MAX_INTEGER = 1 << 53  # up to here every JSON reader agrees on what an integer is (RFC 7493), and sums fit 64 bits
-MAX_NUMBER = 1e15  # no setting and no measured quantity comes near; squares of smaller ones, summed, stay finite
+MAX_INTEGER = 1 << 53  # all JSON readers agree on integers up to this (RFC 7493), and sums fit 64 bits
+MAX_NUMBER = 1e15  # far above any setting or measurement; sums of squares of smaller numbers stay finite
 MAX_JSON_DEPTH = 32
-_UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # pydantic's names for it, by the kind of class
+_UNKNOWN_KEY = ("unexpected_keyword_argument", "extra_forbidden")  # pydantic's names for it, depending on the kind of class
 
 Typed = TypeVar("Typed")
 
 
 def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
-    """The file's text without a byte order mark (editors on Windows write one); ConfigError where it is missing, too large or not UTF-8."""
+    """The file's text without a byte order mark (Windows editors write one); ConfigError if it is missing, too large or not UTF-8."""
     try:
         if path.stat().st_size > max_bytes:
             raise ConfigError(f"{path} is larger than {max_bytes} bytes", hint="is it the right file?")
@@ -39,7 +39,7 @@ def read_text(path: Path, *, max_bytes: int = MAX_BYTES) -> str:
 
 
 def parse_yaml(text: str, where: str) -> dict[str, Any]:
-    """A YAML mapping with text keys; ConfigError where it is anything else, uses aliases or nests too deeply."""
+    """A YAML mapping with text keys; ConfigError if it is anything else, uses aliases or nests too deeply."""
     try:
         depth = 0
         for event in yaml.parse(text, Loader=yaml.SafeLoader):
@@ -54,8 +54,8 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
             elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
                 depth -= 1
         document = yaml.load(text, Loader=_UniqueKeyLoader)  # noqa: S506 - a SafeLoader
-    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the latter: a date or a number that Python cannot hold
-        raise ConfigError(f"{where} is not valid YAML: {_problem(error)}") from None  # without the line itself: it may hold a key
+    except (yaml.YAMLError, ValueError, OverflowError) as error:  # the last two: a date or number that Python cannot hold
+        raise ConfigError(f"{where} is not valid YAML: {_problem(error)}") from None  # does not quote the line: it may hold a key
     if not isinstance(document, dict):
         raise ConfigError(f"{where} must be a mapping of settings")
     check_values(document, where)
@@ -63,7 +63,7 @@ def parse_yaml(text: str, where: str) -> dict[str, Any]:
 
 
 def _problem(error: Exception) -> str:
-    """What is wrong and where."""
+    """The problem and its line."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     text = " ".join(str(problem or error).split())
     return text if mark is None else f"{text} (line {mark.line + 1})"
@@ -74,7 +74,7 @@ def _line_of(event: yaml.Event) -> str:
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):
-    """The safe loader, but a key that appears twice is an error: the first value would be dropped in silence."""
+    """The safe loader, except that a repeated key is an error: the first value would be silently dropped."""
 
     def construct_mapping(self, node: Any, deep: bool = False) -> dict[Any, Any]:
         seen: set[Any] = set()
@@ -89,13 +89,13 @@ class _UniqueKeyLoader(yaml.SafeLoader):
 
 
 def _number(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> int | float:
-    """A float, but ``1e5`` as an integer: the schema takes it for a whole number and for a float alike."""
+    """A float, except ``1e5``, which becomes an integer: the schema accepts that both as a whole number and as a float."""
     value: float = loader.construct_yaml_float(node)
     exponent = "e" in node.value.lower()
     return int(value) if exponent and abs(value) <= MAX_INTEGER and value.is_integer() else value
 
 
-# YAML 1.1 takes 5e-5 and 1.5e3 for text, since it wants a point and a sign. Everyone else takes them for numbers.
+# YAML 1.1 reads 5e-5 and 1.5e3 as text because it requires a point and a sign. Everyone else reads them as numbers.
 _UniqueKeyLoader.add_implicit_resolver("tag:yaml.org,2002:float", re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"), list("-+.0123456789"))
 _UniqueKeyLoader.add_constructor("tag:yaml.org,2002:float", _number)
 
@@ -106,7 +106,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def read_json_lines(path: Path, *, max_bytes: int = 1 << 28) -> list[dict[str, Any]]:
-    """One JSON object a line; ConfigError naming the line that is not."""
+    """One JSON object per line; ConfigError names the first line that is not one."""
     records = []
     for number, line in enumerate(read_text(path, max_bytes=max_bytes).split("\n"), start=1):  # a JSON text may hold U+2028
         if not line.strip():
@@ -122,13 +122,13 @@ def read_json_lines(path: Path, *, max_bytes: int = 1 << 28) -> list[dict[str, A
 
 
 def typed(schema: type[Typed], document: Mapping[str, Any], where: str, *, key_is: str = "setting") -> Typed:
-    """The document as an instance of a (pydantic) dataclass; ConfigError that names the first wrong key and why."""
+    """The document as an instance of a (pydantic) dataclass; ConfigError names the first wrong key and why."""
     check_values(document, where)
     try:
-        # Through JSON, whose strict mode takes a list for a tuple and an integer for a float, but no text for a number.
+        # Through JSON: its strict mode accepts a list for a tuple and an integer for a float, but not text for a number.
         return TypeAdapter(schema).validate_json(json.dumps(document, default=str))
     except ValidationError as error:  # not chained: its text quotes every value, and --debug would print it
-        # an unknown key first: a misspelt setting is also a missing one, and its own line says more
+        # unknown keys first: a misspelt setting is also a missing one, and the unknown key says more
         first = min(error.errors(include_url=False), key=lambda found: found["type"] not in _UNKNOWN_KEY)
         key = ".".join(str(part) for part in first["loc"])
         if first["type"] in _UNKNOWN_KEY:
@@ -136,12 +136,12 @@ def typed(schema: type[Typed], document: Mapping[str, Any], where: str, *, key_i
             raise ConfigError(f"{where}: unknown {key_is} {key!r}", hint=near_match(str(name), _fields_at(schema, parents))) from None
         message = _said(first)
         whole = first["type"] in ("missing", "missing_argument") or isinstance(first["input"], (dict, list))
-        shown = "" if whole else f" (it is {first['input']!r:.80})"  # of a group only the key: a value in it may be a secret
+        shown = "" if whole else f" (it is {first['input']!r:.80})"  # for a group show only the key: a value in it may be secret
         raise ConfigError(f"{where}: {key}: {message}{shown}" if key else f"{where}: {message}") from None
 
 
 def _said(error: Any) -> str:
-    """What is wrong, in words that know nothing of Python's types."""
+    """The problem in words, without Python's types."""
     if error["type"] in ("too_short", "too_long"):
         bound = error["ctx"]["min_length"] if error["type"] == "too_short" else error["ctx"]["max_length"]
         return f"{'fewer' if error['type'] == 'too_short' else 'more'} than {bound}"
@@ -150,7 +150,7 @@ def _said(error: Any) -> str:
 
 
 def _fields_at(schema: Any, loc: Sequence[int | str]) -> list[str]:
-    """The names that the schema knows at a place: what an unknown key may have meant."""
+    """The names that the schema knows at this place: what an unknown key may have meant."""
     for part in loc:
         fields = getattr(schema, "__dataclass_fields__", {})
         if part in fields:
@@ -162,7 +162,7 @@ def _fields_at(schema: Any, loc: Sequence[int | str]) -> list[str]:
 
 
 def check_values(value: Any, where: str, *, depth: int = 0) -> None:
-    """ConfigError for what is JSON to Python and to nobody else: NaN, numbers without bound, half a surrogate pair, endless nesting."""
+    """ConfigError for what only Python accepts as JSON: NaN, unbounded numbers, half a surrogate pair, endless nesting."""
     if depth > MAX_JSON_DEPTH:
         raise ConfigError(f"{where}: nested deeper than {MAX_JSON_DEPTH} levels")
     if isinstance(value, str):

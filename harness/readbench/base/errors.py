@@ -1,7 +1,7 @@
-"""What a user can fix, said in one line.
+"""Errors that a user can fix, each reported in one line.
 
-Every error that a user can cause is a :class:`ReadbenchError`: the command line prints its message and its hint, and
-ends with its exit code; the traceback is shown only with ``--debug``. Anything else that escapes is a bug.
+Every error that a user can cause is a :class:`ReadbenchError`: the command line prints its message and hint, and
+exits with its exit code; the traceback is shown only with ``--debug``. Any other exception that escapes is a bug.
 """
 
 import difflib
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 
 class ReadbenchError(Exception):
-    """A user's mistake or a broken surrounding: `message` says what is wrong, `hint` what to do."""
+    """A user's mistake or a broken environment: `message` says what is wrong, `hint` what to do."""
 
     exit_code = 2
 
@@ -30,7 +30,7 @@ class ConfigError(ReadbenchError):
 
 
 class DamagedError(ConfigError):
-    """A file of a run is not what was written: an error of the run, never the failure of the trial that reads it."""
+    """A file of a run no longer holds what was written: an error of the run, never of the trial that reads it."""
 
 
 class IncompleteRunError(ReadbenchError):
@@ -50,7 +50,7 @@ class TrialFailure(Exception):
 
 
 def near_match(name: str, known: Iterable[str]) -> str:
-    """The hint of an unknown name: the nearest known one, and the list of all."""
+    """The hint for an unknown name: the nearest known one and the list of all."""
     choices = sorted(known)
     near = difflib.get_close_matches(name, choices, n=1, cutoff=0.5)
     listed = ", ".join(choices) or "none"

@@ -1,8 +1,8 @@
-"""The one module that writes: files, folders, locks and SQLite databases. What it has written is on disk when the call returns.
+"""The only module that writes: files, folders, locks and SQLite databases. Data is on disk when a call returns.
 
-A file: write to a staging name, flush, fsync, rename, fsync the folder. A reader sees the old content or the new one, whole.
-A database: rollback journal, not WAL, whose reset bug SQLite before 3.51.3 has, and ``synchronous=EXTRA``. A JSON document
-that others are computed from carries a digest of its content: a bit that flips on the disk is found, not computed with.
+A file: write to a staging name, flush, fsync, rename, fsync the folder. A reader sees all of the old content or all of the new.
+A database: rollback journal (not WAL, which has a reset bug in SQLite before 3.51.3) and ``synchronous=EXTRA``. A JSON document
+that others are computed from carries a digest of its content, so that a bit flipped on disk is found before it is used.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from typing import Any
 from readbench.base.errors import ConfigError, DamagedError, SurroundingError
 from readbench.base.hashing import content_hash, file_hash, json_hash
 
-ROOM = "free some space or choose another --out"  # what helps against most errors of a disk
+ROOM = "free some space or choose another --out"  # helps with most disk errors
 
 
 def sync(path: Path) -> None:
@@ -33,7 +33,7 @@ def sync(path: Path) -> None:
 
 @contextmanager
 def _writing(path: Path) -> Iterator[None]:
-    """A disk that is full, failing or read-only costs one line."""
+    """Reports a full, failing or read-only disk in one line."""
     try:
         yield
     except OSError as error:
@@ -41,7 +41,7 @@ def _writing(path: Path) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Makes a folder and what is missing above it."""
+    """Makes a folder and its missing parents."""
     with _writing(path):
         missing = [folder for folder in (path, *path.parents) if not folder.is_dir()]
         for folder in reversed(missing):
@@ -50,7 +50,7 @@ def make_folder(path: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Removes a file or a folder, where there is one. After a power cut it may be there again."""
+    """Removes a file or folder if it exists. It may be back after a power cut."""
     with _writing(path):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -59,12 +59,12 @@ def remove(path: Path) -> None:
 
 
 def is_staging(path: Path) -> bool:
-    """Whether a path is one that a killed process left half-written."""
+    """Whether a killed process left this path half-written."""
     return path.name.startswith(".") and path.suffix == ".tmp"
 
 
 def remove_staging(folder: Path) -> None:
-    """Removes what killed processes left half-written; for the only writer of a folder."""
+    """Removes what killed processes left half-written; only for the sole writer of a folder."""
     for path in folder.iterdir():
         if is_staging(path):
             remove(path)
@@ -88,13 +88,13 @@ def write_bytes(path: Path, content: bytes) -> None:
 
 
 def append_text(path: Path, text: str) -> None:
-    """Adds to the end of a file that another program made and reads (GitHub's job summary); OSError where that fails."""
+    """Appends to a file that another program made and reads (GitHub's job summary); OSError if that fails."""
     with path.open("a", encoding="utf-8") as file:
         file.write(text)
 
 
 def open_folder(path: Path) -> None:
-    """Makes the folder of what will be written before the work begins; SurroundingError where nothing can be written to it."""
+    """Makes the output folder before the work begins; SurroundingError if it cannot be written to."""
     try:
         path.mkdir(parents=True, exist_ok=True)
         probe = path / ".readbench.tmp"
@@ -105,7 +105,7 @@ def open_folder(path: Path) -> None:
 
 
 def dump_json(document: Any) -> bytes:
-    """Sorted keys, no NaN, a newline at the end: equal documents are equal bytes."""
+    """Sorted keys, no NaN, a final newline: equal documents give equal bytes."""
     return (json.dumps(document, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n").encode()
 
 
@@ -115,7 +115,7 @@ def write_json(path: Path, document: Any) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """A JSON file that readbench wrote; ConfigError that names it where it is missing or damaged."""
+    """A JSON file that readbench wrote; ConfigError names it if it is missing or damaged."""
     try:
         return json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError) as error:
@@ -128,7 +128,7 @@ def sealed(document: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unsealed(document: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """What `sealed` was given; DamagedError that names the file where its content is no longer what the digest says."""
+    """What `sealed` was given; DamagedError names the file if its content no longer matches the digest."""
     content = {key: value for key, value in document.items() if key != "digest"}
     if document.get("digest") != json_hash(content):
         raise DamagedError(f"{path} is damaged: its content does not match its digest")
@@ -144,7 +144,7 @@ def publish(folder: Path, content: bytes, suffix: str) -> str:
 
 
 def read_published(folder: Path, name: str) -> bytes:
-    """The content of a published file; DamagedError where it is missing or no longer what its name says."""
+    """The content of a published file; DamagedError if it is missing or no longer matches its name."""
     try:
         content = (folder / name).read_bytes()
     except OSError as error:
@@ -155,7 +155,7 @@ def read_published(folder: Path, name: str) -> bytes:
 
 
 def publish_folder(path: Path, fill: Callable[[Path], None]) -> None:
-    """Replaces a folder by what `fill` writes into a staging one; for the only writer of the folder."""
+    """Replaces a folder with what `fill` writes into a staging one; only for the sole writer of the folder."""
     staging = path.with_name(f".{path.name}.tmp")
     with _writing(path):
         try:
@@ -178,18 +178,18 @@ def _fill(folder: Path, fill: Callable[[Path], None]) -> None:
         fill(folder)
     except OSError:
         raise
-    except Exception as error:  # tokenizers and safetensors have errors of their own for a full disk
+    except Exception as error:  # tokenizers and safetensors raise their own errors for a full disk
         raise OSError(0, " ".join(str(error).split())) from error
 
 
 def file_hashes(folder: Path) -> dict[str, str]:
-    """The content hash of every file in a folder, by its path in it."""
+    """The content hash of every file in a folder, by relative path."""
     return {path.relative_to(folder).as_posix(): file_hash(path) for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 @contextmanager
 def locked(path: Path, what: str) -> Iterator[None]:
-    """Holds a lock file: one process at a time, until it ends in whatever way; SurroundingError that names who holds it."""
+    """Holds a lock file, one process at a time, until that process ends in any way; SurroundingError names the holder."""
     with _writing(path):
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -209,7 +209,7 @@ def locked(path: Path, what: str) -> Iterator[None]:
 
 
 def open_database(path: Path, *, busy_seconds: float = 30.0, create: bool = True) -> sqlite3.Connection:
-    """A SQLite database in autocommit mode; it may be used from several threads, one at a time."""
+    """A SQLite database in autocommit mode; several threads may use it, one at a time."""
     connection = sqlite3.connect(
         f"{path.absolute().as_uri()}?mode={'rwc' if create else 'rw'}",
         uri=True,
@@ -229,20 +229,20 @@ def open_database(path: Path, *, busy_seconds: float = 30.0, create: bool = True
 
 @contextmanager
 def transaction(connection: sqlite3.Connection) -> Iterator[None]:
-    """All of the block's statements are on disk at its end, or none of them."""
+    """At the block's end all of its statements are on disk, or none."""
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield
         connection.execute("COMMIT")
     except BaseException:
-        if connection.in_transaction:  # a full disk has ended it already
+        if connection.in_transaction:  # a full disk has already ended it
             connection.execute("ROLLBACK")
         raise
 
 
 @contextmanager
 def database_errors(path: Path) -> Iterator[None]:
-    """SQLite's errors as ours: the disk's fault, or a damaged file. A row that contradicts the schema is a bug and stays one."""
+    """SQLite's errors as ours: a disk fault or a damaged file. A row that violates the schema is a bug and is raised unchanged."""
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):

@@ -1,7 +1,7 @@
-"""Content hashes: one algorithm (blake2b), and one function for each shape of content.
+"""Content hashes: one algorithm (blake2b) and one function for each shape of content.
 
-A ``..._digest`` is raw bytes, a ``..._hash`` the same as hex digits; `size` is in bytes. Trial ids, seeds, cache keys and the
-digests inside files are made here, so a change of a single bit orphans every run on disk.
+A ``..._digest`` is raw bytes, a ``..._hash`` the same in hex digits; `size` is in bytes. Trial ids, seeds, cache keys and
+file digests come from here, so a one-bit change orphans every run on disk.
 """
 
 import hashlib
@@ -38,7 +38,7 @@ def parts_digest(parts: Iterable[bytes], *, prefix_bytes: int, size: int = _SIZE
 
 
 def file_hash(path: Path) -> str:
-    """The hash of a file's content, read in chunks: a model's weights need not fit into memory."""
+    """The hash of a file's content, read in chunks, so that a model's weights need not fit into memory."""
     digest = hashlib.blake2b(digest_size=_SIZE)
     for chunk in _chunks(path):
         digest.update(chunk)
@@ -46,7 +46,7 @@ def file_hash(path: Path) -> str:
 
 
 def named_hash(contents: Iterable[tuple[str, bytes | Path]]) -> str:
-    """The hash of named contents in the given order, names included; a path stands for the file's content."""
+    """The hash of named contents in the given order, names included; a path means the file's content."""
     digest = hashlib.blake2b(digest_size=_SIZE)
     for name, content in contents:
         length = content.stat().st_size if isinstance(content, Path) else len(content)

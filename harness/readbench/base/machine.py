@@ -1,4 +1,4 @@
-"""Where a run was made: versions, hardware, git revision, written down and never acted upon; and the hash of the code that made it."""
+"""Where a run was made: versions, hardware and git revision (recorded, never acted on), and the hash of the code that made it."""
 
 import os
 import platform
@@ -11,16 +11,16 @@ from typing import Any
 
 from readbench.base.hashing import named_hash
 
-# Rooms and modules that read results and take no part in making them: everything else is part of a run's identity.
+# Packages and modules that only read results. Everything else is part of a run's identity.
 READERS = ("testing", "views", *(f"results/{name}" for name in ("comparison", "merging", "stats", "summary", "tables", "transfer")))
 MEASURED = "measured"  # the key of a fingerprint's hash
-# What two fingerprints must share to stand for the same bits. Their other keys are labels for people.
+# Two fingerprints that agree on these keys mean the same bits. The other keys are labels for people.
 DETERMINES = (MEASURED, "torch", "device", "dtype", "optimizer")
 PACKAGES = ("readbench", "torch", "transformers", "tokenizers", "lm-eval", "numpy", "safetensors")
 
 
 def describe() -> dict[str, Any]:
-    """JSON values; None where a thing is not there."""
+    """JSON values; None for anything missing."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -40,7 +40,7 @@ def _version(package: str) -> str | None:
 
 
 def cpu_labels() -> dict[str, str]:
-    """Vendor, family and model of the CPU, as the kernel names them; "" where it does not."""
+    """Vendor, family and model of the CPU as the kernel names them; "" if it does not."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("\n\n")[0].splitlines()
     except OSError:
@@ -51,12 +51,12 @@ def cpu_labels() -> dict[str, str]:
 
 
 def same_bits(first: Mapping[str, Any], second: Mapping[str, Any]) -> bool:
-    """Whether what two fingerprints measured is the same; one without a measurement is not known to be."""
+    """Whether two fingerprints measured the same; a fingerprint without a measurement matches nothing."""
     return MEASURED in first and all(first.get(key) == second.get(key) for key in DETERMINES)
 
 
 def code_hash() -> str:
-    """The hash of readbench's own modules that compute results."""
+    """The hash of readbench's modules that compute results."""
     root = Path(__file__).parents[1]
     names = (path.relative_to(root) for path in sorted(root.rglob("*.py")))
     return named_hash((name.as_posix(), root / name) for name in names if not is_reader(name.with_suffix("").as_posix()))
@@ -68,12 +68,12 @@ def is_reader(module: str) -> bool:
 
 
 def _command() -> list[str] | None:
-    """The command line, where readbench was called from one."""
+    """The command line, if readbench was called from one."""
     return ["readbench", *sys.argv[1:]] if Path(sys.argv[0]).stem in ("readbench", "__main__") else None
 
 
 def _git_revision() -> str | None:
-    """The revision of the working directory: the user's experiment, not ours."""
+    """The git revision of the working directory: the user's experiment, not readbench."""
     try:
         answer = subprocess.run(
             ["git", "-c", "core.fsmonitor=false", "describe", "--always", "--dirty", "--abbrev=40"],  # noqa: S607 - the user's own git

@@ -1,4 +1,4 @@
-"""Nested settings by dotted key, and back: ``{"training": {"clip_norm": 1}}`` is ``training.clip_norm = 1``."""
+"""Converts nested settings to dotted keys and back: ``{"training": {"clip_norm": 1}}`` is ``training.clip_norm = 1``."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -7,7 +7,7 @@ from readbench.base.errors import ConfigError
 
 
 def flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value with its dotted key, in order. A mapping without entries has no value, so it yields nothing."""
+    """Every value with its dotted key, in order. An empty mapping yields nothing."""
     for key, value in document.items():
         if isinstance(value, Mapping):
             yield from flatten(value, f"{prefix}{key}.")
@@ -16,7 +16,7 @@ def flatten(document: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
 
 
 def nest(values: Iterable[tuple[Sequence[str], Any]]) -> dict[str, Any]:
-    """The nested mapping of values by path; ConfigError where one key is both a value and a group."""
+    """The nested mapping of values by path; ConfigError if a key is both a value and a group."""
     nested: dict[str, Any] = {}
     for path, value in values:
         *parents, last = path

@@ -1,9 +1,9 @@
-"""Finds plug-ins: every distribution's modules in the entry-point group ``readbench.plugins``, ours among them.
+"""Finds plug-ins in the modules that any distribution, ours included, lists in the entry-point group ``readbench.plugins``.
 
-An entry point names a module or a package. Of a package, every module is imported, in subpackages too, except those whose
-name begins with an underscore: nobody keeps a list of plug-ins by hand. The decorated factories (`readbench.api`) of those
-modules are the plug-ins. A module that fails to import is noted and the others are still found; two plug-ins of one kind and
-name are an error, because a result must not depend on which of them happened to be found first.
+An entry point names a module or a package. All modules of a package are imported, in subpackages too, except those whose
+name begins with an underscore, so nobody keeps a list of plug-ins by hand. The decorated factories (`readbench.api`) in those
+modules are the plug-ins. A module that fails to import is recorded and the others are still found; two plug-ins with the same
+kind and name are an error, because a result must not depend on which one was found first.
 """
 
 import functools
@@ -53,7 +53,7 @@ class Registry:
         return {name: registered for (its_kind, name), registered in sorted(self.found.items()) if its_kind == kind}
 
     def get(self, kind: Kind, name: str) -> Plugin:
-        """The plug-in; ConfigError with the near match (and with the broken modules, one of which may have held it)."""
+        """The plug-in; ConfigError with the near match (and the broken modules, since one of them may have held it)."""
         registered = self.found.get((kind, name))
         if registered is None:
             failures = "".join(f"; {broken}" for broken in self.broken)
@@ -74,7 +74,7 @@ def _plugins(entry: EntryPoint, broken: list[Broken]) -> Iterator[Plugin]:
             module = load()
         except KeyboardInterrupt:
             raise
-        except BaseException as error:  # foreign code: whatever it raises, SystemExit too, must not take the others down
+        except BaseException as error:  # foreign code: whatever it raises, even SystemExit, must not stop the others
             reason = f"{type(error).__name__}: {error}".splitlines()[0]
             broken.append(Broken(name, _distribution(entry), reason))
             continue
@@ -88,10 +88,10 @@ def _plugins(entry: EntryPoint, broken: list[Broken]) -> Iterator[Plugin]:
 
 @functools.cache
 def registry() -> Registry:
-    """Every plug-in of the environment. Imports the plug-in modules once in a process."""
+    """Every plug-in in the environment. Imports the plug-in modules once per process."""
     found: dict[tuple[Kind, str], Registered] = {}
     broken: list[Broken] = []
-    # A distribution may be listed twice on sys.path (an editable install beside its own folder): the value decides.
+    # sys.path may list a distribution twice (an editable install next to its own folder): the value decides.
     entries = {entry.value: entry for entry in entry_points(group=GROUP)}
     for _, entry in sorted(entries.items()):
         for plugin in _plugins(entry, broken):
@@ -107,7 +107,7 @@ def registry() -> Registry:
 
 
 def resolve_parameters(plugin: Plugin, given: Mapping[str, Any]) -> dict[str, bool | int | float | str]:
-    """All parameters of a plug-in, defaults filled in; ConfigError on an unknown name or another type."""
+    """All parameters of a plug-in, with defaults filled in; ConfigError on an unknown name or a wrong type."""
     for name in given:
         if name not in plugin.parameters:
             raise ConfigError(f"{plugin.kind} {plugin.name!r} has no parameter {name!r}", hint=near_match(name, plugin.parameters))
@@ -139,9 +139,9 @@ def make_allocator(name: str, problem: Problem, seed: int = 0, **params: Any) ->
 
 @contextmanager
 def foreign(kind: Kind, name: str, failure: Callable[[str], Exception] = TrialFailure) -> Iterator[None]:
-    """Whatever a plug-in raises becomes one line that names it; sys.exit too, but not Ctrl-C.
+    """Turns whatever a plug-in raises into one line that names it; sys.exit too, but not Ctrl-C.
 
-    Outside of a trial what it says to the user (a ReadbenchError) is passed on as it is; inside, it fails the trial.
+    Outside a trial a ReadbenchError, meant for the user, is passed on unchanged; inside, it fails the trial.
     """
     try:
         yield

@@ -9,9 +9,9 @@ from typing import Literal, overload
 
 from readbench.base.errors import SurroundingError
 
-# A socket's path has 104 bytes on some systems, its end included; multiprocessing adds "/pymp-xxxxxxxx/listener-xxxxxxxx".
+# Some systems limit a socket path to 104 bytes, terminator included; multiprocessing adds "/pymp-xxxxxxxx/listener-xxxxxxxx".
 _MAX_FOLDER_BYTES = 104 - 1 - len("/pymp-xxxxxxxx/listener-xxxxxxxx")
-_SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - a folder of a random name is made in one, for this user alone
+_SHORT_FOLDERS = ("/tmp", "/var/tmp", "/dev/shm")  # noqa: S108 - multiprocessing makes a randomly named folder there, for this user alone
 
 
 @overload
@@ -19,10 +19,10 @@ def context(method: Literal["forkserver"]) -> ForkServerContext: ...
 @overload
 def context(method: Literal["spawn"]) -> SpawnContext: ...
 def context(method: Literal["forkserver", "spawn"]) -> ForkServerContext | SpawnContext:
-    """How processes are started; SurroundingError where no folder for their sockets can be written.
+    """How processes are started; SurroundingError if no folder for their sockets can be written.
 
-    multiprocessing starts its helpers with ``python -c``, which looks for modules in the current folder first: a user's
-    ``random.py`` would be executed. PYTHONSAFEPATH turns that off, in every process that this one starts.
+    multiprocessing starts its helpers with ``python -c``, which looks for modules in the current folder first and would
+    run a user's ``random.py``. PYTHONSAFEPATH turns that off in every process that this one starts.
     """
     if not os.environ.get("PYTHONSAFEPATH"):
         os.environ["PYTHONSAFEPATH"] = "1"
@@ -31,7 +31,7 @@ def context(method: Literal["forkserver", "spawn"]) -> ForkServerContext | Spawn
 
 
 def _keep_socket_paths_short() -> None:
-    """Has multiprocessing make its folder, which it does once, in a short place where TMPDIR is long."""
+    """If TMPDIR is long, makes multiprocessing create its folder (which it does once) in a shorter place."""
     usual = tempfile.gettempdir()
     if len(os.fsencode(usual)) <= _MAX_FOLDER_BYTES:
         return

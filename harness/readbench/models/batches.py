@@ -1,4 +1,4 @@
-"""Examples as tokens, and batches of them: sorted by length, so that little is padded."""
+"""Examples as tokens, and batches of them, sorted by length to keep padding small."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import torch
 
 @dataclass(frozen=True)
 class Encoded:
-    """An example as tokens; the labels are ``tokens[prompt_length:]``, EOS included where the response is finished."""
+    """An example as tokens; the labels are ``tokens[prompt_length:]``, with EOS if the response is finished."""
 
     tokens: tuple[int, ...]
     prompt_length: int
@@ -23,7 +23,7 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Batch:
-    """Rows padded on the right. B rows of L inputs, N label tokens in row order."""
+    """B rows of L inputs, padded on the right, with N label tokens in row order."""
 
     inputs: torch.Tensor  # (B, L) int64
     positions: torch.Tensor  # (N,) int64 into the flattened (B·L) inputs: where the label tokens are predicted
@@ -32,7 +32,7 @@ class Batch:
 
 
 def chunks_by_length(lengths: Sequence[int], chunk_tokens: int) -> list[list[int]]:
-    """Indices sorted by length (ties: given order), cut into runs of about `chunk_tokens` tokens, balanced, padding included."""
+    """Indices sorted by length (ties: given order), cut into balanced runs of about `chunk_tokens` tokens, padding included."""
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     total = sum(lengths)
     count = max(1, round(total / chunk_tokens))

@@ -1,4 +1,4 @@
-"""What must hold of a loaded model before its numbers are believed: a row for every token, finite weights, no look ahead."""
+"""Checks a loaded model before its numbers are trusted: a row for every token, finite weights, no look-ahead."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,11 +10,11 @@ from readbench.models.text import render, turn_end
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_LENGTH = 8  # tokens of the sequences that causality is tried on
+_LENGTH = 8  # tokens in the sequences that test causality
 
 
 def check_loaded(network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
-    """ConfigError in one line for what would give wrong numbers, or a crash in the middle of a run."""
+    """ConfigError in one line for anything that would give wrong numbers or crash in the middle of a run."""
     name = str(network.name_or_path)
     _check_rows(network, tokenizer, name)
     if not all(bool(torch.isfinite(parameter).all()) for parameter in network.parameters()):
@@ -28,7 +28,7 @@ def _rows(network: "PreTrainedModel") -> int:
 
 
 def _check_rows(network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", name: str) -> None:
-    """Every token that text, template or end of turn can bring needs a row of the embedding."""
+    """Every token from text, template or end of turn needs an embedding row."""
     rows = _rows(network)
     needed = {tokenizer.vocab_size - 1, int(tokenizer.eos_token_id), turn_end(tokenizer), *render(tokenizer, "question")}
     beyond = sorted(token for token in needed if token >= rows)

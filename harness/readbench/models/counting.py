@@ -12,25 +12,25 @@ from readbench.models.folder import load_tokenizer
 
 @dataclass(frozen=True, slots=True)
 class TokenCounter:
-    """One tokenizer's two directions."""
+    """A tokenizer's encode and decode."""
 
     encode: Callable[[str], list[int]]
     decode: Callable[[list[int]], str]
 
     def count(self, text: str) -> int:
-        """Tokens of the text alone: nothing is added at its ends."""
+        """Tokens of the text alone, with nothing added at its ends."""
         return len(self.encode(text))
 
     def cut(self, text: str, most: int) -> str | None:
-        """The first `most` tokens where the text has more; None where it fits."""
+        """The text of the first `most` tokens if there are more; None if it fits."""
         ids = self.encode(text)
         return self.decode(ids[:most]) if len(ids) > most else None
 
 
 def open_counter(folder: Path) -> TokenCounter:
-    """The counter of a model folder; ConfigError where its tokenizer cannot be read."""
+    """The counter for a model folder; ConfigError if its tokenizer cannot be read."""
     file = folder / "tokenizer.json"
-    if not file.is_file():  # a slow one: through transformers, which takes seconds to import
+    if not file.is_file():  # a slow tokenizer needs transformers, which takes seconds to import
         slow = load_tokenizer(folder)
         return TokenCounter(lambda text: list(slow.encode(text, add_special_tokens=False)), lambda ids: str(slow.decode(ids)))
     try:

@@ -1,9 +1,9 @@
-"""Greedy decoding of a batch of prompts, one token a step: by the library for any model, leanly for Llamas on the CPU.
+"""Greedy decoding of a batch of prompts, one token per step: with the library for any model, with a lean path for Llamas on the CPU.
 
-Both give the logits of the next token of every row; what is chosen, and when a row is done, is `readbench.models.generation`'s.
-The lean one takes a third of the library's time on the lab's teacher (128 rows): the key-value cache is laid out once and
-not copied at every step, no mask is built, prompts of different lengths are padded on the right, where a causal model
-cannot see it, and every row continues at its own position.
+Both return the next-token logits of every row; `readbench.models.generation` picks tokens and decides when a row is done.
+The lean path takes a third of the library's time on the lab's teacher (128 rows): it lays out the key-value cache once and
+does not copy it at every step, builds no mask, pads prompts of different lengths on the right, where a causal model
+cannot see it, and continues every row at its own position.
 
 Shapes: B rows, L tokens, H heads of width D, T places in the cache, V the vocabulary.
 """
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 Prompts = Sequence[tuple[int, ...]]
-TOLERANCE = 1e-4  # logits: what may differ between batches, or between the two ways (measured: 1e-5 and less)
-_SHORT, _LONG = (2, 7, 1), (3, 1, 4, 1, 5, 2)  # prompts of two lengths, to try a decoder on
+TOLERANCE = 1e-4  # logits: allowed difference between batches or between the two paths (measured: 1e-5 and less)
+_SHORT, _LONG = (2, 7, 1), (3, 1, 4, 1, 5, 2)  # prompts of two lengths for testing a decoder
 
 
 class Decoder(Protocol):
-    """One batch at a time; `mixes` says whether its prompts may differ in length."""
+    """Decodes one batch at a time; `mixes` says whether its prompts may differ in length."""
 
     mixes: bool
 
@@ -38,7 +38,7 @@ class Decoder(Protocol):
         """Appends a token (B,) to each row; (B, V) logits of the next one."""
 
     def keep(self, rows: torch.Tensor) -> None:
-        """Keeps these rows (N,) only."""
+        """Keeps only these rows (N,)."""
 
 
 def decoder_for(model: "PreTrainedModel") -> Decoder:
@@ -64,9 +64,9 @@ def _second_logits(decoder: Decoder) -> torch.Tensor:
 
 
 class LibraryDecoder:
-    """Any causal language model. Where prompts are mixed: padded on the left, with the cache; else of one length, whole sequences.
+    """Any causal language model. Mixed prompts are padded on the left and use the cache; else one length, whole sequences.
 
-    Whole sequences are slow, and right for every model: recurrent ones keep no key-value cache and read padding.
+    Whole sequences are slow but right for every model: recurrent ones keep no key-value cache and read padding.
     """
 
     def __init__(self, model: "PreTrainedModel", *, mixes: bool) -> None:
@@ -103,7 +103,7 @@ class LibraryDecoder:
 
     def _forward(self) -> torch.Tensor:
         extra: dict[str, Any] = {"past_key_values": self._cache, "use_cache": True} if self.mixes else {}
-        if not bool(self._mask.all()):  # without a mask where no row is padded: the causal kernel is faster
+        if not bool(self._mask.all()):  # no mask if no row is padded: the causal kernel is faster
             extra["attention_mask"] = self._mask
             if self._takes_positions:
                 extra["position_ids"] = (self._mask.cumsum(1) - 1).clamp_(min=0)[:, -self._inputs.shape[1] :]
@@ -114,7 +114,7 @@ class LibraryDecoder:
 
 
 class LeanDecoder:
-    """The Llamas that `readbench.models.lean.llama` knows, on the CPU, with weights that do not change."""
+    """Decodes the Llamas that `readbench.models.lean.llama` knows, on the CPU, with weights that do not change."""
 
     mixes = True
 
@@ -134,7 +134,7 @@ class LeanDecoder:
         cos, sin = self._rotary(torch.zeros(1), torch.arange(places)[None])
         depth = cos.shape[-1]
         self._cos, self._sin = cos[0], torch.cat((-sin[0, :, : depth // 2], sin[0, :, depth // 2 :]), -1)  # (T, D)
-        # zeros, not empty: a place that is masked has weight 0, and 0·NaN is NaN
+        # zeros, not empty: a masked place has weight 0, and 0·NaN is NaN
         self._cache = [torch.zeros(2, self._heads, rows, places, depth) for _ in self._layers]
         inputs = torch.tensor([list(ids) + [0] * (width - len(ids)) for ids in prompts])
         x = self._embedding[inputs].flatten(0, 1)
@@ -179,7 +179,7 @@ class LeanDecoder:
     def _project(
         self, weights: AttentionWeights, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, shape: tuple[int, int]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Queries (scaled) and keys, rotated by tables that broadcast to (B, L, D), and values: (H, B, L, D) each."""
+        """Scaled queries and keys, both rotated by tables that broadcast to (B, L, D), and values: (H, B, L, D) each."""
         z = functional.linear(x * inverse_rms(x, weights.epsilon), weights.project, weights.bias)
         heads = z.view(*shape, 3 * self._heads, -1).permute(2, 0, 1, 3).contiguous()
         rotated = heads[: 2 * self._heads]

@@ -1,7 +1,7 @@
-"""Model folders: where they are, whether they can be used. Torch-free at import.
+"""Model folders: where they are and whether they can be used. Torch-free at import.
 
 A model is any Hugging Face causal language model folder with safetensors weights, a hub id of one, or one of the embedded
-pair (``lab/teacher``, ``lab/student``), which are two such folders in the package. Nothing is unpickled and no code from a
+pair (``lab/teacher``, ``lab/student``), two such folders in the package. Nothing is unpickled, and no code from a
 model folder is run.
 """
 
@@ -19,11 +19,11 @@ from readbench.base.hashing import named_hash
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-DECODING = "greedy-1"  # of local models; changes when the same model would answer differently
+DECODING = "greedy-1"  # for local models; changes when the same model would answer differently
 _EMBEDDED = {"lab/teacher": "teacher", "lab/student": "student"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
-_HUB_DUPLICATES = ("original/*", "consolidated*")  # second copies of the weights that some hub folders hold
+_HUB_DUPLICATES = ("original/*", "consolidated*")  # second copies of the weights in some hub folders
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json", "spiece.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
 _TEXT_FILES = ("*.json", "*.jinja", "additional_chat_templates/*.jinja")  # that transformers reads
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
@@ -38,7 +38,7 @@ def is_embedded(ref: str) -> bool:
 
 
 def resolve_model(ref: str) -> Path:
-    """The folder of an embedded model, of a folder's path, or of a hub id (downloaded: safetensors, tokenizer, config only)."""
+    """The folder for an embedded model, a path, or a hub id (downloads only safetensors, tokenizer and config)."""
     if ref in _EMBEDDED:
         return Path(__file__).parent / "pair" / _EMBEDDED[ref]
     folder = Path(ref).expanduser()
@@ -50,7 +50,7 @@ def resolve_model(ref: str) -> Path:
 
 
 def resolve_tokenizer(ref: str) -> Path:
-    """Like `resolve_model`, but of a hub id only the tokenizer is downloaded."""
+    """Like `resolve_model`, but downloads only the tokenizer of a hub id."""
     if ref in _EMBEDDED or Path(ref).expanduser().is_dir() or not _HUB_ID.fullmatch(ref):
         return resolve_model(ref)
     return _download(ref, _TOKENIZER_FILES)
@@ -74,7 +74,7 @@ def _download(hub_id: str, patterns: Sequence[str] = _HUB_FILES) -> Path:
 
 
 def check_model(path: Path) -> None:
-    """ConfigError (one line, a hint) for what cannot be loaded, or would be read wrongly; of the weights only the names are read."""
+    """ConfigError (one line, a hint) for a model that cannot be loaded or would be misread; reads only the weights' names."""
     if not path.is_dir():
         raise ConfigError(f"model folder {path} does not exist", hint="give a folder with config.json, tokenizer and safetensors weights")
     if (path / "adapter_config.json").exists():  # transformers would load whatever model the adapter names, and unpickle an adapter
@@ -82,7 +82,7 @@ def check_model(path: Path) -> None:
     _check_marks(path)
     config = read_config(path)
     if (path / "generation_config.json").exists():
-        _read_object(path / "generation_config.json")  # transformers passes over a damaged one, and over the tokens that end an answer
+        _read_object(path / "generation_config.json")  # transformers ignores a damaged one, and with it the tokens that end an answer
     if config.get("is_encoder_decoder") is True:
         raise ConfigError(f"model {path} is an encoder-decoder, not a causal language model", hint="give a causal language model")
     if not any((path / name).is_file() for name in _TOKENIZER_FILES):
@@ -95,7 +95,7 @@ def check_model(path: Path) -> None:
 
 
 def read_config(path: Path) -> dict[str, Any]:
-    """The folder's config.json; ConfigError where it is missing or no JSON object with a model type."""
+    """The folder's config.json; ConfigError if it is missing or not a JSON object with a model type."""
     file = path / "config.json"
     if not file.is_file():
         raise ConfigError(f"model folder {path} has no config.json", hint="give a folder written by save_pretrained")
@@ -116,7 +116,7 @@ def _read_object(file: Path) -> dict[str, Any]:
 
 
 def _check_marks(path: Path) -> None:
-    """Refuses a byte order mark: transformers fails at one in JSON, and puts a template's into every prompt."""
+    """Refuses a byte order mark: transformers fails on one in JSON, and copies one from a template into every prompt."""
     for file in sorted(file for pattern in _TEXT_FILES for file in path.glob(pattern) if file.is_file()):
         try:
             with file.open("rb") as stream:
@@ -156,19 +156,19 @@ def _is_native(model_type: str) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """Identity of config, tokenizer and weights: a hash over their names and contents."""
+    """Identifies config, tokenizer and weights by a hash of their names and contents."""
     files = sorted(file for pattern in _HUB_FILES for file in path.glob(pattern))
     return _digest(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
 
 @functools.lru_cache(maxsize=16)
 def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
-    # cached by size and time of change: an 8 B model has 16 GB to read, and every trial asks
+    # cached by size and modification time: an 8 B model has 16 GB to read, and every trial asks
     return named_hash((file.name, file) for file, _, _ in files)
 
 
 def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":
-    """The folder's tokenizer; ConfigError where it cannot be read or has no end-of-sequence token (EOS is a label)."""
+    """The folder's tokenizer; ConfigError if it cannot be read or has no end-of-sequence token (EOS is a label)."""
     from transformers import AutoTokenizer
 
     check_model(path)
@@ -182,7 +182,7 @@ def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":
 
 
 def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
-    """The folder's model in fp32 on a resolved device, in evaluation mode; ConfigError where weights are missing or damaged."""
+    """The folder's model in fp32 on a resolved device, in evaluation mode; ConfigError if weights are missing or damaged."""
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -190,7 +190,7 @@ def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
 
     check_model(path)
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its report of odd keys has 60 lines; what matters of it is below
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # its report of odd keys has 60 lines; the important part is checked below
     model: PreTrainedModel
     info: dict[str, Any]
     try:
@@ -215,7 +215,7 @@ def _first_line(error: Exception) -> str:
 
 
 def context_length(path: Path) -> int:
-    """The most tokens that the model takes, from its config."""
+    """The model's maximum number of tokens, from its config."""
     config = read_config(path)
     for part in (config, config.get("text_config") or {}):
         for key in _CONTEXT_KEYS:
@@ -225,7 +225,7 @@ def context_length(path: Path) -> int:
 
 
 def resolve_device(device: str) -> str:
-    """The device of a setting; "auto" is the first GPU where there is one, else the CPU. SurroundingError where it is not there."""
+    """The device for a setting; "auto" is the first GPU if there is one, else the CPU. SurroundingError if it is not there."""
     if not _DEVICE.fullmatch(device):
         raise ConfigError(f"device is {device!r}", hint="it must be auto, cpu, cuda or cuda:N")
     if device == "cpu":

@@ -1,13 +1,13 @@
-"""Greedy answers of any causal language model, in batches: the teacher's supervision, and the student's sample answers.
+"""Greedy answers from any causal language model, in batches: the teacher's supervision and the student's sample answers.
 
-A response must not depend on what else was asked with it: trials ask in different batches, and runs are compared bit for
-bit. But floating-point sums depend on a batch's shape, and a near tie between the two most likely tokens can fall the
-other way. So the smallest margin between the two largest logits is kept for every row; a row whose margin is below
-`_TIE` was decided by rounding and is answered again, alone, which is the canonical answer. (fp32 logits of one prompt
-differ by about 1e-5 between batches; `_TIE` is a hundred times that, and below 1 % of a trained teacher's rows.)
+A response must not depend on what else is in its batch: trials use different batches, and runs are compared bit for bit.
+But floating-point sums depend on a batch's shape, so a near tie between the two most likely tokens can fall either
+way. Each row therefore records its smallest margin between the two largest logits. If that is below `_TIE`, rounding
+decided the row, and it is answered again, alone; that answer is the canonical one. (fp32 logits of one prompt differ by
+about 1e-5 between batches; `_TIE` is a hundred times that, and less than 1 % of a trained teacher's rows fall below it.)
 
-The loop is our own, not `generate`: it keeps the margins without a logits processor, asks a repeated prompt once, drops rows
-that are done, and leaves room for a lean decoder (`readbench.models.decoding`).
+The loop is our own, not `generate`: it records margins without a logits processor, asks a repeated prompt once, drops
+finished rows, and allows a lean decoder (`readbench.models.decoding`).
 """
 
 from collections.abc import Sequence
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 
 _TIE = 1e-3  # logits
 _BATCH_ROWS = 128
-_BATCH_TOKENS = 16384  # prompts and new tokens of a batch, at most: bounds the key-value cache
+_BATCH_TOKENS = 16384  # at most, of prompts and new tokens in a batch: bounds the key-value cache
 
 
 @dataclass
 class _Row:
-    """One prompt's answer while it is written."""
+    """One prompt's answer in progress."""
 
     tokens: list[int]
     margin: float = float("inf")  # smallest so far
@@ -41,13 +41,13 @@ class Greedy:
     """A loaded model that answers."""
 
     def __init__(self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
-        stated = getattr(model.generation_config, "eos_token_id", None)  # chat models end a turn with another token than a text
+        stated = getattr(model.generation_config, "eos_token_id", None)  # chat models end a turn and a text with different tokens
         self.tokenizer = tokenizer
         self.decoder = decoder_for(model)
         self._ends = frozenset({tokenizer.eos_token_id, turn_end(tokenizer), *(stated if isinstance(stated, list) else [stated])} - {None})
 
     def respond(self, prompts: Sequence[tuple[int, ...]], *, max_new_tokens: int) -> list[Response]:
-        """Answers to prompts that are rendered as tokens and leave room for the answer, in order."""
+        """Answers, in order, to prompts rendered as tokens that leave room for the answer."""
         rows: dict[tuple[int, ...], _Row] = {}
         with torch.inference_mode():
             for batch in _batches(sorted(set(prompts), key=lambda ids: (len(ids), ids)), max_new_tokens, mixed=self.decoder.mixes):
@@ -58,10 +58,10 @@ class Greedy:
         return [self._response(rows[ids]) for ids in prompts]
 
     def _decode(self, prompts: Sequence[tuple[int, ...]], max_new_tokens: int) -> list[_Row]:
-        """Greedy decoding of one batch; rows that are done leave it when half of it is done."""
+        """Decodes one batch greedily; finished rows are dropped once half of the batch is finished."""
         decoder, ends = self.decoder, self._ends
         rows = [_Row([]) for _ in prompts]
-        alive = list(range(len(prompts)))  # the row behind each line of the batch
+        alive = list(range(len(prompts)))  # the row that each line of the batch belongs to
         logits = decoder.start(prompts, max_new_tokens)
         while True:
             best = logits.topk(2, dim=-1)
@@ -90,7 +90,7 @@ class Greedy:
 
 
 def _batches(prompts: Sequence[tuple[int, ...]], max_new_tokens: int, *, mixed: bool) -> list[list[tuple[int, ...]]]:
-    """Runs of prompts sorted by length, within the limits of a batch; of one length each where lengths may not be mixed."""
+    """Runs of length-sorted prompts within a batch's limits; each run has one length if lengths may not be mixed."""
     batches: list[list[tuple[int, ...]]] = []
     for ids in prompts:
         batch = batches[-1] if batches else []

@@ -1,15 +1,15 @@
-"""Any causal language model as it is used here: it encodes text, scores answers and writes answers. It has no optimiser.
+"""Any causal language model: encodes text, scores answers and writes answers. It has no optimiser.
 
-What makes it fast, and why the result is the same:
+Why it is fast, and why the result is the same:
 
 - Inputs are padded on the right and there is no attention mask: in a causal model a token sees only what comes before it,
   so that padding cannot reach a real token, and sdpa runs its causal kernel.
 - Logits are computed at label positions only (a prompt has none), through the base model and its output head, where that
   equals the full forward bit for bit (checked on load: softcaps and logit scales fail the check); else through the full forward.
 - The last token of an example is only a label, never an input.
-- Examples are sorted by length and cut into batches of about the same number of tokens: little padding.
+- Examples are sorted by length and cut into batches of similar token counts, which keeps padding small.
 
-On CUDA the forward runs in bf16 autocast over fp32 weights. Given the same calls the CPU gives the same bits.
+On CUDA the forward runs in bf16 autocast over fp32 weights. On the CPU the same calls give the same bits.
 """
 
 from collections.abc import Callable, Sequence
@@ -33,7 +33,7 @@ from readbench.models.text import NO_CHAT, ChatConfig, render, response_ids
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_SCORE_TOKENS = 4096  # of one forward pass without gradients
+_SCORE_TOKENS = 4096  # per forward pass without gradients
 
 
 class LanguageModel:
@@ -54,13 +54,13 @@ class LanguageModel:
 
     @classmethod
     def load(cls, path: Path, *, device: str, chat: ChatConfig = NO_CHAT) -> "LanguageModel":
-        """The model of a folder; ConfigError where it cannot be loaded, or its numbers could not be believed."""
+        """The model in a folder; ConfigError if it cannot be loaded or its numbers cannot be trusted."""
         network, tokenizer = folder.load_causal_lm(path, device), folder.load_tokenizer(path)
         check_loaded(network, tokenizer)
         return cls(network, tokenizer, context=folder.context_length(path), device=device, chat=chat)
 
     def encode(self, prompt: str, response: str, *, finished: bool = True) -> Encoded:
-        """The example's tokens; ConfigError where they do not fit the context or the response has no label token."""
+        """The example's tokens; ConfigError if they do not fit the context or the response has no label token."""
         prompt_ids = render(self.tokenizer, prompt, self.chat)
         label_ids = response_ids(self.tokenizer, response, finished=finished)
         length = len(prompt_ids) + len(label_ids)
@@ -78,11 +78,11 @@ class LanguageModel:
         return [tuple(render(self.tokenizer, prompt, self.chat)) for prompt in prompts]
 
     def greedy(self) -> Greedy:
-        """Greedy generation with the weights as they are now; make a new one after the weights changed."""
+        """Greedy generation with the current weights; make a new one after they change."""
         return Greedy(self.network, self.tokenizer)
 
     def answer(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
-        """Greedy answers with the weights as they are now, cut where the context ends; ConfigError where a prompt alone fills it."""
+        """Greedy answers with the current weights, cut at the end of the context; ConfigError if a prompt alone fills it."""
         rendered = self.render(prompts)
         room = self.context - max(map(len, rendered))
         if room < 1:
@@ -92,7 +92,7 @@ class LanguageModel:
     def log_likelihoods(self, examples: Sequence[Encoded]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """(N,) summed log-probability of the labels in nats, and (N,) whether every label is the most likely token (greedy).
 
-        The batches depend on the examples' lengths alone, so that the same call gives the same bits.
+        The batches depend only on the examples' lengths, so the same call gives the same bits.
         """
         log_likelihood = np.zeros(len(examples))
         greedy = np.zeros(len(examples), dtype=np.bool_)
@@ -109,20 +109,20 @@ class LanguageModel:
         return log_likelihood, greedy
 
     def label_logits(self, batch: Batch) -> torch.Tensor:
-        """(N, V) fp32 logits that predict the label tokens, with gradients where they are recorded."""
+        """(N, V) fp32 logits that predict the label tokens, with gradients if they are recorded."""
         if self._lean is not None and not self.autocast and batch.inputs.shape[1] <= LONGEST:
             return self._lean(batch.inputs, batch.positions)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             return self._logits_at(batch.inputs, batch.positions).float()
 
     def save_pretrained(self, folder: Path) -> None:
-        """The network and its tokenizer, loadable by AutoModelForCausalLM and AutoTokenizer."""
+        """Saves the network and its tokenizer so that AutoModelForCausalLM and AutoTokenizer can load them."""
         self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
 
 def _logits_at(model: "PreTrainedModel") -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """(inputs (B, L), positions (N,)) → logits (N, V): through base model and head where that equals the full forward."""
+    """(inputs (B, L), positions (N,)) → logits (N, V), through base model and head if that equals the full forward."""
     base, head = model.base_model, model.get_output_embeddings()  # type: ignore[no-untyped-call]
 
     def full(inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:

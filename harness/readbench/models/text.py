@@ -1,4 +1,4 @@
-"""How text becomes tokens: prompts by the chat template, responses with the end of sequence as a label. Torch-free at import."""
+"""Turns text into tokens: prompts by the chat template, responses with the end of sequence as a label. Torch-free at import."""
 
 import functools
 from collections.abc import Mapping
@@ -25,7 +25,7 @@ class ChatConfig:
 
 
 NO_CHAT = ChatConfig()
-# Templates that print the date (Llama 3.1 to 3.3) would give other tokens tomorrow: the date is Llama's own default, a Friday.
+# Templates that print the date (Llama 3.1 to 3.3) would give other tokens tomorrow, so the date is fixed: Llama's default, a Friday.
 _DATE = {"%d": "26", "%b": "Jul", "%B": "July", "%m": "07", "%Y": "2024", "%y": "24", "%A": "Friday", "%a": "Fri", "%H": "00", "%M": "00"}
 _PINNED = (
     "{% macro strftime_now(format) %}{{ format" + "".join(f" | replace('{a}', '{b}')" for a, b in _DATE.items()) + " }}{% endmacro %}\n"
@@ -34,9 +34,9 @@ _ANSWER = "sentinel-of-an-answer"
 
 
 def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, chat: ChatConfig = NO_CHAT) -> list[int]:
-    """A prompt's tokens: by the chat template where there is one, else those of the prompt and a newline.
+    """A prompt's tokens: by the chat template if there is one, else those of the prompt and a newline.
 
-    ConfigError where the template fails, or where the chat settings ask for something that needs a template.
+    ConfigError if the template fails, or if there is none and the chat settings need one.
     """
     if tokenizer.chat_template:
         system = [{"role": "system", "content": chat.system}] if chat.system else []
@@ -45,13 +45,13 @@ def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, chat: ChatConfig =
     if chat != NO_CHAT:
         raise ConfigError(f"{tokenizer.name_or_path} has no chat template, so chat settings have no effect", hint="drop them")
     ids = list(tokenizer.encode(prompt + "\n"))
-    if ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers close every text; a prompt is open
+    if ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers end every text with EOS; a prompt must stay open
         ids.pop()
     return ids
 
 
 def response_ids(tokenizer: "PreTrainedTokenizerBase", text: str, *, finished: bool = True) -> list[int]:
-    """A response's tokens: the labels. Where it is finished the token that ends a turn is the last of them."""
+    """A response's tokens: the labels. If it is finished, the last one is the token that ends a turn."""
     ids = list(tokenizer.encode(text, add_special_tokens=False))
     return [*ids, turn_end(tokenizer)] if finished else ids
 
@@ -65,7 +65,7 @@ def turn_end(tokenizer: "PreTrainedTokenizerBase") -> int:
     messages = [{"role": "user", "content": "question"}, {"role": "assistant", "content": _ANSWER}]
     try:
         text = str(_template(tokenizer, messages, NO_CHAT, add_generation_prompt=False, tokenize=False))
-    except ConfigError:  # a template without an assistant's turn; `render` says what is wrong with one that does not work at all
+    except ConfigError:  # a template without an assistant's turn; `render` reports one that does not work at all
         return eos
     _, found, after = text.rpartition(_ANSWER)
     special = {*tokenizer.all_special_ids, *tokenizer.added_tokens_decoder}
@@ -78,7 +78,7 @@ def _template(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str
         options |= {"chat_template": _PINNED + template}  # type: ignore[dict-item]
     try:
         return tokenizer.apply_chat_template(messages, return_dict=False, **chat.template_args, **options)  # type: ignore[arg-type]
-    except Exception as error:  # a template is a program of the model's author
+    except Exception as error:  # a template is a program by the model's author
         reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
         raise ConfigError(
             f"the chat template of {tokenizer.name_or_path} cannot be rendered ({reason})",
@@ -87,6 +87,6 @@ def _template(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str
 
 
 def answers_of(fingerprint: str, chat: ChatConfig) -> str:
-    """The name under which the answers of a model are cached: its content, the way of decoding, and how it is spoken to."""
+    """The name under which a model's answers are cached: its content, how it decodes, and how it is prompted."""
     spoken = "" if chat == NO_CHAT else f":{json_hash(asdict(chat))}"
     return f"{fingerprint}:{DECODING}{spoken}"

@@ -1,9 +1,9 @@
 """Utility: the student's score on a suite's test set, by lm-eval.
 
-lm-eval reads the suite's task (a YAML of its own format over JSON lines), builds the requests, and computes the metric;
-the student answers them through lm-eval's model interface with the same tokens as in training: the prompt rendered by
+lm-eval reads the suite's task (a YAML file in its own format, over JSON lines), builds the requests, and computes the metric;
+the student answers through lm-eval's model interface with the same tokens as in training: the prompt rendered by
 `readbench.models.text`, the target closed by EOS. For a `loglikelihood` task, `acc` is then exact match of greedy decoding.
-lm-eval's own task index, its caches, and the network are not touched.
+lm-eval's task index, its caches, and the network are not used.
 """
 
 import functools
@@ -27,7 +27,7 @@ from readbench.suites.task import read_task
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The student on a test set."""
+    """The student's result on a test set."""
 
     utility: float  # `acc` in [0, 1]
     n: int  # questions
@@ -37,7 +37,7 @@ class Evaluation:
 
 
 def evaluate(model: LanguageModel, suite_folder: Path, task_file: str) -> Evaluation:
-    """Scores the model on the task; ConfigError where the task cannot be read or is of a kind that needs generated text."""
+    """Scores the model on the task; ConfigError if the task cannot be read or needs generated text."""
     file = suite_folder / task_file
     if not file.is_file():
         raise ConfigError(f"task file {file} does not exist", hint="name an lm-eval task YAML in the suite's folder")
@@ -56,8 +56,8 @@ def evaluate(model: LanguageModel, suite_folder: Path, task_file: str) -> Evalua
 
 @functools.lru_cache(maxsize=8)
 def _load(file: Path, _changed_ns: int) -> tuple[str, str, Any]:
-    """(task name, version, lm-eval's task dict); kept, since every trial of a process evaluates the same task."""
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)  # it warns of every custom dataset
+    """(task name, version, lm-eval's task dict); cached, since every trial in a process evaluates the same task."""
+    logging.getLogger("lm_eval").setLevel(logging.ERROR)  # it warns about every custom dataset
     task, config = read_task(file)
     questions = _questions(file.parent / task.data_file)
     # from memory: lm-eval would copy a JSON file into the datasets library's cache in the user's home
@@ -75,7 +75,7 @@ def _questions(path: Path) -> Any:
         raise ConfigError(f"the test set {path} holds no questions", hint="one JSON object a line")
     try:
         return Dataset.from_list(lines)
-    except (ValueError, TypeError, OverflowError) as error:  # Arrow: a column is of one type, and its integers have 64 bits
+    except (ValueError, TypeError, OverflowError) as error:  # Arrow: a column has one type, and its integers have 64 bits
         raise ConfigError(f"the test set {path} is not a table ({str(error).splitlines()[0]})", hint="give a field one type") from None
 
 

@@ -1,4 +1,4 @@
-"""The metrics of a suite by name: which way each is better, and how it counts in a comparison."""
+"""The metrics of a suite by name: which direction is better, and how each counts in a comparison."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,13 +9,13 @@ PRIMARY = "utility"
 PROFILE = "profile."
 _EXPLORATORY = {"utility_gain": True, "profile_gain": True, "spillover": False, "collateral": False, "waste": False, "auc": True}
 
-# What the tables of a run show of it, in this order.
+# The metrics that a run's tables show, in this order.
 METRICS = (PRIMARY, *_EXPLORATORY)
 
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What is compared, and how it counts: the primary endpoint, one of the family of capabilities, or exploratory."""
+    """A compared metric and how it counts: the primary endpoint, one of the family of capabilities, or exploratory."""
 
     name: str
     higher_is_better: bool

@@ -17,7 +17,7 @@ from readbench.models.language_model import LanguageModel
 
 @dataclass(frozen=True, kw_only=True)
 class Profile:
-    """What a set of probes says about the student; a capability without probes has score and exact match 0."""
+    """The student's scores on a set of probes; a capability without probes has score and exact match 0."""
 
     score: Vector  # (K,) in [0, 1]
     exact_match: Vector  # (K,) in [0, 1]
@@ -26,7 +26,7 @@ class Profile:
 
     @classmethod
     def from_scores(cls, scores: Sequence[Sequence[float]], *, exact_match: Sequence[float], tokens: int = 0) -> "Profile":
-        """The profile from each probe's score, as measured now or recorded before."""
+        """The profile from each probe's score, measured now or recorded earlier."""
         arrays = [np.asarray(each, dtype=np.float64) for each in scores]
         return cls(
             score=np.array([each.mean() if len(each) else 0.0 for each in arrays]),
@@ -37,7 +37,7 @@ class Profile:
 
 
 def measure(model: LanguageModel, encoded: Sequence[Sequence[Encoded]]) -> Profile:
-    """The profile on K capabilities' probes, encoded by the model with their right answers."""
+    """The profile on the probes of K capabilities, which the model encoded with their right answers."""
     probes = [probe for each in encoded for probe in each]
     log_likelihood, greedy = model.log_likelihoods(probes)
     score = np.exp(log_likelihood / np.array([probe.label_count for probe in probes]))

@@ -1,9 +1,9 @@
 """Supervision on the fly, first half: which prompts are taught, in which order, and which never are.
 
-A slot is position i in the endless stream of (capability, difficulty, seed); its prompt depends on nothing else, so that
+A slot is position i in the endless stream of (capability, difficulty, seed); its prompt depends on nothing else, so
 all allocators of a seed draw from the same streams and differ only in how far they draw. Difficulty follows a
-curriculum by the share of the budget spent (ReAD, arXiv 2605.11290): mostly medium at first, mostly hard at the end.
-Prompts that overlap with a probe, dev or test prompt are never taught: the same normalised text, or a common n-gram.
+curriculum over the share of the budget spent (ReAD, arXiv 2605.11290): mostly medium at first, mostly hard at the end.
+A prompt that shares its normalised text or an n-gram with a probe, dev or test prompt is never taught.
 """
 
 import random
@@ -17,7 +17,7 @@ from readbench.suites.splits import Split, normalise, sample_from, split_of
 
 # Shares of easy, medium and hard prompts until that share of the budget is spent (ReAD, §supervision).
 CURRICULUM = ((0.3, (0.10, 0.80, 0.10)), (0.7, (0.10, 0.50, 0.40)), (1.0, (0.05, 0.20, 0.75)))
-NGRAM_WORDS = 8  # shorter prompts share their words by the format alone: for them only the whole text counts
+NGRAM_WORDS = 8  # shorter prompts share words through their format alone, so only their whole text counts
 
 
 def difficulty_mix(share_spent: float) -> tuple[float, float, float]:
@@ -38,13 +38,13 @@ class HeldOut:
         self._ngrams = {ngram for text in self._texts for ngram in _ngrams(text)}
 
     def leaks(self, prompt: str) -> bool:
-        """Whether the prompt is one of them or shares eight words in a row with one."""
+        """Whether the prompt is a held-out one or shares eight words in a row with one."""
         text = normalise(prompt)
         return text in self._texts or any(ngram in self._ngrams for ngram in _ngrams(text))
 
 
 def held_out_questions(sources: Sequence[Source], split: Split, count: int, suite: str) -> list[list[Question]]:
-    """For each capability `count` distinct questions of a split, a third of each difficulty; the same for every seed of a suite."""
+    """For each capability, `count` distinct questions of a split, a third per difficulty; the same for every seed of a suite."""
     chosen: list[list[Question]] = []
     for capability, source in enumerate(sources):
         rng = random.Random(derive_seed("held-out", suite, split, capability))
@@ -75,7 +75,7 @@ class Slot:
 class PromptStreams:
     """All slots of one seed: a function of (capability, difficulty, index), remembered once computed."""
 
-    MAX_LEAKS = 1000  # in a row: then nothing of the source is left to teach
+    MAX_LEAKS = 1000  # in a row: then the source has nothing left to teach
 
     def __init__(self, sources: Sequence[Source], seed: int, held_out: HeldOut) -> None:
         self._sources = sources
@@ -84,7 +84,7 @@ class PromptStreams:
         self._prompts: dict[tuple[int, int, int], str] = {}
 
     def slot(self, capability: int, difficulty: int, index: int) -> Slot:
-        """The slot; ConfigError where the source has nothing that may be taught."""
+        """The slot; ConfigError if the source has nothing that may be taught."""
         key = (capability, difficulty, index)
         prompt = self._prompts.get(key)
         if prompt is None:
@@ -104,10 +104,10 @@ class PromptStreams:
 
 
 class PromptQueue:
-    """What one trial draws next of every capability: the slots' order under the curriculum.
+    """The order in which one trial draws each capability's slots under the curriculum.
 
     Each capability holds a credit per difficulty; every slot adds the mix to the credits and takes one from the
-    largest, so that the drawn shares follow the mix to within one slot at any time.
+    largest, so the drawn shares always follow the mix to within one slot.
     """
 
     def __init__(self, streams: PromptStreams, num_capabilities: int) -> None:
@@ -117,7 +117,7 @@ class PromptQueue:
         self._mix: tuple[float, ...] = CURRICULUM[0][1]
 
     def begin_interval(self, share_spent: float) -> None:
-        """Takes up the curriculum's mix for that share of the budget."""
+        """Switches to the curriculum's mix for that share of the budget."""
         self._mix = difficulty_mix(share_spent)
 
     def _advance(self, credit: list[float], positions: list[int], capability: int) -> Slot:
@@ -130,12 +130,12 @@ class PromptQueue:
         return slot
 
     def peek(self, capability: int, count: int) -> list[Slot]:
-        """The next `count` slots of a capability, not taken."""
+        """The next `count` slots of a capability, without taking them."""
         credit, positions = list(self._credits[capability]), list(self._positions[capability])
         return [self._advance(credit, positions, capability) for _ in range(count)]
 
     def take(self, capability: int, count: int) -> list[Slot]:
-        """The next `count` slots of a capability."""
+        """Takes the next `count` slots of a capability."""
         return [self._advance(self._credits[capability], self._positions[capability], capability) for _ in range(count)]
 
     def state(self) -> dict[str, list[list[float]] | list[list[int]]]:
@@ -143,6 +143,6 @@ class PromptQueue:
         return {"credits": [list(c) for c in self._credits], "positions": [list(p) for p in self._positions]}
 
     def restore(self, state: dict[str, list[list[float]] | list[list[int]]]) -> None:
-        """Takes back what `state` returned."""
+        """Restores what `state` returned."""
         self._credits = [[float(x) for x in row] for row in state["credits"]]
         self._positions = [[int(x) for x in row] for row in state["positions"]]

@@ -1,7 +1,7 @@
-"""Who may see a question: teach, probe, dev or test, decided by a hash of the problem, disjoint for ever.
+"""Which split a question belongs to (teach, probe, dev or test): a hash of the problem decides, so splits never overlap.
 
-The unit is the problem, not its text: a source gives 7+5 and 5+7 one key, so that both fall into one split. Where the
-capability *is* recall, the key is the phrasing of a fact, and the same fact may be taught under another phrasing.
+The unit is the problem, not its text: a source gives 7+5 and 5+7 one key, so that both fall into one split. If the
+capability *is* recall, the key is the phrasing of a fact, and the same fact may be taught in another phrasing.
 """
 
 import random
@@ -16,11 +16,11 @@ from readbench.base.hashing import content_digest
 
 Split = Literal["teach", "probe", "dev", "test"]
 _UPPER_PERCENT: tuple[tuple[int, Split], ...] = ((60, "teach"), (72, "probe"), (80, "dev"), (100, "test"))
-_MAX_DRAWS = 1000  # a split holds at least 8 % of all problems: 1000 misses in a row mean that a source has none left
+_MAX_DRAWS = 1000  # a split holds at least 8 % of all problems, so 1000 misses in a row mean that a source has none left
 
 
 def normalise(text: str) -> str:
-    """NFKC, case folded, white space collapsed: what counts as the same prompt."""
+    """NFKC, case folded, white space collapsed; prompts with equal results count as the same."""
     return re.sub(r"\s+", " ", unicodedata.normalize("NFKC", text).casefold()).strip()
 
 
@@ -32,7 +32,7 @@ def split_of(question: Question) -> Split:
 
 
 def sample_from(source: Source, split: Split, rng: random.Random, difficulty: Difficulty, taken: Collection[str] = ()) -> Question:
-    """A question of that split whose normalised prompt is not in `taken`; ConfigError where the source has none left."""
+    """A question of that split whose normalised prompt is not in `taken`; ConfigError if the source has none left."""
     for _ in range(_MAX_DRAWS):
         question = source.sample(rng, difficulty)
         if split_of(question) == split and normalise(question.prompt) not in taken:

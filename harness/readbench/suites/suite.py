@@ -1,6 +1,6 @@
 """Suites: a downstream task with its capabilities, requirement, question sources and test set, as versioned YAML.
 
-A suite is a folder with ``suite.yaml``, an lm-eval task and its data; one that a distribution registers is known by its
+A suite is a folder with ``suite.yaml``, an lm-eval task and its data; a registered suite is known by its
 name, any other by the path of its ``suite.yaml``. The requirement r (K,) is the capabilities' weights over their sum.
 """
 
@@ -38,7 +38,7 @@ class CapabilityConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class RewardConfig:
-    """R = r·Δs − beta·spill − cost·(the interval's share of the budget), spill over the top_k largest r."""
+    """R = r·Δs − beta·spill − cost·(the interval's share of the budget); spill covers the top_k largest r."""
 
     beta: Annotated[float, Ge(0)] = 0.5
     cost: Annotated[float, Ge(0)] = 0.0
@@ -47,18 +47,18 @@ class RewardConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class TestConfig:
-    """The test set: an lm-eval task file beside suite.yaml."""
+    """The test set: an lm-eval task file next to suite.yaml."""
 
-    __test__ = False  # not a test class, whatever pytest thinks of its name
+    __test__ = False  # not a test class, despite its name
 
     task: Text
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class CheckConfig:
-    """How strict `readbench check` is with a run of the suite."""
+    """How strictly `readbench check` judges a run of the suite."""
 
-    margins: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)  # by metric, in its unit: the least loss that matters
+    margins: dict[str, Annotated[float, Gt(0)]] = field(default_factory=dict)  # by metric, in its unit: the smallest loss that matters
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -78,7 +78,7 @@ class SuiteConfig:
 
 
 class Suite:
-    """A suite that was read and found sound."""
+    """A suite that was read and checked."""
 
     def __init__(self, config: SuiteConfig, file: Path) -> None:
         self.config = config
@@ -105,7 +105,7 @@ class Suite:
         return [_question({k: r[k] for k in ("prompt", "answer") if k in r}, f"{name}, line {n}").prompt for n, r in enumerate(records, 1)]
 
     def content_hash(self) -> str:
-        """The hash of every file in the suite's folder (of ``suite.yaml`` what a result depends on): part of a trial's identity.
+        """The hash of the suite's files, part of a trial's identity; ``suite.yaml`` counts only as far as results depend on it.
 
         `defaults` are left out, since the resulting settings are in the trial's config, and so is how strict a gate is.
         """
@@ -118,7 +118,7 @@ class Suite:
 
 
 class GuardedSource:
-    """A registered source; ConfigError that names it where it raises, or does not give a question."""
+    """A registered source; ConfigError names it if it raises or does not give a question."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -156,7 +156,7 @@ class JsonLines:
         self._levels = [level.tolist() for level in np.array_split(order, len(DIFFICULTIES))]
 
     def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
-        """One of the file's questions of that tertile."""
+        """A question from that tertile of the file."""
         index: int = rng.choice(self._levels[difficulty])
         return self._questions[index]
 
@@ -215,7 +215,7 @@ def load_suite(reference: str) -> Suite:
         if name not in metrics:
             raise ConfigError(f"{where}: check.margins: unknown metric {name!r}", hint=near_match(name, metrics))
     suite = Suite(config, file)
-    suite.test_prompts()  # a test set that cannot be read is found now, not after the first trial
+    suite.test_prompts()  # finds an unreadable test set now, not after the first trial
     return suite
 
 
@@ -223,7 +223,7 @@ def _inside(folder: Path, name: str, where: str) -> Path:
     path = folder / name
     try:
         inside, found = path.resolve().is_relative_to(folder.resolve()), path.is_file()
-    except (OSError, ValueError, RuntimeError) as error:  # a name too long, with a NUL in it, or a circle of links
+    except (OSError, ValueError, RuntimeError) as error:  # the name is too long or holds a NUL, or links form a circle
         raise ConfigError(f"{where}: {name!r:.80} is not a file name") from error
     if not inside:
         raise ConfigError(f"{where}: {name!r} is outside the suite's folder")

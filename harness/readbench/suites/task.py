@@ -1,8 +1,8 @@
 """A suite's lm-eval task: the part of lm-eval's format that reads questions from a file and runs no code.
 
-lm-eval's own format is code. ``!function``, ``process_docs`` and ``include`` name Python files, ``hf_evaluate`` loads a metric's script,
+lm-eval's own format is code: ``!function``, ``process_docs`` and ``include`` name Python files, ``hf_evaluate`` loads a metric's script,
 and every text is a Jinja template that lm-eval renders outside Jinja's sandbox. A suite may come from a stranger, so a task is read into
-the schema below, and a template may do no more than put in a field: ``{{question}}``, ``{{choices[0]}}``, ``{{meta.topic}}``.
+the schema below, and a template may only insert fields: ``{{question}}``, ``{{choices[0]}}``, ``{{meta.topic}}``.
 """
 
 import re
@@ -23,14 +23,14 @@ Text = Annotated[str, MaxLen(4000)]
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class DataFiles:
-    """``dataset_kwargs``: by split, a file of questions beside the task."""
+    """``dataset_kwargs``: for each split, a file of questions next to the task."""
 
     data_files: dict[str, str]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Accuracy:
-    """An entry of ``metric_list``: the one metric that is a utility."""
+    """An entry of ``metric_list``: the only metric that can be a utility."""
 
     metric: Literal["acc"]
     aggregation: Literal["mean"] = "mean"
@@ -39,7 +39,7 @@ class Accuracy:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Task:
-    """What a task file may say."""
+    """What a task file may contain."""
 
     task: Annotated[str, MinLen(1), MaxLen(200)]
     dataset_path: Literal["json"]
@@ -56,12 +56,12 @@ class Task:
 
     @property
     def data_file(self) -> str:
-        """The test set's file, beside the task."""
+        """The test set's file, next to the task."""
         return self.dataset_kwargs.data_files[self.test_split]
 
 
 def read_task(path: Path) -> tuple[Task, dict[str, Any]]:
-    """The task, and the document as lm-eval takes it; ConfigError for what the schema lacks and for a template that is a program."""
+    """The task, and the document for lm-eval; ConfigError for keys outside the schema and for templates that are programs."""
     where = f"task file {path}"
     document = read_yaml(path)
     task = typed(Task, document, where)

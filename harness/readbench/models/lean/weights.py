@@ -1,10 +1,10 @@
 """A Llama's weights as the lean paths multiply them: fewer and larger matrices, with the norms' weights in them.
 
 An RMS norm is x / rms(x) times a weight. The weight is multiplied into the matrix that follows, which is smaller than the
-input. One product gives queries, keys and values, one gives gate and up.
+input. One product gives queries, keys and values; one gives gate and up.
 
-The results are computed from the model's own parameters, and gradients reach these. A forward that trains asks anew at every
-step; decoding, during which no weight changes, asks once.
+The results are computed from the model's own parameters, so gradients reach them. A training forward recomputes them at every
+step; decoding, which changes no weight, computes them once.
 
 Shapes: N tokens, width d, H heads of width D, F the width between gate and down, V the vocabulary.
 """
@@ -21,7 +21,7 @@ class AttentionWeights(NamedTuple):
     """What a layer's attention multiplies by."""
 
     project: torch.Tensor  # (3·H·D, d) to queries, keys, values
-    bias: torch.Tensor | None  # (3·H·D,) of the same; None where the model has none
+    bias: torch.Tensor | None  # (3·H·D,) of the same; None if the model has no bias
     out: torch.Tensor  # (d, H·D)
     epsilon: float  # of the norm before it
 
@@ -42,7 +42,7 @@ class HeadWeights(NamedTuple):
 
 
 def attention_weights(layer: Any) -> AttentionWeights:
-    """The attention of one of the library's decoder layers, with as many keys and values as queries."""
+    """The attention weights of a library decoder layer that has as many keys and values as queries."""
     attention, norm = layer.self_attn, layer.input_layernorm
     projections = (attention.q_proj, attention.k_proj, attention.v_proj)
     project = torch.cat([each.weight for each in projections]) * norm.weight
@@ -51,19 +51,19 @@ def attention_weights(layer: Any) -> AttentionWeights:
 
 
 def gated_weights(layer: Any) -> GatedWeights:
-    """The gated perceptron of one of the library's decoder layers, without biases."""
+    """The gated perceptron of a library decoder layer, without biases."""
     mlp, norm = layer.mlp, layer.post_attention_layernorm
     return GatedWeights(torch.cat((mlp.gate_proj.weight, mlp.up_proj.weight)) * norm.weight, mlp.down_proj.weight, norm.variance_epsilon)
 
 
 def head_weights(model: "PreTrainedModel") -> HeadWeights:
-    """The output embedding, with the weight of the last norm."""
+    """The output embedding, multiplied by the weight of the last norm."""
     norm: Any = model.base_model.norm
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     return HeadWeights(head.weight * norm.weight, norm.variance_epsilon)
 
 
 def inverse_rms(x: torch.Tensor, epsilon: float) -> torch.Tensor:
-    """(N, d) → (N, 1), the 1 / rms(x) of an RMS norm: Zhang and Sennrich 2019 (arXiv 1910.07467)."""
+    """(N, d) → (N, 1): 1 / rms(x) of an RMS norm (Zhang and Sennrich 2019, arXiv 1910.07467)."""
     mean_square: torch.Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1])
     return mean_square.add_(epsilon).rsqrt_()
