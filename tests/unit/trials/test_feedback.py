@@ -64,6 +64,11 @@ def test_shares_are_of_the_charged_tokens_and_losses_are_of_a_label_token() -> N
     assert feedback.profile_after.tolist() == [0.5625, 0.125, 0.75]
 
 
+def test_a_single_label_token_has_a_loss() -> None:
+    feedback = feedback_of([example(1, generated=1, prompt=3, labels=1)], np.array([0.75]))
+    np.testing.assert_array_equal(feedback.train_loss, [np.nan, 0.75, np.nan])
+
+
 def test_the_reward_is_the_suite_s() -> None:
     """r·Δs = 0.75·0.0625 − 0.25·0.125 = 1/64; Spill = 0.25·0.125 = 1/32 where code is among the top; 100 of 400 tokens."""
     assert feedback_of(EXAMPLES, LOSSES).reward == 1 / 64 - 0.5 / 32

@@ -175,6 +175,11 @@ def test_the_last_interval_spends_what_is_left_on_what_is_owed_most(
     assert trial.ledger == charged(budget_tokens, *bought)
 
 
+@pytest.mark.parametrize(("tokens", "bought"), [(1, 1), (65, 9)])  # eight of 8 are the first batch, and one token more is owed
+def test_what_is_owed_may_be_a_single_token(tokens: int, bought: int) -> None:
+    assert slots(Trial(100).draw([1.0, 0.0], tokens, last=True), 0) == first_slots(0, bought)
+
+
 def test_before_the_last_interval_what_is_left_stays_owed() -> None:
     trial = Trial(102)
     assert len(trial.draw([0.5, 0.5], 102)) == 6 + 2
