@@ -252,11 +252,19 @@ def test_a_warm_up_is_less_than_half_of_the_trial() -> None:
 
 
 def test_unless_told_otherwise_it_is_as_the_method_says() -> None:
-    """κ = 1, decayed by 0.7 every three intervals; three capabilities in a mix; five members."""
-    told = read(problem(), 7, kappa=1.0, kappa_decay=0.7, top_k=3, warmup=3, checkpoint=3, num_members=5)
-    assert read(problem(), 7).state() == told.state()
-    assert len(fixed_candidates(problem(np.full(4, 0.25)).requirement, 3)) == 1 + 3 + 9 + 3
-    assert json.loads(greedy(problem(), 7).state())["kappa"] == 0.0
+    """κ = 1, decayed by 0.7 every three intervals; mixes of the top three; a quarter of the trial as warm-up; five members."""
+    task = problem(np.full(5, 0.2), num_intervals=60)
+    told = read(task, 7, kappa=1.0, kappa_decay=0.7, top_k=3, warmup=15, checkpoint=3, num_members=5)
+    assert read(task, 7).state() == told.state()
+    assert greedy(task, 7).state() == read(task, 7, kappa=0.0, top_k=3, warmup=15, num_members=5).state()
+
+
+def test_what_is_not_finite_is_not_handed_out_as_a_state() -> None:
+    allocator = read(problem(), 0)
+    allocator.propose(observation(0, [0.5] * 3))
+    allocator.update(feedback(0, [0.5, 0.0, 0.5], before=[np.nan] * 3, after=[0.5] * 3))
+    with pytest.raises(ValueError, match="JSON"):
+        allocator.state()
 
 
 @pytest.mark.parametrize(("ours", "theirs"), [(3, 2), (3, 4)])
