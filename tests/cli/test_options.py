@@ -27,7 +27,7 @@ def test_anything_else_is_no_budget(readbench: Readbench, text: str) -> None:
 
 
 def test_allocators_are_one_list_however_often_the_option_is_given(readbench: Readbench) -> None:
-    given = ("--allocators", "read,uniform", "--allocators", "random")
+    given = ("--allocators", "read,uniform", "--allocators", "random, read")
     shown = readbench(*DRY, *given).json()
     assert shown["config"]["allocators"] == ["read", "uniform", "random"]
     assert shown["origins"]["allocators"] == "flag --allocators"

@@ -68,6 +68,12 @@ FAULTS = {
     "503 without a body": Fault(body(b"", status="503 Busy"), "HTTP 503 (3 attempts)", attempts=3),
     "408": Fault(error("408 Timeout"), "HTTP 408", attempts=3),
     "400": Fault(error("400 Bad", "prompt too long"), "HTTP 400: prompt too long", charged=0, exit_code=2),
+    "400, a field that it does not take": Fault(
+        error("400 Bad", "'temperature' does not support 0 with this model"),
+        "leave the field out: --set params.teacher.openai.omit=temperature",
+        charged=0,
+        exit_code=2,
+    ),
     "401": Fault(error("401 Who", "no key"), "TEACHER_API_KEY is not set", charged=0, exit_code=2),
     "403": Fault(error("403 No"), "HTTP 403", charged=0, exit_code=2),
     "404": Fault(error("404 None", "no such model"), "HTTP 404: no such model", charged=0, exit_code=2),

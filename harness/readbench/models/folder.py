@@ -25,7 +25,8 @@ _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
 _HUB_FILES = ("*.json", "*.safetensors", "*.model", "*.txt", "*.jinja")
 _HUB_DUPLICATES = ("original/*", "consolidated*")  # second copies of the weights in some hub folders
 _TOKENIZER_FILES = ("tokenizer.json", "tokenizer.model", "tekken.json", "spiece.model", "vocab.json", "vocab.txt", "tokenizer_config.json")
-_TEXT_FILES = ("*.json", "*.jinja", "additional_chat_templates/*.jinja")  # that transformers reads
+_NAMED_TEMPLATES = "additional_chat_templates/*.jinja"
+_TEXT_FILES = ("*.json", "*.jinja", _NAMED_TEMPLATES, "vocab.txt", "merges.txt")  # that transformers reads
 _CONTEXT_KEYS = ("max_position_embeddings", "n_positions", "n_ctx", "max_seq_len", "max_sequence_length", "seq_length")
 _SHARD = re.compile(r"[\w.-]{1,200}[.]safetensors")
 _NO_LIMIT = 2**31 - 1  # models without a stated context (state-space models)
@@ -157,14 +158,14 @@ def _is_native(model_type: str) -> bool:
 
 def fingerprint(path: Path) -> str:
     """Identifies config, tokenizer and weights by a hash of their names and contents."""
-    files = sorted(file for pattern in _HUB_FILES for file in path.glob(pattern))
-    return _digest(tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+    files = sorted(file for pattern in (*_HUB_FILES, _NAMED_TEMPLATES) for file in path.glob(pattern))
+    return _digest(path, tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
 
 @functools.lru_cache(maxsize=16)
-def _digest(files: tuple[tuple[Path, int, int], ...]) -> str:
+def _digest(path: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
     # cached by size and modification time: an 8 B model has 16 GB to read, and every trial asks
-    return named_hash((file.name, file) for file, _, _ in files)
+    return named_hash((file.relative_to(path).as_posix(), file) for file, _, _ in files)
 
 
 def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":

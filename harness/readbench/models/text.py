@@ -74,6 +74,8 @@ def turn_end(tokenizer: "PreTrainedTokenizerBase") -> int:
 
 def _template(tokenizer: "PreTrainedTokenizerBase", messages: list[dict[str, str]], chat: ChatConfig, **options: bool) -> Any:
     template = tokenizer.chat_template
+    if isinstance(template, dict):  # several by name; transformers takes this one
+        template = template.get("default")
     if isinstance(template, str) and "strftime_now" in template:
         options |= {"chat_template": _PINNED + template}  # type: ignore[dict-item]
     try:

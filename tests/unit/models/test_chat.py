@@ -40,6 +40,8 @@ def test_a_template_that_prints_the_date_prints_the_same_one_on_every_day() -> N
     tokenizer = chat_tokenizer("{{ strftime_now('%d %b %Y') }} " + TURNS)
     text = tokenizer.decode(render(tokenizer, "2+2"))
     assert text.startswith("26 Jul 2024 ")
+    tokenizer.chat_template = {"default": tokenizer.chat_template, "tool_use": "none"}
+    assert tokenizer.decode(render(tokenizer, "2+2")) == text
 
 
 @pytest.mark.parametrize("template", ["{{ raise_exception('no') }}", "{{ messages[7].content }}", "{% for %}", "{{ missing.field }}"])

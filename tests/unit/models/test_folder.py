@@ -78,14 +78,23 @@ def test_an_unusable_folder_is_one_line_with_a_hint(folder: Path, damage: Callab
 
 
 @pytest.mark.parametrize(
-    "name", ["config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "weights of shards"]
+    "name",
+    [
+        "config.json",
+        "generation_config.json",
+        "tokenizer.json",
+        "tokenizer_config.json",
+        "chat_template.jinja",
+        "merges.txt",
+        "weights of shards",
+    ],
 )
 def test_a_byte_order_mark_is_refused_in_a_line_that_names_the_file(name: str, folder: Path) -> None:
     if name == "weights of shards":
         load_causal_lm(folder, "cpu").save_pretrained(folder, max_shard_size="20KB")
         (folder / "model.safetensors").unlink()
         name = "model.safetensors.index.json"
-    elif name == "chat_template.jinja":
+    elif name in ("chat_template.jinja", "merges.txt"):
         (folder / name).write_text("{{ messages[0].content }}")
     check_model(folder)
     (folder / name).write_text((folder / name).read_text(encoding="utf-8"), encoding="utf-8-sig")
@@ -175,7 +184,11 @@ def test_the_fingerprint_is_of_the_content(folder: Path, tmp_path: Path) -> None
     copy = Path(shutil.copytree(folder, tmp_path / "elsewhere"))
     assert fingerprint(copy) == fingerprint(folder)
     rewrite_config(copy, rms_norm_eps=1e-5)
-    assert fingerprint(copy) != fingerprint(folder)
+    changed = fingerprint(copy)
+    assert changed != fingerprint(folder)
+    (copy / "additional_chat_templates").mkdir()
+    (copy / "additional_chat_templates" / "rag.jinja").write_text("{{ messages[0].content }}")
+    assert fingerprint(copy) not in (changed, fingerprint(folder))
 
 
 def test_the_context_is_read_from_the_config(folder: Path) -> None:

@@ -137,9 +137,8 @@ class _Batch:
         message = f"teacher {self._endpoint.model} at {address.host}: {fault.message}"
         if fault.refused:
             known = "is set" if self._key else "is not set"
-            return EndpointRefusalError(
-                message, hint=f"check --teacher, --teacher-url and the key (environment variable {settings.key_env} {known})"
-            )
+            check = f"check --teacher, --teacher-url and the key (environment variable {settings.key_env} {known})"
+            return EndpointRefusalError(message, hint=fault.hint or check)
         tried = f" ({attempts} attempts)" if attempts > 1 else ""
         resume = f"what was paid for is kept; resume with: readbench resume {self._account.run_dir}"
         return EndpointError(f"{message}{tried}", hint=fault.hint or resume)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from readbench.teachers.endpoint.address import Address
 from readbench.teachers.endpoint.faults import Fault, one_line
+from readbench.teachers.endpoint.fields import OMITTABLE
 
 if TYPE_CHECKING:
     import httpx2
@@ -25,6 +26,7 @@ MAX_BYTES = 4 << 20  # of an answer: some hundred times what a long one takes
 _MAX_ERROR_BYTES = 1 << 16
 _CONNECT_SECONDS = 15.0
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415, 422})  # asking again would bring the same
+_UNREAD = frozenset({400, 422})  # a field of the request was not accepted
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +110,9 @@ async def _failure(response: "httpx2.Response", key: str) -> Fault:
         said = ""
     message = f"HTTP {status}{f': {said}' if said else ''}"
     if status in _REFUSED:
-        return Fault(message, in_doubt=False, refused=True)
+        field = next((name for name in OMITTABLE if status in _UNREAD and name in said.lower()), "")
+        hint = f"leave the field out: --set params.teacher.openai.omit={field}" if field else ""
+        return Fault(message, in_doubt=False, refused=True, hint=hint)
     if status == 429:
         return Fault(message, in_doubt=False, retry=True, wait_seconds=retry_after(response.headers.get("retry-after", ""), time.time()))
     if status >= 500 or status == 408:

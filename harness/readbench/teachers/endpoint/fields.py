@@ -11,7 +11,7 @@ from readbench.base.documents import check_values
 from readbench.base.errors import ConfigError, near_match
 
 LIMIT_FIELDS = ("max_tokens", "max_completion_tokens")
-_OMITTABLE = ("temperature", "seed")
+OMITTABLE = ("temperature", "seed")
 _OWN = {  # the fields that readbench sets itself, and what to do instead
     "model": "name the model in --teacher openai:MODEL",
     "messages": "give a system prompt as teacher_chat.system",
@@ -29,8 +29,8 @@ def parse_omit(text: str) -> tuple[str, ...]:
     for name in names:
         if name in _OWN:
             raise ConfigError(f"params.teacher.openai.omit names {name!r}, which readbench sets itself", hint=_OWN[name])
-        if name not in _OMITTABLE:
-            raise ConfigError(f"params.teacher.openai.omit names {name!r}, which no request holds", hint=near_match(name, _OMITTABLE))
+        if name not in OMITTABLE:
+            raise ConfigError(f"params.teacher.openai.omit names {name!r}, which no request holds", hint=near_match(name, OMITTABLE))
     return tuple(names)
 
 

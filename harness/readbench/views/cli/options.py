@@ -19,6 +19,14 @@ def token_count(text: str) -> int:
     return int(number)
 
 
+def join_lists(texts: list[str]) -> str:
+    """One list with commas of an option's several; a name that an earlier one holds counts once."""
+    joined: list[str] = []
+    for text in texts:
+        joined += [name for name in map(str.strip, text.split(",")) if name not in joined]
+    return ",".join(joined)
+
+
 class Once(TyperCommand):
     """A command that refuses an option given twice, where the option takes one value: the first would be dropped in silence."""
 

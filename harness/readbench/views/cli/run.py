@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from readbench.views.cli.options import token_count
+from readbench.views.cli.options import join_lists, token_count
 
 SETTINGS = {  # option → the setting that it gives
     "allocators": "allocators",
@@ -66,7 +66,7 @@ def run(
     flags = {key: given[option] for option, key in SETTINGS.items() if given[option] not in (None, [], ())}
     for key in ("allocators", "trackers"):
         if key in flags:
-            flags[key] = ",".join(flags[key])
+            flags[key] = join_lists(flags[key])
     if spend_limit is not None:
         flags["endpoint.spend_limit"] = parse_spend_limit(spend_limit)
     names = {key: option.replace("_", "-") for option, key in SETTINGS.items()}
