@@ -98,3 +98,19 @@ def test_plug_ins_import_the_contracts_alone_and_readbench_imports_no_plug_in() 
             assert ours <= {"readbench.api"}, file
     for file in sources(readbench).values():
         assert not {imported for imported in imports(file) if imported.startswith(("readbench_baselines", "readbench_suites"))}, file
+
+
+def test_a_reader_can_hold_every_level_and_every_file_in_mind() -> None:
+    root = Path(readbench.__file__).parent
+    levels: dict[Path, set[str]] = {}
+    for file in root.rglob("*.py"):
+        assert len(file.read_text().splitlines()) <= 300, f"{file} is too long"
+        inner = file.relative_to(root)
+        for parent in inner.parents:
+            levels.setdefault(parent, set()).add(inner.relative_to(parent).parts[0])
+    crowded = {
+        f"{level}: {len(entries)} entries"
+        for level, found in levels.items()
+        if level.parts[:2] != ("views", "cli") and len(entries := found - {"__init__.py", "__main__.py", "api.py", "testing"}) > 10
+    }
+    assert crowded == set()
