@@ -22,12 +22,12 @@ import torch
 
 from readbench.api import Response
 from readbench.base.errors import ConfigError
+from readbench.base.memory import keep_freed_memory
 from readbench.models import folder
 from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
 from readbench.models.checks import check_loaded
 from readbench.models.generation import Greedy
 from readbench.models.lean.llama import LONGEST, lean_llama
-from readbench.base.memory import keep_freed_memory
 from readbench.models.text import NO_CHAT, ChatConfig, render, response_ids
 
 if TYPE_CHECKING:
