@@ -64,6 +64,7 @@ def make_trial(rng: np.random.Generator, allocator: str, seed: int) -> dict[str,
         "metrics": {
             "utility": utility,
             "utility_before": 0.25,
+            "step_accuracy": utility,
             "utility_gain": utility - 0.25,
             "profile_gain": float(np.dot(REQUIREMENT, profile - before)),
             "spillover": float(rng.uniform(0, 0.1)),

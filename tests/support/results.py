@@ -28,6 +28,7 @@ def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> d
         "metrics": {
             "utility": utility,
             "utility_before": 0.25,
+            "step_accuracy": utility,
             "utility_gain": utility - 0.25,
             "profile_gain": 0.125,
             "spillover": 0.03,
@@ -90,6 +91,7 @@ def document_of(
             "max_new_tokens": 16,
             "num_probes": 4,
             "num_dev": 4,
+            "dev_every": 1,
             "params": {},
             "teacher_chat": {"system": "", "template_args": {}},
             "student_chat": {"system": "", "template_args": {}},

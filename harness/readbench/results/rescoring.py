@@ -13,7 +13,7 @@ from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.results.document.building import check_student, gather
 from readbench.results.document.model import CompleteTrial, Results, TrialResult
-from readbench.suites.evaluation import evaluate
+from readbench.suites.evaluation import Evaluation, evaluate
 from readbench.suites.suite import Suite
 
 
@@ -30,26 +30,34 @@ def rescore(run_dir: Path, suite: Suite, *, student: str, device: str, observe: 
         raise IncompleteRunError(f"{run_dir} has no finished student", hint=f"readbench resume {run_dir}")
     task, chat = suite.config.test.task, results.config.student_chat
 
-    def score(folder: Path, name: str) -> tuple[float, int]:
-        evaluation = evaluate(LanguageModel.load(folder, device=device, chat=chat), suite.folder, task)
-        observe(f"{name}: utility {evaluation.utility:.3f} on {evaluation.n} questions")
-        return evaluation.utility, evaluation.tokens
+    joint = suite.composition is not None
 
-    untrained, tokens = score(resolve_model(student), "untrained student")
+    def score(folder: Path, name: str) -> Evaluation:
+        evaluation = evaluate(LanguageModel.load(folder, device=device, chat=chat), suite.folder, task, joint=joint)
+        observe(f"{name}: utility {evaluation.utility:.3f} on {evaluation.n} {'items' if joint else 'questions'}")
+        return evaluation
+
+    untrained = score(resolve_model(student), "untrained student")
     trials: list[TrialResult] = []
     for trial in results.trials:
         if isinstance(trial, CompleteTrial):
             check_student(run_dir / "trials" / trial.id)
-            utility, read = score(run_dir / "trials" / trial.id / "student", f"{trial.allocator}, seed {trial.seed}")
-            gained = replace(trial.metrics, utility=utility, utility_before=untrained, utility_gain=utility - untrained)
-            trials.append(replace(trial, metrics=gained, tokens=replace(trial.tokens, eval=read)))
+            trained = score(run_dir / "trials" / trial.id / "student", f"{trial.allocator}, seed {trial.seed}")
+            gained = replace(
+                trial.metrics,
+                utility=trained.utility,
+                step_accuracy=trained.step_accuracy,
+                utility_before=untrained.utility,
+                utility_gain=trained.utility - untrained.utility,
+            )
+            trials.append(replace(trial, metrics=gained, tokens=replace(trial.tokens, eval=trained.tokens)))
         else:
             trials.append(trial)
     return replace(
         results,
         suite=replace(results.suite, version=suite.config.version),
         provenance=replace(results.provenance, suite=suite.content_hash()),
-        start=replace(results.start, utility=untrained, tokens=replace(results.start.tokens, eval=tokens)),
+        start=replace(results.start, utility=untrained.utility, tokens=replace(results.start.tokens, eval=untrained.tokens)),
         trials=tuple(trials),
     )
 

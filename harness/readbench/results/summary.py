@@ -20,6 +20,7 @@ class AllocatorSummary:
     name: str
     seeds: tuple[int, ...]
     by_seed: Mapping[str, Mapping[int, float]]  # metric → seed → value, if the metric has one
+    step_accuracy: Estimate | None
     charged_tokens: Estimate | None  # generated + trained
     tokens: Mapping[str, Estimate | None]  # by kind
     seconds: Estimate | None
@@ -89,6 +90,7 @@ def _allocator(
         name=name,
         seeds=tuple(sorted(trial.seed for trial in trials)),
         by_seed=by_seed,
+        step_accuracy=estimate([trial.metrics.step_accuracy for trial in trials]),
         charged_tokens=estimate([trial.tokens.charged for trial in trials]),
         tokens={kind: estimate([getattr(trial.tokens, kind) for trial in trials]) for kind in TOKEN_KINDS},
         seconds=estimate([trial.seconds.total for trial in trials]),

@@ -61,7 +61,7 @@ class IntervalRow:
     profile: float
     exact_match: float
     tokens_charged: int  # in this interval
-    dev_utility: float
+    dev_utility: float | None  # None where it was not measured
     reward: float
     epsilon: float
 
@@ -73,7 +73,14 @@ def metric_names(capabilities: Sequence[str]) -> tuple[str, ...]:
     """The metrics of a trial, in the table's order: first those that are compared, then those that explain them."""
     explaining = [f"{name}.{c}" for name in ("profile_before", "exact_match_before", "exact_match", "allocation") for c in capabilities]
     counts = [*(f"tokens.{kind}" for kind in _TOKENS), *(f"seconds.{phase}" for phase in _SECONDS)]
-    return (*(metric.name for metric in metrics_of(capabilities)), "utility_before", "dev_utility_before", *explaining, *counts)
+    return (
+        *(metric.name for metric in metrics_of(capabilities)),
+        "step_accuracy",
+        "utility_before",
+        "dev_utility_before",
+        *explaining,
+        *counts,
+    )
 
 
 def metric_rows(results: Results) -> list[MetricRow]:

@@ -81,6 +81,7 @@ def plan(resolved: Resolved) -> Plan:
             max_new_tokens=config.max_new_tokens,
             num_probes=config.num_probes,
             num_dev=config.num_dev,
+            dev_every=config.dev_every,
             training=config.training,
             teacher_chat=config.teacher_chat,
             student_chat=config.student_chat,

@@ -36,6 +36,15 @@ class Profile:
         )
 
 
+def share_of_right_items(model: LanguageModel, items: Sequence[Sequence[Encoded]]) -> tuple[float, int]:
+    """The share of items whose every step the model would write exactly by greedy decoding, and the tokens it read."""
+    steps = [step for item in items for step in item]
+    _, greedy = model.log_likelihoods(steps)
+    bounds = np.cumsum([len(item) for item in items])[:-1]
+    right = [bool(each.all()) for each in np.split(greedy, bounds)]
+    return sum(right) / len(right), sum(len(step.tokens) for step in steps)
+
+
 def measure(model: LanguageModel, encoded: Sequence[Sequence[Encoded]]) -> Profile:
     """The profile on the probes of K capabilities, which the model encoded with their right answers."""
     probes = [probe for each in encoded for probe in each]

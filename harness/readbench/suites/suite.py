@@ -1,7 +1,8 @@
 """Suites: a downstream task with its capabilities, requirement, question sources and test set, as versioned YAML.
 
 A suite is a folder with ``suite.yaml``, an lm-eval task and its data; a registered suite is known by its
-name, any other by the path of its ``suite.yaml``. The requirement r (K,) is the capabilities' weights over their sum.
+name, any other by the path of its ``suite.yaml``. The requirement r (K,) is the capabilities' weights over their sum; without
+weights it is each capability's share of the steps in the suite's composition.
 """
 
 import json
@@ -20,6 +21,7 @@ from readbench.base.documents import STRICT, check_values, read_json_lines, read
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.hashing import named_hash
 from readbench.base.plugins import foreign, make, registry
+from readbench.suites.composition import Composition, check_items
 from readbench.suites.metric_names import metrics_of
 from readbench.suites.task import read_task
 
@@ -43,6 +45,14 @@ class RewardConfig:
     beta: Annotated[float, Ge(0)] = 0.5
     cost: Annotated[float, Ge(0)] = 0.0
     top_k: Annotated[int, Ge(1)] = 3
+
+
+@dataclass(frozen=True, kw_only=True, config=STRICT)
+class ChainConfig:
+    """One kind of item of a joint task: the capabilities of its steps."""
+
+    steps: Annotated[tuple[Name, ...], MinLen(2), MaxLen(8)]
+    share: Annotated[float, Gt(0)] = 1.0  # of the items, relative to the other chains
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -72,6 +82,7 @@ class SuiteConfig:
     card: Text
     capabilities: dict[Name, CapabilityConfig]
     test: TestConfig
+    composition: tuple[ChainConfig, ...] = ()  # of a joint task; empty: an item of the test is one question
     defaults: dict[str, Any] = field(default_factory=dict)  # settings of the run, see readbench.runs.config.RunConfig
     reward: RewardConfig = field(default_factory=RewardConfig)
     check: CheckConfig = field(default_factory=CheckConfig)
@@ -86,7 +97,12 @@ class Suite:
         self.folder = folder = file.parent
         self.name = config.name
         self.capabilities = tuple(config.capabilities)
+        index = {name: number for number, name in enumerate(self.capabilities)}
+        chains = [(tuple(index[step] for step in chain.steps), chain.share) for chain in config.composition]
+        self.composition = Composition(chains) if chains else None
         weights = np.array([c.weight or 0.0 for c in config.capabilities.values()])
+        if self.composition is not None and not weights.any():
+            weights = self.composition.step_shares(len(weights))
         self.requirement: Vector = weights / weights.sum()
         self.task_path = folder / config.test.task
 
@@ -102,6 +118,8 @@ class Suite:
         task, _ = read_task(self.task_path)
         name = task.data_file
         records = read_json_lines(_inside(self.folder, name, f"{self.task_path}: dataset_kwargs.data_files.{task.test_split}"))
+        if self.composition is not None:
+            check_items(records, self.composition, self.capabilities, name)
         return [_question({k: r[k] for k in ("prompt", "answer") if k in r}, f"{name}, line {n}").prompt for n, r in enumerate(records, 1)]
 
     def content_hash(self) -> str:
@@ -197,7 +215,24 @@ def load_suite(reference: str) -> Suite:
         raise ConfigError(f"{where}: schema {config.schema} is not known", hint="this version reads schema 1")
     if not config.capabilities:
         raise ConfigError(f"{where}: capabilities: at least one is needed")
-    if all(c.weight is None for c in config.capabilities.values()):
+    _check_capabilities(config, folder, where)
+    _inside(folder, config.test.task, f"{where}: test.task")
+    metrics = [metric.name for metric in metrics_of(tuple(config.capabilities))]
+    for name in config.check.margins:
+        if name not in metrics:
+            raise ConfigError(f"{where}: check.margins: unknown metric {name!r}", hint=near_match(name, metrics))
+    suite = Suite(config, file)
+    suite.test_prompts()  # finds an unreadable test set now, not after the first trial
+    return suite
+
+
+def _check_capabilities(config: SuiteConfig, folder: Path, where: str) -> None:
+    """ConfigError if a capability has no questions, none is needed, or the composition names one that is not there."""
+    for chain in config.composition:
+        for step in chain.steps:
+            if step not in config.capabilities:
+                raise ConfigError(f"{where}: composition: unknown capability {step!r}", hint=near_match(step, config.capabilities))
+    if all(c.weight is None for c in config.capabilities.values()) and not config.composition:
         raise ConfigError(f"{where}: no capability has a weight", hint="give the capabilities that the task needs a weight above 0")
     sources = registry().plugins("source")
     for name, capability in config.capabilities.items():
@@ -209,14 +244,6 @@ def load_suite(reference: str) -> Suite:
             )
         if capability.jsonl is not None:
             _inside(folder, capability.jsonl, f"{where}: capabilities.{name}.jsonl")
-    _inside(folder, config.test.task, f"{where}: test.task")
-    metrics = [metric.name for metric in metrics_of(tuple(config.capabilities))]
-    for name in config.check.margins:
-        if name not in metrics:
-            raise ConfigError(f"{where}: check.margins: unknown metric {name!r}", hint=near_match(name, metrics))
-    suite = Suite(config, file)
-    suite.test_prompts()  # finds an unreadable test set now, not after the first trial
-    return suite
 
 
 def _inside(folder: Path, name: str, where: str) -> Path:

@@ -59,9 +59,9 @@ def standard_error(before: Profile, after: Profile, requirement: Vector) -> floa
 
 
 def to_record(
-    feedback: Feedback, *, requested: Vector, examples: Sequence[Example], after: Profile, dev: tuple[float, int], epsilon: float
+    feedback: Feedback, *, requested: Vector, examples: Sequence[Example], after: Profile, dev: tuple[float | None, int], epsilon: float
 ) -> dict[str, Any]:
-    """The interval as JSON values; `dev` is r·s on the dev questions and the tokens it took."""
+    """The interval as JSON values; `dev` is the utility on the dev questions (None: not measured) and the tokens it took."""
     capabilities = np.array([example.slot.capability for example in examples], dtype=np.int64)
     return {
         "interval": feedback.interval,

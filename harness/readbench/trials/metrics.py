@@ -64,12 +64,14 @@ def waste(tokens: Tokens, gains: Vector, epsilon: Vector) -> float:
 
 
 def auc(tokens: Tokens, dev_utilities: Vector, budget_tokens: int) -> float:
-    """Mean of r·s_dev over the budget: its area over charged tokens, divided by B; in [0, 1], higher is better.
+    """Mean utility on the dev questions over the budget: its area over charged tokens, divided by B; in [0, 1], higher is better.
 
-    Trapezoids between measurements; `tokens` (T,) are those charged between the T+1 `dev_utilities`. Tokens that a trial
+    Trapezoids between measurements; `tokens` (T,) are those charged by interval, `dev_utilities` (T+1,) hold NaN where none was
+    made (never last). Tokens that a trial
     does not charge count at its last value: the student stays that good to the end of the budget. So the area never
     rewards or punishes a trial for the tokens that it leaves over, and has the bounds of `dev_utilities`.
     """
-    spent = np.append(np.cumsum(np.insert(tokens, 0, 0)), budget_tokens)  # (T+2,)
-    curve = np.append(dev_utilities, dev_utilities[-1])
+    measured = ~np.isnan(dev_utilities)
+    spent = np.append(np.cumsum(np.insert(tokens, 0, 0))[measured], budget_tokens)
+    curve = np.append(dev_utilities[measured], dev_utilities[-1])
     return float(np.sum(np.diff(spent) * (curve[1:] + curve[:-1]) / 2.0)) / budget_tokens

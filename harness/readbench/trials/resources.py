@@ -10,6 +10,7 @@ from pathlib import Path
 from readbench.api import Question
 from readbench.models.batches import Encoded
 from readbench.models.language_model import LanguageModel
+from readbench.suites.composition import held_out_items
 from readbench.suites.prompts import HeldOut, PromptStreams, held_out_questions
 from readbench.suites.splits import Split
 from readbench.suites.suite import Suite
@@ -27,16 +28,23 @@ class Setting:
         self._sources = suite.sources()
         self.questions: dict[Split, list[list[Question]]] = {
             "probe": held_out_questions(self._sources, "probe", num_probes, suite.name),
-            "dev": held_out_questions(self._sources, "dev", num_dev, suite.name),
+            "dev": self._dev(num_dev),
         }
-        for capability, needed in enumerate(suite.requirement):
-            if needed == 0:  # the learning curve is r·s: capabilities that the task does not need add nothing to it
-                self.questions["dev"][capability] = []
         held_out = [question.prompt for questions in self.questions.values() for each in questions for question in each]
         self._held_out = HeldOut([*held_out, *suite.test_prompts()])
         self._streams: dict[int, PromptStreams] = {}
         self._encoded: dict[Split, list[list[Encoded]]] = {}
         self._examples: dict[tuple[str, str, bool], Encoded] = {}
+
+    def _dev(self, count: int) -> list[list[Question]]:
+        """The questions of the learning curve: a joint task's items, else each required capability's own."""
+        suite = self.suite
+        if suite.composition is not None:
+            items = held_out_items(self._sources, "dev", suite.composition, count, suite.name)
+            return [[step.question for step in item] for item in items]
+        questions = held_out_questions(self._sources, "dev", count, suite.name)
+        # the curve is r·s: capabilities that the task does not need add nothing to it
+        return [each if needed else [] for each, needed in zip(questions, suite.requirement, strict=True)]
 
     def samples(self) -> list[Question]:
         """One probe of each capability, to show what a model answers to it."""
@@ -56,7 +64,7 @@ class Setting:
         return self._examples[key]
 
     def encoded(self, split: Split, model: LanguageModel) -> Sequence[Sequence[Encoded]]:
-        """The K capabilities' questions of a split with their right answers, in the student's tokens."""
+        """The questions of a split with their right answers, in the student's tokens: of K capabilities, or a joint task's dev items."""
         if split not in self._encoded:
             self._encoded[split] = [[model.encode(q.prompt, q.answer) for q in each] for each in self.questions[split]]
         return self._encoded[split]

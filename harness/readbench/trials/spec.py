@@ -38,7 +38,8 @@ class RunIdentity:
     student: str = "lab/student"
     max_new_tokens: Annotated[int, Ge(1)] = 256  # of a teacher's response
     num_probes: Annotated[int, Ge(2)] = 40  # a capability; the reward and the profile are measured on them
-    num_dev: Annotated[int, Ge(2)] = 40  # a required capability; the learning curve is measured on them
+    num_dev: Annotated[int, Ge(2)] = 40  # questions a required capability, or items of a joint task; for the learning curve
+    dev_every: Annotated[int, Ge(1)] = 1  # the learning curve is measured after every so many intervals, and after the last
     params: dict[str, dict[str, dict[str, bool | int | float | str]]] = field(default_factory=dict)  # of plug-ins, by kind and name
     training: TrainingConfig = field(default_factory=TrainingConfig)
     teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a local teacher with a chat template, or an endpoint's chat
@@ -67,6 +68,7 @@ class TrialSpec:
     num_probes: int
     num_dev: int
     training: TrainingConfig
+    dev_every: int = 1
     teacher_chat: ChatConfig = field(default_factory=ChatConfig)
     student_chat: ChatConfig = field(default_factory=ChatConfig)
 

@@ -51,7 +51,7 @@ def test_utility_is_exact_match_of_greedy_generation(half_taught: Student, suite
     result = evaluate(model, suite, "task.yaml")
     tokens = sum(len(model.encode(question["prompt"], question["answer"]).tokens) for question in questions(suite))
     assert 0 < right < 60
-    assert result == Evaluation(utility=right / 60, n=60, tokens=tokens, task="tiny", version="3")
+    assert result == Evaluation(utility=right / 60, step_accuracy=right / 60, n=60, tokens=tokens, task="tiny", version="3")
 
 
 def test_lm_eval_s_own_model_gives_the_same_utility(half_taught: Student, suite: Path) -> None:

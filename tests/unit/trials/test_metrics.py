@@ -133,3 +133,8 @@ def test_spillover_looks_at_the_three_most_needed_unless_it_is_told_otherwise() 
     requirement, profiles = np.array([0.125, 0.25, 0.5, 0.125]), np.array([[0.5] * 4, [0.25] * 4])
     assert metrics.spillover(profiles, requirement) == 0.25 * (0.5 + 0.25 + 0.125)
     assert metrics.spillover(profiles, requirement, 4) == 0.25
+
+
+def test_auc_reads_only_the_points_that_were_measured() -> None:
+    tokens, curve = np.array([400, 300, 300]), np.array([0.2, np.nan, 0.4, 0.6])
+    assert metrics.auc(tokens, curve, 1000) == pytest.approx(0.7 * 0.3 + 0.3 * 0.5, abs=1e-12)

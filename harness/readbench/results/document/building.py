@@ -165,10 +165,11 @@ def _metrics(suite: Mapping[str, Any], record: TrialRecord, utility_before: floa
     assert record.final is not None  # noqa: S101
     requirement = np.array(suite["requirement"])
     profiles = np.array([record.start["profile"], *(interval["profile"] for interval in record.intervals)])  # (T + 1, K)
-    dev = np.array([record.start["dev_utility"], *(interval["dev_utility"] for interval in record.intervals)])  # (T + 1,)
+    dev = np.array([record.start["dev_utility"], *(interval["dev_utility"] for interval in record.intervals)], dtype=float)
     utility = record.final["utility"]
     return Metrics(
         utility=utility,
+        step_accuracy=record.final.get("step_accuracy", utility),  # older records are of tasks whose items have one step
         utility_before=utility_before,
         utility_gain=utility - utility_before,
         profile_gain=metrics.profile_gain(profiles[0], profiles[-1], requirement),

@@ -90,6 +90,7 @@ class Metrics(Strict):
     """A trial's metrics (docs/metrics.md)."""
 
     utility: Share
+    step_accuracy: Share  # the share of right steps; the utility, where an item is one question
     utility_before: Share
     utility_gain: Change
     profile_gain: Change

@@ -84,7 +84,8 @@ class Worker:
     def measure_start(self) -> dict[str, Any]:
         """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
         student = LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
-        evaluation = evaluate(student, self._setting.suite.folder, self._setting.suite.config.test.task)
+        suite = self._setting.suite
+        evaluation = evaluate(student, suite.folder, suite.config.test.task, joint=suite.composition is not None)
         answers = self._answers(student)
         return {
             "utility": evaluation.utility,

@@ -22,7 +22,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from readbench.api import DIFFICULTIES, Difficulty, Source
+from readbench.api import DIFFICULTIES, Difficulty, Question, Source
 from readbench.base import processes
 from readbench.base.files import write_bytes, write_json
 from readbench.base.plugins import make
@@ -32,8 +32,9 @@ from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.students.schedule import TrainingConfig
 from readbench.students.student import Student
+from readbench.suites.composition import Composition, held_out_items
 from readbench.suites.splits import normalise, sample_from
-from readbench.suites.suite import load_suite
+from readbench.suites.suite import Suite, load_suite
 
 CAPABILITIES = ("general_knowledge", "steerability", "reasoning", "math", "code", "tool_use", "long_context", "multilingual")
 LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
@@ -233,9 +234,16 @@ def check(teacher: str = "lab/teacher", student: str = "lab/student", *, n: int 
 
 
 def test_set(folder: Path) -> str:
-    """A suite's test set as JSON lines: questions of the test split, capabilities by the requirement, difficulties in thirds."""
+    """A suite's test set as JSON lines: questions of the test split, capabilities by the requirement, difficulties in thirds.
+
+    Of a joint task: items of its composition, a line a step.
+    """
     suite = load_suite(str(folder))
-    lines = []
+    lines = _mixture(suite) if suite.composition is None else _items(suite, suite.composition)
+    return "".join(json.dumps(line) + "\n" for line in lines)
+
+
+def _mixture(suite: Suite) -> Iterator[dict[str, str | int]]:
     taken: set[str] = set()
     for name, share, source in zip(suite.capabilities, suite.requirement, suite.sources(), strict=True):
         rng = random.Random(derive_seed("lab", "test set", suite.name, name))
@@ -243,8 +251,17 @@ def test_set(folder: Path) -> str:
             level = LEVELS[index % len(LEVELS)]
             question = sample_from(source, "test", rng, level, taken)
             taken.add(normalise(question.prompt))
-            lines.append({"capability": name, "difficulty": DIFFICULTIES[level], "prompt": question.prompt, "answer": question.answer})
-    return "".join(json.dumps(line) + "\n" for line in lines)
+            yield _line(name, level, question)
+
+
+def _items(suite: Suite, composition: Composition) -> Iterator[dict[str, str | int]]:
+    for number, item in enumerate(held_out_items(suite.sources(), "test", composition, TEST_SET_SIZE, suite.name)):
+        for step in item:
+            yield {"item": number, **_line(suite.capabilities[step.capability], step.difficulty, step.question)}
+
+
+def _line(capability: str, level: Difficulty, question: Question) -> dict[str, str | int]:
+    return {"capability": capability, "difficulty": DIFFICULTIES[level], "prompt": question.prompt, "answer": question.answer}
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from readbench.base.seeds import derive_seed
 from readbench.students.guarded import make_objective
 from readbench.students.student import Student
 from readbench.suites.evaluation import evaluate
-from readbench.suites.probes import Profile, measure
+from readbench.suites.probes import Profile, measure, share_of_right_items
 from readbench.suites.prompts import PromptQueue
 from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome, Step
 from readbench.trials.environments.stopwatch import Stopwatch
@@ -61,21 +61,24 @@ class Distillation:
         )
         self._recent: tuple[Feedback, ...] = ()  # oldest first, at most RECENT
         self._profile: Profile
+        self._dev_utility: float  # as last measured
 
     def begin(self) -> dict[str, Any]:
         """Measures the untrained student on the probes and on the dev questions."""
         self._profile = self._measure_probes()
-        dev_utility, dev_tokens = self._measure_dev()
+        self._dev_utility, dev_tokens = self._measure_dev()
         return {
             "profile": self._profile.score.tolist(),
             "exact_match": self._profile.exact_match.tolist(),
             "probe_scores": [scores.tolist() for scores in self._profile.scores],
-            "dev_utility": dev_utility,
+            "dev_utility": self._dev_utility,
             "tokens": {"probe": self._profile.tokens, "dev": dev_tokens},
         }
 
     def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
         """Returns to the state after the last record; without a state, to that after `begin`."""
+        measured = [start["dev_utility"], *(record["dev_utility"] for record in records)]
+        self._dev_utility = next(value for value in reversed(measured) if value is not None)
         if state is None:
             self._profile = Profile.from_scores(start["probe_scores"], exact_match=start["exact_match"])
             return
@@ -97,13 +100,14 @@ class Distillation:
         )
 
     def step(self, allocation: Vector) -> Step:
-        """One turn: buys examples, trains on them, then measures probes and dev questions."""
+        """One turn: buys examples, trains on them, then measures probes, and dev questions where it is their turn."""
         spec, suite = self._spec, self._setting.suite
         share_before = self._ledger.spent_tokens / spec.budget_tokens
+        last = self.interval == spec.num_intervals - 1
         self._scheduler.grant(allocation, _interval_tokens(spec, self.interval))
         self._queue.begin_interval(share_before)
         with self.watch.phase("teacher"):
-            examples = self._supply.draw(self._scheduler, self._ledger, last_interval=self.interval == spec.num_intervals - 1)
+            examples = self._supply.draw(self._scheduler, self._ledger, last_interval=last)
         with self.watch.phase("train"):
             losses = self._student.train(
                 [example.encoded for example in examples],
@@ -111,19 +115,20 @@ class Distillation:
                 seed=derive_seed("train", spec.seed, self.interval),
             )
         before, self._profile = self._profile, self._measure_probes()
-        dev = self._measure_dev()
+        dev = self._measure_dev() if last or (self.interval + 1) % spec.dev_every == 0 else (None, 0)
+        self._dev_utility = self._dev_utility if dev[0] is None else dev[0]
         feedback = make_feedback(
             self.interval, examples, losses, before=before, after=self._profile, suite=suite, budget_tokens=spec.budget_tokens
         )
         epsilon = standard_error(before, self._profile, suite.requirement)
-        if not np.isfinite([feedback.reward, epsilon, dev[0]]).all():
+        if not np.isfinite([feedback.reward, epsilon, self._dev_utility]).all():
             raise TrialFailure(f"interval {self.interval}: the reward is not finite")
         self._recent = (*self._recent, feedback)[-RECENT:]
         self.interval += 1
         return Step(
             feedback=feedback,
             charged_tokens=self._ledger.spent_tokens,
-            utility_estimate=dev[0],
+            utility_estimate=self._dev_utility,
             record=to_record(feedback, requested=allocation, examples=examples, after=self._profile, dev=dev, epsilon=epsilon),
             examples=[(e.slot.capability, e.slot.difficulty, e.slot.index, e.generated_tokens, e.trained_tokens) for e in examples],
         )
@@ -144,13 +149,15 @@ class Distillation:
         """The utility on the test set, and the student's answers to the samples."""
         model = self._student.model
         with self.watch.phase("eval"):
-            evaluation = evaluate(model, self._setting.suite.folder, self._setting.suite.config.test.task)
+            suite = self._setting.suite
+            evaluation = evaluate(model, suite.folder, suite.config.test.task, joint=suite.composition is not None)
             if not math.isfinite(evaluation.utility):
                 raise TrialFailure("the utility is not finite")
             prompts = [question.prompt for question in self._setting.samples()]
             answers = model.answer(prompts, max_new_tokens=self._spec.max_new_tokens)
         record = {
             "utility": evaluation.utility,
+            "step_accuracy": evaluation.step_accuracy,
             "questions": evaluation.n,
             "answers": [answer.text for answer in answers],
             "tokens": {"eval": evaluation.tokens + sum(answer.tokens for answer in answers)},
@@ -166,9 +173,12 @@ class Distillation:
         return profile
 
     def _measure_dev(self) -> tuple[float, int]:
-        """r·s on the dev questions of the required capabilities, and the tokens it took."""
+        """The utility on the dev questions (r·s; of a joint task the share of right items), and the tokens it took."""
         with self.watch.phase("probe"):
-            profile = measure(self._student.model, self._setting.encoded("dev", self._student.model))
+            encoded = self._setting.encoded("dev", self._student.model)
+            if self._setting.suite.composition is not None:
+                return share_of_right_items(self._student.model, encoded)
+            profile = measure(self._student.model, encoded)
         return float(self._setting.suite.requirement @ profile.score), profile.tokens
 
 

@@ -51,7 +51,7 @@ class Interval(Strict):
     tokens: IntervalTokens
     profile: ByCapability
     exact_match: ByCapability
-    dev_utility: Share
+    dev_utility: Share | None  # None where it was not measured (dev_every)
     train_loss: dict[Name, Positive | None]  # nats a label token; None if nothing was taught
     reward: float
     epsilon: Positive  # the standard error of r·Δs

@@ -60,6 +60,9 @@ def _allocator_table(summary: Summary, *, num_seeds: int, scores: bool, costs: b
     """The best mean of each column is bold; numbers are set tight if there is no room for the costs."""
     table = new_table()
     table.add_column("allocator", no_wrap=True)
+    joint = scores and any(row.step_accuracy != row.metric("utility") for row in summary.allocators)  # else the columns would be equal
+    if joint:
+        table.add_column("steps right", justify="right", no_wrap=True)
     for _, heading, _ in COLUMNS if scores else ():
         table.add_column(heading, justify="right", no_wrap=True)
     for heading in ("tokens charged", "overhead tokens\nprobe / dev / eval", "seconds") if costs else ():
@@ -67,6 +70,8 @@ def _allocator_table(summary: Summary, *, num_seeds: int, scores: bool, costs: b
     best = {metric: _best(summary, metric, highest) for metric, _, highest in COLUMNS}
     for row in summary.allocators:
         cells = [cell(row.name if len(row.seeds) == num_seeds else f"{row.name} ({len(row.seeds)} of {num_seeds})")]
+        if joint:
+            cells.append(Text(_score(row.step_accuracy, tight=not costs)))
         if scores:
             values = [(row.metric(metric), best[metric]) for metric, _, _ in COLUMNS]
             cells += [Text(_score(v, tight=not costs), style="bold green" if v and v.mean == top else "") for v, top in values]

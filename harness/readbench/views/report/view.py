@@ -39,7 +39,7 @@ class View:
         return self._over_intervals(allocator, lambda interval: interval.tokens.charged)
 
     def dev_utility(self, allocator: str) -> Matrix:
-        """(seeds, T + 1) r·s on the dev questions before the first interval and after each."""
+        """(seeds, T + 1) utility on the dev questions before the first interval and after each; NaN where it was not measured."""
         before = np.array([[trial.dev_utility_before] for trial in self.trials[allocator]], dtype=np.float64)
         return np.hstack([before, self._over_intervals(allocator, lambda interval: interval.dev_utility)])
 
@@ -47,7 +47,7 @@ class View:
         """(seeds, T, K) share of each interval's charged tokens, capabilities in this view's order."""
         return self._over_intervals(allocator, lambda interval: [interval.allocation[c] for c in self.capabilities])
 
-    def _over_intervals(self, allocator: str, value: Callable[[Interval], float | list[float]]) -> Matrix:
+    def _over_intervals(self, allocator: str, value: Callable[[Interval], float | list[float] | None]) -> Matrix:
         rows = [trial.intervals for trial in self.trials[allocator]]
         shortest = min(map(len, rows))
         return np.array([[value(interval) for interval in row[:shortest]] for row in rows], dtype=np.float64)

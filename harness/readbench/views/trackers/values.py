@@ -17,11 +17,11 @@ _WHOLE = ("dev_utility", "reward", "epsilon")
 
 
 def interval_values(interval: Interval) -> dict[str, float]:
-    """The values of an interval; a loss of a capability that was not taught is left out."""
+    """The values of an interval; what was not measured is left out, and so is the loss of a capability that was not taught."""
     values = {
         f"{group}/{c}": float(value) for group in _BY_CAPABILITY for c, value in getattr(interval, group).items() if value is not None
     }
-    return values | {name: float(getattr(interval, name)) for name in _WHOLE}
+    return values | {name: float(value) for name in _WHOLE if (value := getattr(interval, name)) is not None}
 
 
 def final_values(trial: TrialResult) -> dict[str, float]:

@@ -189,7 +189,9 @@ def test_the_time_is_counted_where_it_is_spent(make: Make, monkeypatch: pytest.M
             yield
 
     monkeypatch.setattr(distillation, "Stopwatch", Watch)
-    monkeypatch.setattr(distillation, "evaluate", lambda *_: Evaluation(utility=0.5, n=1, tokens=1, task="tiny", version="0"))
+    monkeypatch.setattr(
+        distillation, "evaluate", lambda *_, **__: Evaluation(utility=0.5, step_accuracy=0.5, n=1, tokens=1, task="tiny", version="0")
+    )
     environment = make()
     environment.begin()
     environment.step(ALLOCATION)
@@ -246,18 +248,19 @@ def test_the_end_is_the_test_set_once_and_an_answer_to_a_probe_of_each_capabilit
 ) -> None:
     asked: list[Any] = []
 
-    def evaluate(*arguments: Any) -> Evaluation:
-        asked.append(arguments)
-        return Evaluation(utility=0.625, n=16, tokens=100, task="tiny", version="0")
+    def evaluate(*arguments: Any, joint: bool) -> Evaluation:
+        asked.append((*arguments, joint))
+        return Evaluation(utility=0.625, step_accuracy=0.75, n=16, tokens=100, task="tiny", version="0")
 
     monkeypatch.setattr(distillation, "evaluate", evaluate)
     environment = begun(max_new_tokens=3)
     model = environment._student.model
     outcome = environment.finish()
     answers = model.answer([question.prompt for question in setting.samples()], max_new_tokens=3)
-    assert asked == [(model, setting.suite.folder, "task.yaml")]
+    assert asked == [(model, setting.suite.folder, "task.yaml", False)]
     assert outcome.record == {
         "utility": 0.625,
+        "step_accuracy": 0.75,
         "questions": 16,
         "answers": [answer.text for answer in answers],
         "tokens": {"eval": 100 + sum(answer.tokens for answer in answers)},
@@ -269,7 +272,11 @@ def test_the_end_is_the_test_set_once_and_an_answer_to_a_probe_of_each_capabilit
 
 @pytest.mark.parametrize("utility", [float("nan"), float("inf")])
 def test_a_utility_that_is_not_finite_fails_the_trial(begun: Make, monkeypatch: pytest.MonkeyPatch, utility: float) -> None:
-    monkeypatch.setattr(distillation, "evaluate", lambda *_: Evaluation(utility=utility, n=1, tokens=1, task="tiny", version="0"))
+    monkeypatch.setattr(
+        distillation,
+        "evaluate",
+        lambda *_, **__: Evaluation(utility=utility, step_accuracy=utility, n=1, tokens=1, task="tiny", version="0"),
+    )
     with pytest.raises(TrialFailure, match=r"^the utility is not finite$"):
         begun().finish()
 

@@ -41,7 +41,7 @@ def test_a_stopped_run_goes_on_where_the_sink_stood(story: Any) -> None:
     story.tell("it", lambda: Listening(calls))
     assert [call[0] for call in calls].count("start") == 2
     assert calls[0] == next(call for call in calls[1:] if call[0] == "start")  # the same key
-    expected = [("interval", "read-s0", 1000), ("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 19)]
+    expected = [("interval", "read-s0", 1000), ("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 20)]
     assert told(calls, "read-s0") == expected
     assert [call[0] for call in told(calls, "uniform-s0")] == ["interval", "interval", "end"]
     assert [call[1] for call in calls if call[0] == "close"] == [None, "results.json"]
@@ -70,7 +70,7 @@ def test_a_failed_trial_is_ended_without_figures_and_again_when_it_was_retried(s
     assert told(calls, "read-s0") == [("interval", "read-s0", 1000), ("end", "read-s0", 1000, False, 0)]
     assert told(calls, "uniform-s0") == [("interval", "uniform-s0", 1000)]
     story.follow("it", Listening(calls)).conclude(story.ending())
-    assert told(calls, "read-s0")[2:] == [("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 19)]
+    assert told(calls, "read-s0")[2:] == [("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 20)]
 
 
 def test_two_sinks_of_a_run_keep_books_of_their_own(story: Any) -> None:
@@ -88,6 +88,6 @@ def test_values_have_the_names_that_the_documents_promise(story: Any) -> None:
     assert values.keys() == names | {"train_loss/math", "dev_utility", "reward", "epsilon"}  # code was not taught: no loss
     final = final_values(story.ending().trials[0])
     grouped = {f"tokens/{kind}" for kind in KINDS} | {f"seconds/{phase}" for phase in PHASES}
-    assert final.keys() == {*METRICS, "utility_before", *grouped}
+    assert final.keys() == {*METRICS, "step_accuracy", "utility_before", *grouped}
     assert (final["utility"], final["tokens/trained"], final["seconds/total"]) == (0.75, 8000.0, 2.0)
     assert flat_config({"a": {"b": {"c": 1}}, "l": ["x", "y"]}) == {"a.b.c": 1, "l": "x,y"}

@@ -26,8 +26,9 @@ def curves(view: View) -> Picture:
     return Picture(
         anchor="curves",
         heading="How fast the student learned",
-        reading="Utility on the dev questions, before training and after each interval: the mean probability of the right answer,"
-        f" weighted by what the task needs. {band} Grey: the other allocators. Higher and earlier is better.",
+        reading="Utility on the dev questions, before training and whenever it was measured: the mean probability of the right answer,"
+        " weighted by what the task needs; of a joint task, the share of items with every step right."
+        f" {band} Grey: the other allocators. Higher and earlier is better.",
         axis="Across: tokens charged. Up: utility on the dev questions.",
         panels=panels,
         numbers=_table(lines),
@@ -35,9 +36,11 @@ def curves(view: View) -> Picture:
 
 
 def _line(view: View, name: str) -> tuple[Matrix, list[Difference]]:
-    """(T + 1,) mean charged tokens, and the mean utility with its interval at each."""
-    spent = np.cumsum(view.charged(name), axis=1).mean(axis=0)
-    return np.insert(spent, 0, 0.0), [mean_over_seeds(column) for column in view.dev_utility(name).T]
+    """Mean charged tokens at each measurement, and the mean utility with its interval there."""
+    spent = np.insert(np.cumsum(view.charged(name), axis=1).mean(axis=0), 0, 0.0)  # (T + 1,)
+    utilities = view.dev_utility(name)
+    measured = ~np.isnan(utilities).any(axis=0)
+    return spent[measured], [mean_over_seeds(column) for column in utilities[:, measured].T]
 
 
 def _panel(view: View, lines: dict[str, tuple[Matrix, list[Difference]]], name: str, limits: tuple[float, float], index: int) -> Panel:
