@@ -58,7 +58,7 @@ r.reward = reward
     "a utility": """
 import dataclasses, readbench.trials.environments.distillation as t
 sound = t.evaluate
-t.evaluate = lambda *values: dataclasses.replace(sound(*values), utility=float("{value}"))
+t.evaluate = lambda *values, **more: dataclasses.replace(sound(*values, **more), utility=float("{value}"))
 """,
 }
 

@@ -27,6 +27,7 @@ from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.trials.spec import MAX_SEEDS, RunIdentity, placeless
 
 ENVIRONMENT_PREFIX = "READBENCH_"
+ENOUGH_ITEMS = 160  # of a joint task: below, a standard error exceeds 0.04
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -118,6 +119,13 @@ def resolve(
         _check(values, suite, origin)
     values["suite"], origins["suite"] = suite, "flag --suite"
     config, warnings = _checked_names(_check(values, suite, "settings"))
+    if loaded.composition is not None:
+        loaded.composition.plan(config.num_dev)  # a chain without an item is refused now, not in a worker
+        if config.num_dev < ENOUGH_ITEMS:
+            error = 0.5 / config.num_dev**0.5
+            warnings.append(
+                f"num_dev is {config.num_dev}: a share of so few items has a standard error of up to {error:.2f}; 300 are enough"
+            )
     for key, _ in flatten({"params": config.params}):
         _, _, name = key.split(".", 2)
         origins.setdefault(key, origins.pop(f"params.{name}", "default"))  # the older way of writing names no kind
