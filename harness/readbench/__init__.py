@@ -3,12 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from readbench.base.plugins import make_allocator
+    from readbench.base.plugins import make_allocator, make_verifier
     from readbench.views.notebook import load
 
     __version__: str
 
-__all__ = ["__version__", "load", "make_allocator"]
+__all__ = ["__version__", "load", "make_allocator", "make_verifier"]
 
 
 def __getattr__(name: str) -> Any:
@@ -17,6 +17,10 @@ def __getattr__(name: str) -> Any:
         from readbench.base.plugins import make_allocator
 
         return make_allocator
+    if name == "make_verifier":
+        from readbench.base.plugins import make_verifier
+
+        return make_verifier
     if name == "load":
         from readbench.views.notebook import load
 

@@ -103,6 +103,16 @@ class Source(Protocol):
         """A question of that difficulty, drawn with `rng` alone."""
 
 
+class Verifier(Protocol):
+    """Says whether a free text answers a question. Deterministic; runs nothing that a model wrote."""
+
+    def score(self, question: Question, answer: str) -> float:
+        """The answer's score in [0, 1]: 1 is right. Any text has a score, also one of 100 kB or of control characters.
+
+        ConfigError if the question's own answer, the reference, is not of the verifier's form.
+        """
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Response:
     """A teacher's answer."""
@@ -187,7 +197,7 @@ class Recorder(Protocol):
         """Ends the run: finished with this results.json, or stopped (None) and possibly resumed later."""
 
 
-Kind = Literal["allocator", "suite", "objective", "teacher", "source", "tracker"]
+Kind = Literal["allocator", "suite", "objective", "teacher", "source", "tracker", "verifier"]
 Factory = TypeVar("Factory", bound=Callable[..., Any])
 
 
@@ -259,3 +269,8 @@ def source(name: str) -> Callable[[Callable[[], Source]], Callable[[], Source]]:
 def tracker(name: str, *, needs: Sequence[str] = ()) -> Callable[[Callable[[], Recorder]], Callable[[], Recorder]]:
     """Registers ``() -> Recorder`` for ``--track name``; without the modules in `needs` a run is refused before it begins."""
     return _register("tracker", name, needs)
+
+
+def verifier(name: str) -> Callable[[Callable[..., Verifier]], Callable[..., Verifier]]:
+    """Registers ``(*, param: type = default) -> Verifier``."""
+    return _register("verifier", name)

@@ -85,6 +85,17 @@ def orphans(session: int) -> list[str]:
         time.sleep(0.05)
 
 
+@pytest.mark.parametrize("delay", [0.1, 0.4])
+def test_a_signal_while_workers_start_costs_one_line(tmp_path: Path, delay: float) -> None:
+    process = start(tmp_path / "run")
+    wait_for(partial(PHASES["measuring"], tmp_path / "run"), process)
+    time.sleep(delay)
+    process.send_signal(signal.SIGTERM)
+    _, errors = process.communicate(timeout=PATIENCE)
+    assert "Traceback" not in errors
+    assert errors.splitlines()[-1] == f"error: interrupted; resume with: readbench resume {tmp_path / 'run'}"
+
+
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     run_dir = tmp_path_factory.mktemp("whole") / "run"

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 
-from readbench.api import Plugin
+from readbench.api import Plugin, Question
 from readbench.base.errors import ConfigError
 from readbench.suites.suite import load_suite
 from readbench.testing import check_allocator
@@ -91,6 +91,13 @@ def test_the_teacher_answers_within_the_limit(site: Path) -> None:
     [cut] = teacher.respond(["?"], max_new_tokens=3)
     assert (cut.text, cut.finished) == ("yes it", False)
     assert cut.tokens <= 3
+
+
+def test_the_verifier_compares_words(site: Path) -> None:
+    factory = plugin("my_package.words", "same_words").factory
+    question = Question(prompt="?", answer="a b")
+    assert [factory(ordered=ordered).score(question, "b a") for ordered in (True, False)] == [0.0, 1.0]
+    assert factory().score(question, " a  b\n") == 1.0
 
 
 def test_the_tracker_is_told_a_run_once(site: Path, story: Any) -> None:

@@ -15,7 +15,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, cast
 
-from readbench.api import Allocator, Kind, Plugin, Problem
+from readbench.api import Allocator, Kind, Plugin, Problem, Verifier
 from readbench.base.errors import ConfigError, ReadbenchError, TrialFailure, near_match
 
 GROUP = "readbench.plugins"
@@ -134,6 +134,12 @@ def make(kind: Kind, name: str, *args: Any, **params: Any) -> Any:
 def make_allocator(name: str, problem: Problem, seed: int = 0, **params: Any) -> Allocator:
     """Builds an allocator by its registered name; ConfigError on an unknown name or parameter."""
     made: Allocator = make("allocator", name, problem, seed, **params)
+    return made
+
+
+def make_verifier(name: str, **params: Any) -> Verifier:
+    """Builds a verifier by its registered name; ConfigError on an unknown name or parameter."""
+    made: Verifier = make("verifier", name, **params)
     return made
 
 

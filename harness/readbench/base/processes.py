@@ -2,7 +2,11 @@
 
 import multiprocessing.util
 import os
+import signal
 import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext, SpawnContext
 from pathlib import Path
 from typing import Literal, overload
@@ -43,3 +47,24 @@ def _keep_socket_paths_short() -> None:
         multiprocessing.util.get_temp_dir()
     finally:
         tempfile.tempdir = usual
+
+
+@contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Holds SIGINT and SIGTERM back until the block ends; does nothing outside the main thread, where no handler runs.
+
+    Starting a process takes several steps. A handler that raises between them leaves a child that nobody knows, which then
+    fails on queues that its parent has already removed.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    handlers = {number: signal.signal(number, lambda number, _: held.append(number)) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        for late in held:
+            signal.raise_signal(late)

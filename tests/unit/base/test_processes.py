@@ -1,11 +1,15 @@
 """Processes start wherever TMPDIR points, or one line says what is wrong with it."""
 
 import os
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
+
+from readbench.base.processes import uninterrupted
 
 SCRIPT = """
 from readbench.base import processes
@@ -35,3 +39,42 @@ def test_a_tmpdir_that_is_too_long_for_a_socket_is_avoided_or_named(*, reachable
     else:
         assert done.stderr == f"TMPDIR is too long for the path of a socket: {scratch}; set TMPDIR to a shorter folder\n"
     assert list(scratch.iterdir()) == []
+
+
+class Heard(Exception):
+    """A handler's way to end what the main thread does."""
+
+
+def work_whole(number: signal.Signals, done: list[str]) -> None:
+    with uninterrupted():
+        signal.raise_signal(number)
+        done.append("whole")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_waits_until_what_must_be_whole_is_done(number: signal.Signals) -> None:
+    def hear(*_: object) -> None:
+        raise Heard
+
+    done: list[str] = []
+    before = signal.signal(number, hear)
+    try:
+        with pytest.raises(Heard):
+            work_whole(number, done)
+        assert done == ["whole"]
+        assert signal.getsignal(number) is hear
+    finally:
+        signal.signal(number, before)
+
+
+def test_outside_the_main_thread_handlers_stay_as_they_are() -> None:
+    seen = []
+
+    def work() -> None:
+        with uninterrupted():
+            seen.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert seen == [signal.getsignal(signal.SIGTERM)]

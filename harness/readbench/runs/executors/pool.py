@@ -8,7 +8,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from multiprocessing.queues import SimpleQueue
 from multiprocessing.synchronize import Event as StopEvent
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from readbench.base import processes
 from readbench.base.errors import IncompleteRunError
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
 _POLL_SECONDS = 0.1
+Result = TypeVar("Result")
 GRACE_SECONDS = 8.0  # to commit an interval after a request to stop; Docker kills after 10, Slurm after 30
 
 
@@ -49,19 +50,19 @@ class Pool:
 
     def measure_fingerprint(self) -> "Future[dict[str, Any]]":
         """Runs in a worker."""
-        return self.executor.submit(_measure_fingerprint)
+        return self._submit(_measure_fingerprint)
 
     def measure_teacher(self) -> "Future[dict[str, Any]]":
         """Runs in a worker."""
-        return self.executor.submit(_measure_teacher)
+        return self._submit(_measure_teacher)
 
     def measure_start(self) -> "Future[dict[str, Any]]":
         """Runs in a worker."""
-        return self.executor.submit(_measure_start)
+        return self._submit(_measure_start)
 
     def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
         """Runs in a worker."""
-        return self.executor.submit(_run, spec, teacher_profile)
+        return self._submit(_run, spec, teacher_profile)
 
     def wait(self, futures: "Collection[Future[Any]]") -> None:
         """Waits until all have ended, passing on the workers' events; raises the error of the first that failed.
@@ -93,6 +94,10 @@ class Pool:
                 self.kill()
             ending.join(_POLL_SECONDS)
             self._pass_on()
+
+    def _submit(self, task: Callable[..., Result], *arguments: Any) -> "Future[Result]":
+        with processes.uninterrupted():  # it may start a worker
+            return self.executor.submit(task, *arguments)
 
     def _pass_on(self) -> None:
         while not self.events.empty():

@@ -14,14 +14,15 @@ class Listed(StrEnum):
     OBJECTIVES = "objectives"
     TEACHERS = "teachers"
     TRACKERS = "trackers"
+    VERIFIERS = "verifiers"
 
 
 def list_plugins(
-    what: Annotated[Listed, typer.Argument(metavar="suites|allocators|objectives|teachers|trackers", show_default=False)],
+    what: Annotated[Listed, typer.Argument(metavar="suites|allocators|objectives|teachers|trackers|verifiers", show_default=False)],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects with name, summary, parameters and source.")] = False,
 ) -> None:
-    """List the installed suites, allocators, objectives, teachers or trackers."""
+    """List the installed suites, allocators, objectives, teachers, trackers or verifiers."""
     from readbench.views.console.listing import show_plugins
 
     show_plugins(what.value, as_json=as_json)

@@ -13,6 +13,7 @@ KINDS: dict[str, Kind] = {
     "objectives": "objective",
     "teachers": "teacher",
     "trackers": "tracker",
+    "verifiers": "verifier",
 }
 
 
