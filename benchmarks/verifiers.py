@@ -80,9 +80,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     folder = parser.parse_args().folder
     verifier = make_verifier("json-call")
-    print(
-        "| set | questions | JSON | tool calls | Python | rejected: renamed | changed | unknown | repeated |\n|---|---|---|---|---|---|---|---|---|"
-    )
+    print("| set | questions | JSON | tool calls | Python | rejected: renamed | changed | unknown | repeated |")
+    print(f"|{'---|' * 9}")
     for name in SETS:
         right: Counter[str] = Counter()
         kept: Counter[str] = Counter()
