@@ -2,7 +2,7 @@
 
 Runs trials of the default run and prints, as shares of their time, how long the training waits for what only durability needs: the
 snapshot of the state, a commit that is not on disk when the next one is due, the records of start and end, and the teacher's
-responses, stored before they are used. (Commits themselves happen beside the training.) Then starts the default run, kills it
+responses, stored before they are used. (Commits run in parallel with the training.) Then starts the default run, kills it
 with SIGKILL, and prints how long a resume takes until an interval is committed again: an upper bound of when it trains again.
 """
 
@@ -73,7 +73,7 @@ def overhead(seeds: int, folder: Path) -> None:
     for name in (f"{owner.__name__}.{method}" for owner, method in WAITED):
         print(f"{name:>32} {spent[name] / total:>8.2%}")
     print(f"{'training waits':>32} {sum(spent[f'{owner.__name__}.{method}'] for owner, method in WAITED) / total:>8.2%}")
-    print(f"{'commits, beside the training':>32} {sum(spent[f'{owner.__name__}.{method}'] for owner, method in BESIDE) / total:>8.2%}")
+    print(f"{'commits, during the training':>32} {sum(spent[f'{owner.__name__}.{method}'] for owner, method in BESIDE) / total:>8.2%}")
 
 
 def committed(run_dir: Path) -> int:

@@ -29,7 +29,7 @@ class Check:
 
 
 def examine() -> list[Check]:
-    """All checks, in the order in which a fault in one explains the next."""
+    """All checks, ordered so that a fault in one explains those after it."""
     checks = [_versions(), _attempt("extension", _extension, "reinstall readbench: pip install --force-reinstall readbench")]
     checks += [_dependency(name) for name in DEPENDENCIES]
     checks += _plugins()
@@ -43,7 +43,7 @@ def examine() -> list[Check]:
 
 
 def _attempt(name: str, look: Callable[[], str], hint: str) -> Check:
-    """A check that is broken where it raises: whatever it raises is the finding."""
+    """Runs a check; if it raises, the error is its finding."""
     try:
         return Check(name=name, status="ok", detail=look())
     except ReadbenchError as error:

@@ -27,7 +27,7 @@ from readbench.views.console.text import printable
 def load(*paths: str | Path, allow_mismatch: bool = False) -> "Run":
     """A run directory or a results.json; several become one run, where nothing but the allocators differs between them.
 
-    ConfigError where one cannot be read or they do not belong together (`allow_mismatch` puts them together all the same).
+    ConfigError where one cannot be read or they do not belong together (`allow_mismatch` combines them anyway).
     """
     merged = merge([reading.load(Path(path)) for path in paths], allow_mismatch=allow_mismatch)
     return Run(merged.results, mismatches=merged.mismatches)
@@ -61,7 +61,7 @@ class Run:
 
     @cached_property
     def verdict(self) -> tuple[str, ...]:
-        """What won and by how much, in the words that end a run."""
+        """What won and by how much, in the words of a run's last lines."""
         return tuple(verdict(self._summary))
 
     def compare(self, reference: str = "uniform") -> "ComparedRun":

@@ -19,7 +19,7 @@ class Inconclusive(StrEnum):
 def check(
     runs: Annotated[
         list[Path],
-        typer.Argument(metavar="RUN...", help="Run directories, or their results.json; one run where several.", show_default=False),
+        typer.Argument(metavar="RUN...", help="Run directories, or their results.json; several are judged as one run.", show_default=False),
     ],
     *,
     baseline: Annotated[Path, typer.Option(metavar="FILE", help="The committed baseline.")],

@@ -1,4 +1,4 @@
-"""How a command ends that does not end well: one line on standard error, and an exit code."""
+"""How a command that fails ends: one line on standard error, and an exit code."""
 
 import contextlib
 import os
@@ -29,7 +29,7 @@ def closed_pipe() -> int:
 
 
 def unexpected(error: BaseException) -> int:
-    """A bug of ours costs one line too, and an exit code that means nothing else."""
+    """A bug of ours also costs one line, and has an exit code of its own."""
     from readbench.views.console.text import shortened, write_line
 
     write_line(

@@ -34,7 +34,7 @@ class _Terminated(KeyboardInterrupt):
 
 
 def follow(run_dir: Path, resolved: "Resolved", *, allow_drift: bool, as_json: bool) -> None:
-    """Runs what is not done yet under a display, and shows the results, those of an incomplete run too."""
+    """Runs the trials that are not done yet, with a display, and shows the results, even of an incomplete run."""
     from readbench.views.cli.display import choose_display
 
     signal.signal(signal.SIGTERM, _terminate)
@@ -74,7 +74,7 @@ def carry_out(run_dir: Path, resolved: "Resolved", *, allow_drift: bool = False,
 
 
 def _check_complete(results: "Results", run_dir: Path) -> None:
-    """IncompleteRunError that says why, where a trial is not complete."""
+    """Raises IncompleteRunError with the reason if a trial is not complete."""
     failed = results.unfinished
     if failed:
         first = failed[0]

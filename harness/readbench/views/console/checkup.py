@@ -14,7 +14,7 @@ STYLES = {"ok": "green", "warning": "yellow", "broken": "bold red"}
 
 
 def show_checkup(checks: Sequence["Check"], *, as_json: bool) -> None:
-    """One row a check: what, whether, the detail, and what to do about it."""
+    """One row per check: what it checks, whether it passed, the detail, and what to do."""
     if as_json:
         write_json({"checks": [asdict(check) for check in checks]})
         return

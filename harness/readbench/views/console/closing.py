@@ -34,7 +34,7 @@ def closing_lines(summary: Summary, *run_dirs: Path) -> list[str]:
 
 
 def reference_for(summary: Summary) -> str:
-    """``uniform`` where it ran (the rule that knows nothing), else the runner-up."""
+    """``uniform`` if it ran (the rule that knows nothing), else the runner-up."""
     names = [allocator.name for allocator in summary.allocators]
     return "uniform" if "uniform" in names[1:] else names[1]
 

@@ -24,7 +24,7 @@ MAX_BYTES = 1 << 24
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class Baseline:
-    """What a run is held against."""
+    """The values that a run is compared with."""
 
     schema: int
     measurement: dict[str, Value]  # must be the run's
@@ -65,5 +65,5 @@ def read_baseline(path: Path) -> Baseline:
 
 
 def write_baseline(path: Path, baseline: Baseline) -> None:
-    """Replaces the file in one step."""
+    """Writes the file in one step."""
     write_json(path, asdict(baseline))

@@ -70,7 +70,7 @@ def _results(request: Request) -> Results:
 
 
 def update(request: Request) -> Update:
-    """Replaces the baseline by the run, or makes it; ConfigError where an option has nothing to say to that."""
+    """Makes the baseline from the run, or replaces it; ConfigError for an option that has no effect on that."""
     given = {
         "--margin": request.margins,
         "--metrics": request.metrics,

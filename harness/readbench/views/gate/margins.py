@@ -19,7 +19,7 @@ from readbench.base.errors import ConfigError, near_match
 from readbench.base.nested import flatten
 from readbench.suites.metric_names import PRIMARY, Metric
 
-DEFAULT_MARGIN = 0.02  # of the primary metric, where nobody gives any
+DEFAULT_MARGIN = 0.02  # of the primary metric, if none is set
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -1,7 +1,7 @@
 """What makes two runs the same measurement, and what else about a run may change: the change that a gate is there to judge.
 
 The measurement is the suite, its questions, the models, the budget and how often and on how much is measured: where one of these
-differs, the values are no answer to the same question, and there is nothing to compare. All else (learning rate, an allocator's
+differs, the values answer different questions, and there is nothing to compare. All else (learning rate, an allocator's
 parameters, objective, code, versions) is the change under test: it is named beside the verdict, never refused, since a gate that
 refused a cut learning rate could not catch it.
 """

@@ -23,7 +23,7 @@ _MORE_SEEDS = f"make a baseline of at least {MIN_PAIRS} seeds with --update"
 
 @plain_dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """All that the gate has to say."""
+    """Everything that the gate reports."""
 
     suite: str  # "reasoning v1"
     run: str

@@ -1,4 +1,4 @@
-"""Where a check writes: every path is looked at before the work, so that no verdict is lost to a misspelt folder."""
+"""Where a check writes: paths are checked before the work, so that no verdict is lost to a misspelt folder."""
 
 import os
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""What `--update` does to a baseline, said before it is written."""
+"""What `--update` changes in a baseline, shown before it is written."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -50,7 +50,7 @@ class Panel:
     svg: Markup
     note: str = ""
     best: bool = False
-    wide: bool = False  # keeps its width and scrolls: its names would be too small otherwise
+    wide: bool = False  # keeps its width and scrolls; shrunk, its names could not be read
     legend: tuple[Swatch, ...] = ()
 
 
@@ -66,12 +66,12 @@ class Picture:
     legend: tuple[Swatch, ...] = ()
     axis: str = ""  # what the panels' axes are, where they share them
     beside: bool = False  # the numbers are open, next to a single panel
-    note: str = ""  # what to beware of
+    note: str = ""  # a warning to the reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What somebody said to an example's prompt; `right` is None where it is not to be judged."""
+    """An answer to an example's prompt; `right` is None if it is not judged."""
 
     who: str
     text: str

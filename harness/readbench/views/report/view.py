@@ -27,7 +27,7 @@ class View:
 
     @property
     def allocators(self) -> tuple[AllocatorSummary, ...]:
-        """The one of the highest mean utility first."""
+        """The highest mean utility first."""
         return self.summary.allocators
 
     def required(self, capability: str) -> float:

@@ -31,7 +31,7 @@ def check_installed(names: Sequence[str]) -> None:
 
 
 def run_info(run_dir: Path, run: Mapping[str, Any], trials: Sequence[TrialSpec]) -> RunInfo:
-    """What the trackers are told of the run with that ``run.json``."""
+    """What the trackers learn about the run with that ``run.json``."""
     return RunInfo(
         folder=run_dir.absolute(),
         suite=run["suite"]["name"],
@@ -54,7 +54,7 @@ class Tracking:
         self._close_seconds = close_seconds
 
     def observe(self, event: Event) -> None:
-        """Tells everyone."""
+        """Passes the event to every sink."""
         self._observe(event)
         for sink in self._sinks:
             if event.done is not None:

@@ -29,7 +29,7 @@ class LiveDisplay:
         self._live = Live(get_renderable=self.view, console=self._console, transient=True, redirect_stdout=False, redirect_stderr=False)
 
     def observe(self, event: "Event") -> None:
-        """Takes note; a failure stays on the screen above the view, and so do a warning and that there is nothing to do."""
+        """Takes note of one event; failures, warnings and "nothing to run" stay on the screen above the view."""
         self._progress.observe(event)
         if event.kind == "failed":
             self._console.print(cell(f"{event.allocator} seed {event.seed} failed: {event.message}", "red"))
@@ -37,7 +37,7 @@ class LiveDisplay:
             self._console.print(cell(headline(event)))
 
     def view(self) -> Group:
-        """What is drawn now."""
+        """The current drawing."""
         progress = self._progress
         left = progress.seconds_left()
         head = Table.grid(padding=(0, 2))

@@ -10,7 +10,7 @@ class NoDisplay:
     """For a process without a standard error."""
 
     def observe(self, event: "Event") -> None:
-        """Lets the event pass."""
+        """Ignores the event."""
 
     def __enter__(self) -> Self:
         return self

@@ -1,4 +1,4 @@
-"""Plain lines: for a log file, a pipe or CI. One line a trial's end, and a sign of life every half minute."""
+"""Plain lines: for a log file, a pipe or CI. One line at the end of each trial, and a sign of life every half minute."""
 
 import time
 from collections.abc import Callable
@@ -23,7 +23,7 @@ class PlainDisplay:
         self._last_line = clock()
 
     def observe(self, event: "Event") -> None:
-        """Writes a line where the event deserves one."""
+        """Writes a line if the event is worth one."""
         self._progress.observe(event)
         if event.kind in ENDED:
             self._line(event)

@@ -33,7 +33,7 @@ class TrialProgress:
 
 
 def headline(event: "Event") -> str:
-    """What an event of the whole run says in words; nothing for a trial's."""
+    """An event of the whole run in words; None for a trial's event."""
     if event.kind == "plan":
         already = f", {event.done_trials} of them done already" if event.done_trials else ""
         return f"{event.num_trials} trials{already}, {tokens_text(event.budget_tokens)} tokens"
@@ -71,14 +71,14 @@ class Progress:
             first = 0 if event.kind in ENDED else event.charged_tokens
             trial = self._trials[event.trial] = TrialProgress(event.allocator, event.seed, first)
         trial.status = event.kind
-        trial.interval = max(trial.interval, event.interval)  # the last event of a trial counts nothing
+        trial.interval = max(trial.interval, event.interval)  # a trial's last event adds nothing
         trial.charged_tokens = max(trial.charged_tokens, event.charged_tokens)
         trial.num_intervals, trial.budget_tokens = event.num_intervals, event.budget_tokens
         if event.utility_estimate is not None:
             trial.utility_estimate = event.utility_estimate
 
     def trial(self, name: str) -> TrialProgress:
-        """A trial that an event has named."""
+        """The trial that the event names."""
         return self._trials[name]
 
     @property
@@ -98,13 +98,13 @@ class Progress:
 
     @property
     def spent_tokens(self) -> int:
-        """Charged by all trials; one that ended has nothing left to charge, and those of an earlier process had their budget."""
+        """Tokens charged by all trials; an ended trial counts with its whole budget, and so do those of an earlier process."""
         known = sum(t.budget_tokens if t.status in ENDED else t.charged_tokens for t in list(self._trials.values()))
         each = max((trial.budget_tokens for trial in list(self._trials.values())), default=0)
         return known + each * max(0, self.done_trials - len(self.ended))
 
     def seconds_left(self) -> float | None:
-        """None before there is a rate to go by."""
+        """None until there is a rate."""
         if self._began is None:
             return None
         seconds = self._clock() - self._began

@@ -1,6 +1,6 @@
 """trackio: one trackio run a trial, grouped by readbench run, in the project of the suite's name.
 
-Where it is kept is trackio's own business: its folder on this machine, or what its environment variables say.
+trackio decides where to keep it: in its folder on this machine, or where its environment variables say.
 """
 
 import contextvars
