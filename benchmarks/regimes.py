@@ -14,6 +14,7 @@ import time
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
 from readbench.api import Difficulty, Vector
@@ -28,6 +29,7 @@ from readbench.suites.splits import normalise, sample_from
 from readbench.suites.suite import Suite
 
 LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
+Schedule = npt.NDArray[np.float64]  # (T, K)
 
 
 def start(config: RunConfig) -> Student:
@@ -39,16 +41,16 @@ def test_questions(suite: Suite, student: Student) -> tuple[list[str], list[Enco
     return [line["capability"] for line in lines], [student.model.encode(line["prompt"], line["answer"]) for line in lines]
 
 
-def train(student: Student, suite: Suite, config: RunConfig, mix: Vector, seed: int, tested: set[str]) -> None:
-    """One trial with a fixed allocation: shares of charged tokens, carried over from interval to interval."""
+def train(student: Student, suite: Suite, config: RunConfig, schedule: Schedule, seed: int, tested: set[str]) -> None:
+    """One trial with the allocations (T, K): shares of charged tokens, carried over from interval to interval."""
     sources = suite.sources()
     rngs = [random.Random(derive_seed("regimes", seed, capability)) for capability in suite.capabilities]
-    owed = np.zeros(len(mix))
+    owed = np.zeros(len(suite.capabilities))
     spent = 0
     for interval in range(config.num_intervals):
         share = spent / config.budget_tokens
         weights = difficulty_mix(share)
-        owed += mix * config.budget_tokens / config.num_intervals
+        owed += schedule[interval] * config.budget_tokens / config.num_intervals
         examples = []
         charged = 0
         for capability, (source, rng) in enumerate(zip(sources, rngs, strict=True)):
@@ -110,7 +112,7 @@ def main() -> None:
             began = time.process_time()
             for seed in range(arguments.seeds):
                 student = start(config)
-                train(student, suite, config, mix, seed, tested)
+                train(student, suite, config, np.tile(mix, (config.num_intervals, 1)), seed, tested)
                 runs.append(score(student))
             utilities = [run["utility"] for run in runs]
             parts = " | ".join(f"{np.mean([run[c] for run in runs]):.2f}" for c in required)

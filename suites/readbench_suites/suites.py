@@ -1,4 +1,4 @@
-"""The five suites: each is the folder that holds its suite.yaml, its lm-eval task and its test set (docs/lab.md)."""
+"""The six suites: each is the folder that holds its suite.yaml, its lm-eval task and its test set (docs/lab.md)."""
 
 from pathlib import Path
 
@@ -35,3 +35,9 @@ def multilingual_suite() -> Path:
 def generalist() -> Path:
     """Six capabilities, one of which hardly moves within the budget."""
     return HERE / "generalist"
+
+
+@suite("misread")
+def misread() -> Path:
+    """Joint items, and a card that asks for the wrong capability."""
+    return HERE / "misread"

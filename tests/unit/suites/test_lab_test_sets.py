@@ -1,18 +1,23 @@
 import json
+from collections import Counter
+from typing import Any
 
 import pytest
 
 from readbench.base.plugins import registry
 from readbench.runs.studies.lab import CAPABILITIES, TEST_SET_SIZE, test_set
+from readbench.suites.composition import held_out_items
 from readbench.suites.prompts import held_out_questions
 from readbench.suites.splits import normalise
 from readbench.suites.suite import Suite, load_suite
 
-NAMES = ("coding", "generalist", "multilingual", "reasoning", "tool-use")
+MIXTURES = ("coding", "generalist", "multilingual", "reasoning", "tool-use")
+JOINT = ("misread",)
+NAMES = (*MIXTURES, *JOINT)
 test_set.__test__ = False  # type: ignore[attr-defined]  # a function of the lab, no test
 
 
-def lines_of(suite: Suite) -> list[dict[str, str]]:
+def lines_of(suite: Suite) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (suite.folder / "test.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
@@ -26,13 +31,35 @@ def test_the_test_set_is_what_the_command_writes(name: str) -> None:
     assert (folder / "test.jsonl").read_text(encoding="utf-8") == test_set(folder)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", MIXTURES)
 def test_the_test_set_follows_the_requirement(name: str) -> None:
     suite = load_suite(name)
     lines = lines_of(suite)
     assert len(lines) == len({normalise(line["prompt"]) for line in lines}) >= TEST_SET_SIZE
     for capability, share in zip(suite.capabilities, suite.requirement, strict=True):
         assert sum(line["capability"] == capability for line in lines) == pytest.approx(share * TEST_SET_SIZE, abs=1)
+
+
+@pytest.mark.parametrize("name", JOINT)
+def test_a_joint_test_set_follows_the_composition(name: str) -> None:
+    suite = load_suite(name)
+    assert suite.composition is not None
+    items: dict[int, list[str]] = {}
+    for line in lines_of(suite):
+        items.setdefault(line["item"], []).append(line["capability"])
+    chains = [tuple(suite.capabilities[step] for step in steps) for steps in suite.composition.plan(TEST_SET_SIZE)]
+    assert Counter(map(tuple, items.values())) == Counter(chains)
+
+
+@pytest.mark.parametrize("name", JOINT)
+def test_joint_dev_items_are_of_questions_that_are_neither_tested_nor_probed(name: str) -> None:
+    suite = load_suite(name)
+    assert suite.composition is not None
+    dev = held_out_items(suite.sources(), "dev", suite.composition, 300, suite.name)
+    asked = {normalise(step.question.prompt) for item in dev for step in item}
+    probed = {normalise(q.prompt) for each in held_out_questions(suite.sources(), "probe", 40, suite.name) for q in each}
+    assert len(asked) > 0.9 * sum(map(len, dev))
+    assert not asked & (probed | {normalise(line["prompt"]) for line in lines_of(suite)})
 
 
 @pytest.mark.parametrize("name", NAMES)
