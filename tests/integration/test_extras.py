@@ -33,6 +33,8 @@ def of_tests() -> set[str]:
 
 
 EXTRAS = {
+    "gym": {"reasoning_gym"},
+    "verifiers": {"langdetect", "immutabledict", "nltk"},
     "mlflow": {"readbench.views.trackers.recorders.mlflow", "mlflow", "sqlalchemy", "alembic"},
     "tensorboard": {"readbench.views.trackers.recorders.tensorboard", "tensorboard.backend.event_processing.event_accumulator"},
     "trackio": {"readbench.views.trackers.recorders.trackio", "trackio"},

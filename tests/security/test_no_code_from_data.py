@@ -10,6 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 SOURCES = sorted(file for folder in ("harness", "baselines", "suites") for file in (ROOT / folder).rglob("*.py"))
+IN_THE_SANDBOX = ROOT / "harness/readbench/suites/verifiers/code/_sandboxed.py"  # runs a model's program, there only
 MODULES = {"cloudpickle", "cPickle", "dill", "joblib", "marshal", "pickle", "pickletools", "shelve", "jsonpickle", "xmlrpc"}
 BUILTINS = {"eval", "exec", "compile", "__import__"}
 CALLS = {"os.system", "os.popen", "os.execv", "yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "torch.load", "np.load", "numpy.load"}
@@ -39,7 +40,14 @@ def offences(source: str) -> Iterator[str]:
 
 @pytest.mark.parametrize("file", SOURCES, ids=lambda file: str(file.relative_to(ROOT)))
 def test_no_module_runs_what_it_reads(file: Path) -> None:
-    assert list(offences(file.read_text(encoding="utf-8"))) == []
+    allowed = {"calls exec", "calls compile"} if file == IN_THE_SANDBOX else set()
+    assert set(offences(file.read_text(encoding="utf-8"))) == allowed
+
+
+def test_what_runs_in_the_sandbox_is_imported_nowhere() -> None:
+    naming = [file.name for file in SOURCES if IN_THE_SANDBOX.stem in file.read_text(encoding="utf-8")]
+    assert naming == ["sandbox.py"]
+    assert not any(f"import {IN_THE_SANDBOX.stem}" in file.read_text(encoding="utf-8") for file in SOURCES)
 
 
 @pytest.mark.parametrize(
