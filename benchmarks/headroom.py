@@ -87,19 +87,18 @@ def best(trials: Trials, schedules: Sequence[Schedule], seeds: Sequence[int]) ->
     return [schedules[i] for i in np.argsort(-trials(schedules, seeds).mean(axis=1), kind="stable")]
 
 
-def search(trials: Trials, requirement: Vector, seeds: Sequence[int]) -> dict[str, list[list[float]]]:
-    """The best fixed mix and the best schedule on the tuning seeds."""
+def search(trials: Trials, requirement: Vector, seeds: Sequence[int], effort: int) -> dict[str, list[list[float]]]:
+    """The best fixed mix and the best schedule on the tuning seeds, with `effort` times as many tries in each round."""
     rng = np.random.default_rng(0)
-    known = [requirement[None], *(sparse_mix(rng, requirement) for _ in range(MIXES))]
+    mixes, tries = effort * MIXES, effort * VARIED
+    known = [requirement[None], *(sparse_mix(rng, requirement) for _ in range(mixes))]
     leaders = best(trials, known, seeds[:1])[:FINALISTS]
     for seed in seeds[1:]:
-        leaders = best(trials, [*leaders, *(varied(rng, leaders[n % len(leaders)], requirement) for n in range(VARIED))], [seed])[
-            :FINALISTS
-        ]
+        leaders = best(trials, [*leaders, *(varied(rng, leaders[n % len(leaders)], requirement) for n in range(tries))], [seed])[:FINALISTS]
     fixed = best(trials, [*leaders, requirement[None]], seeds)[0]
     constant = np.repeat(fixed, PHASES, axis=0)
-    moving = best(trials, [constant, *(varied(rng, constant, requirement) for _ in range(VARIED))], seeds[:1])[:FINALISTS]
-    moving = best(trials, [*moving, *(varied(rng, moving[n % len(moving)], requirement) for n in range(VARIED))], seeds[-1:])[:FINALISTS]
+    moving = best(trials, [constant, *(varied(rng, constant, requirement) for _ in range(tries))], seeds[:1])[:FINALISTS]
+    moving = best(trials, [*moving, *(varied(rng, moving[n % len(moving)], requirement) for n in range(tries))], seeds[-1:])[:FINALISTS]
     return {"fixed": fixed.tolist(), "schedule": best(trials, [*moving, constant], seeds)[0].tolist()}
 
 
@@ -124,6 +123,7 @@ def main() -> None:
     parser.add_argument("suite")
     parser.add_argument("--seeds", default="10,11,12")
     parser.add_argument("--search", action="store_true")
+    parser.add_argument("--effort", type=int, default=1, help="of the search: how many times the usual number of tries")
     parser.add_argument("--set", action="append", default=[], dest="sets")
     arguments = parser.parse_args()
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
@@ -132,9 +132,12 @@ def main() -> None:
     with ProcessPoolExecutor(os.cpu_count(), mp_context=processes.context("spawn")) as pool:
         trials = Trials(arguments.suite, arguments.sets, pool)
         if arguments.search:
-            found = search(trials, suite.requirement, seeds)
+            found = search(trials, suite.requirement, seeds, arguments.effort)
             KEPT.mkdir(exist_ok=True)
-            kept.write_text(json.dumps({"version": suite.config.version, "tuned_on": seeds, **found}, indent=1) + "\n", encoding="utf-8")
+            kept.write_text(
+                json.dumps({"version": suite.config.version, "tuned_on": seeds, "effort": arguments.effort, **found}, indent=1) + "\n",
+                encoding="utf-8",
+            )
         else:
             document = json.loads(kept.read_text(encoding="utf-8"))
             if document["version"] != suite.config.version or set(document["tuned_on"]) & set(seeds):

@@ -9,35 +9,35 @@ HERE = Path(__file__).parent
 
 @suite("reasoning")
 def reasoning_suite() -> Path:
-    """All of it can be learned; the hard capability needs more than its weight."""
+    """Joint; half of the items can be won, half hardly: w = r 0.22, best mix known 0.38."""
     return HERE / "reasoning"
 
 
 @suite("coding")
 def coding() -> Path:
-    """Code and math carry each other."""
+    """Joint; one step saturates, then the other decides: w = r 0.25, best schedule known 0.38."""
     return HERE / "coding"
 
 
 @suite("tool-use")
 def tool_use_suite() -> Path:
-    """What the task needs is easily broken."""
+    """Joint; one step is scarce, the others easily broken: w = r 0.23, best schedule known 0.39."""
     return HERE / "tool_use"
 
 
 @suite("multilingual")
 def multilingual_suite() -> Path:
-    """Slow and steady gains."""
+    """A mixture, slow and steady; the control, in which w = r (0.71) is right."""
     return HERE / "multilingual"
 
 
 @suite("generalist")
 def generalist() -> Path:
-    """Six capabilities, one of which hardly moves within the budget."""
+    """Joint; three of four steps are nearly there: w = r 0.42, best mix known 0.51."""
     return HERE / "generalist"
 
 
 @suite("misread")
 def misread() -> Path:
-    """Joint items, and a card that asks for the wrong capability."""
+    """Joint; the card asks for the wrong capability: w = r 0.49, best mix known 0.76."""
     return HERE / "misread"

@@ -238,7 +238,7 @@ def test_set(folder: Path) -> str:
 
     Of a joint task: items of its composition, a line a step.
     """
-    suite = load_suite(str(folder))
+    suite = load_suite(str(folder.resolve()), tested=False)  # absolute: a relative name may be that of a registered suite
     lines = _mixture(suite) if suite.composition is None else _items(suite, suite.composition)
     return "".join(json.dumps(line) + "\n" for line in lines)
 
