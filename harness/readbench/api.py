@@ -37,6 +37,24 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Pilot:
+    """A short training of the untrained student on one mix, and what came of it; made before any trial (ReAD's interventions)."""
+
+    allocation: Vector  # (K,) realised token shares, on the simplex
+    tokens: int  # charged in it
+    profile_before: Vector  # (K,) in [0, 1]
+    profile_after: Vector  # (K,) in [0, 1]
+    exact_before: Vector  # (K,) exact match on the same probes, in [0, 1]
+    exact_after: Vector  # (K,)
+    soft_before: Vector  # (K,) geometric mean of the answer's token probabilities, over the same probes, in [0, 1]
+    soft_after: Vector  # (K,)
+    utility_before: float  # share of right dev items, in [0, 1]
+    utility_after: float
+    soft_utility_before: float  # the same with an item's steps weighed by their soft score instead of right or wrong
+    soft_utility_after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """What an allocator may know before the trial."""
 
@@ -45,6 +63,7 @@ class Problem:
     teacher_profile: Vector | None  # (K,) the teacher's score on the same probes, if measured
     budget_tokens: int
     num_intervals: int
+    pilots: tuple[Pilot, ...] = ()  # if the run made them: for a requirement that they infer, or an allocator that asks for them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +113,7 @@ class Question:
     prompt: str
     answer: str
     key: str = ""  # identity of the problem behind the prompt (7+5 is 5+7); empty: the normalised prompt
+    reference: str = ""  # what a verifier holds answers against, if that is not `answer`: tests, checkers, a dataset's entry
 
 
 class Source(Protocol):
@@ -220,9 +240,10 @@ class Plugin:
     factory: Callable[..., Any]
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     needs: tuple[str, ...] = ()  # modules that must be installed (trackers only)
+    pilots: bool = False  # whether the run must make pilots for it (allocators only)
 
 
-def _register(kind: Kind, name: str, needs: Sequence[str] = ()) -> Callable[[Factory], Factory]:
+def _register(kind: Kind, name: str, *, needs: Sequence[str] = (), pilots: bool = False) -> Callable[[Factory], Factory]:
     if not NAME_PATTERN.fullmatch(name):
         raise ValueError(f"{kind} name {name!r} must match {NAME_PATTERN.pattern}")
 
@@ -235,15 +256,16 @@ def _register(kind: Kind, name: str, needs: Sequence[str] = ()) -> Callable[[Fac
             if parameter.annotation not in (bool, int, float, str) or parameter.default is inspect.Parameter.empty:
                 raise TypeError(f"{kind} {name!r}: parameter {parameter.name!r} needs a type (bool, int, float, str) and a default")
             parameters[parameter.name] = Parameter(parameter.name, parameter.annotation, parameter.default)
-        factory.__readbench_plugin__ = Plugin(kind, name, doc.partition("\n")[0], factory, parameters, tuple(needs))  # type: ignore[attr-defined]
+        plugin = Plugin(kind, name, doc.partition("\n")[0], factory, parameters, tuple(needs), pilots)
+        factory.__readbench_plugin__ = plugin  # type: ignore[attr-defined]
         return factory
 
     return decorate
 
 
-def allocator(name: str) -> Callable[[Callable[..., Allocator]], Callable[..., Allocator]]:
-    """Registers ``(problem: Problem, seed: int, *, param: type = default) -> Allocator``."""
-    return _register("allocator", name)
+def allocator(name: str, *, pilots: bool = False) -> Callable[[Callable[..., Allocator]], Callable[..., Allocator]]:
+    """Registers ``(problem: Problem, seed: int, *, param: type = default) -> Allocator``; with `pilots` it finds them in the problem."""
+    return _register("allocator", name, pilots=pilots)
 
 
 def suite(name: str) -> Callable[[Callable[[], Path]], Callable[[], Path]]:
@@ -268,7 +290,7 @@ def source(name: str) -> Callable[[Callable[[], Source]], Callable[[], Source]]:
 
 def tracker(name: str, *, needs: Sequence[str] = ()) -> Callable[[Callable[[], Recorder]], Callable[[], Recorder]]:
     """Registers ``() -> Recorder`` for ``--track name``; without the modules in `needs` a run is refused before it begins."""
-    return _register("tracker", name, needs)
+    return _register("tracker", name, needs=needs)
 
 
 def verifier(name: str) -> Callable[[Callable[..., Verifier]], Callable[..., Verifier]]:

@@ -24,7 +24,7 @@ def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> d
         "failure": None,
         "budget_tokens": 10_000,
         "dev_utility_before": 0.25,
-        "tokens": {"generated": 1_900, "trained": 8_000, "probe": 300, "dev": 200, "eval": 100},
+        "tokens": {"generated": 1_900, "trained": 8_000, "probe": 300, "dev": 200, "eval": 100, "pilot": 0},
         "metrics": {
             "utility": utility,
             "utility_before": 0.25,
@@ -78,6 +78,7 @@ def document_of(
             "capabilities": list(requirement),
             "requirement": dict(requirement),
             "margins": {"utility": 0.02},
+            "card": dict(requirement),
         },
         "config": {
             "suite": "tiny",
@@ -92,6 +93,8 @@ def document_of(
             "num_probes": 4,
             "num_dev": 4,
             "dev_every": 1,
+            "requirement": "card",
+            "pilots": {"num": 24, "tokens": 20_000, "num_probes": 300, "draw": 0, "charged": False},
             "params": {},
             "teacher_chat": {"system": "", "template_args": {}},
             "student_chat": {"system": "", "template_args": {}},
@@ -107,6 +110,7 @@ def document_of(
             },
         },
         "environment": {"python": "3.11", "fingerprint": {"measured": "0" * 32, "torch": "2.13.0", "device": "cpu"}},
+        "pilots": None,
         "provenance": dict.fromkeys(("suite", "data", "code", "teacher", "student"), "0" * 32),
         "start": {
             "utility": 0.25,

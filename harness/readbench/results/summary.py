@@ -10,7 +10,7 @@ from readbench.results.document.model import CompleteTrial, Results
 from readbench.results.scores import metric_values
 from readbench.results.stats import Estimate, estimate
 
-TOKEN_KINDS = ("generated", "trained", "probe", "dev", "eval")
+TOKEN_KINDS = ("generated", "trained", "probe", "dev", "eval", "pilot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +55,8 @@ class Summary:
     unfinished: tuple[Unfinished, ...]
     num_trials: int
     charged_tokens: int  # of all complete trials
+    pilot_tokens: int | None  # charged by all pilots together; None if the run made none
+    inferred: bool  # whether the requirement is the pilots'
 
 
 def summarise(results: Results) -> Summary:
@@ -75,6 +77,8 @@ def summarise(results: Results) -> Summary:
         ),
         num_trials=len(results.trials),
         charged_tokens=sum(trial.tokens.charged for trial in complete),
+        pilot_tokens=None if results.pilots is None else results.pilots.tokens.generated + results.pilots.tokens.trained,
+        inferred=results.config.requirement == "pilots" and results.pilots is not None,
     )
 
 

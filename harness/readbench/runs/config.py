@@ -99,7 +99,7 @@ def resolve(
     loaded = load_suite(suite)
     layers: list[tuple[str, dict[str, Any]]] = [
         ("default", _defaults()),
-        (f"suite {loaded.name}", dict(_flatten(loaded.config.defaults))),
+        (f"suite {loaded.name}", {"requirement": loaded.config.requirement, **dict(_flatten(loaded.config.defaults))}),
     ]
     if file is not None:
         layers.append((f"config file {file}", dict(_flatten(read_yaml(file)))))

@@ -1,11 +1,13 @@
 """The grid: every allocator with every seed, in an executor; the run directory holds the results."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from readbench.runs.config import Resolved
 from readbench.runs.directory import check_fingerprint
@@ -15,11 +17,17 @@ from readbench.runs.executors.pool import open_pool
 from readbench.runs.plan import Plan, num_workers
 from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import teacher_reference
+from readbench.runs.studies.pilots import PilotStudy, probed
 from readbench.teachers.spend.ledger import prepare_ledger
+from readbench.trials.briefing import Briefing, pilot_from
 from readbench.trials.events import Event
 from readbench.trials.record.run_files import START, is_complete, read_part, write_part
 from readbench.trials.record.store import remove_checkpoints
+from readbench.trials.record.trial_file import TrialRecord
+from readbench.trials.requirement import used_requirement
+from readbench.trials.spec import TrialSpec
 
+Result = TypeVar("Result")
 OPENERS: Mapping[str, Callable[[WorkerConfig, int, Observer], AbstractContextManager[Executor]]] = {
     "pool": open_pool,
     "inline": open_inline,
@@ -35,6 +43,18 @@ def execute(
     then be resumed. With `allow_drift` it runs even if the bits would differ, and marks the run.
     """
     _Grid(run_dir, run, resolved, planned, allow_drift=allow_drift, observe=observe).run()
+
+
+def make_pilots(run_dir: Path, run: Mapping[str, Any], resolved: Resolved, planned: Plan, *, observe: Observer) -> Mapping[str, Any]:
+    """Only the planned pilots, which the run's trials will find: see `PilotStudy.done`."""
+    return _Grid(run_dir, run, resolved, planned, allow_drift=False, observe=observe).pilots()
+
+
+def probe_all(
+    run_dir: Path, run: Mapping[str, Any], resolved: Resolved, planned: Plan, specs: tuple[TrialSpec, ...], *, observe: Observer
+) -> list[TrialRecord]:
+    """The records of whole trainings whose students are only probed; runs those that are not done."""
+    return _Grid(run_dir, run, resolved, replace(planned, pilots=specs), allow_drift=False, observe=observe).probed()
 
 
 class _Grid:
@@ -57,6 +77,7 @@ class _Grid:
             observe,
             num_trials=len(planned.trials),
             done_trials=len(planned.trials) - len(self._todo),
+            pilots=frozenset(spec.id for spec in planned.pilots),
         )
 
     def run(self) -> None:
@@ -65,14 +86,31 @@ class _Grid:
             self._observe(Event(kind="complete"))
             return
         self._observe(Event(kind="plan", budget_tokens=self._planned.budget_tokens))
+        self._at_work(len(self._todo), self._drive)
+
+    def pilots(self) -> Mapping[str, Any]:
+        """What the pilots found; makes those that are not done."""
+        return self._at_work(len(self._planned.pilots), lambda executor: self._found_by_pilots(executor, self._fingerprint(executor)))
+
+    def probed(self) -> list[TrialRecord]:
+        """The records of the plan's pilots, each a whole training."""
+
+        def drive(executor: Executor) -> list[TrialRecord]:
+            self._fingerprint(executor)
+            return probed(executor, self._run_dir, self._planned.pilots, horizon=1)
+
+        return self._at_work(len(self._planned.pilots), drive)
+
+    def _at_work(self, num_tasks: int, drive: Callable[[Executor], Result]) -> Result:
+        """Drives an executor; if that fails or is interrupted, lets the running intervals be committed first."""
         if self._planned.spend is not None:
             prepare_ledger(self._run_dir)
-        workers = num_workers(self._config, max(len(self._todo), 1))
+        workers = num_workers(self._config, max(num_tasks, 1))
         endpoint = replace(self._config.endpoint, concurrency=max(1, self._config.endpoint.concurrency // workers))
         config = WorkerConfig(run_dir=self._run_dir, device=self._config.device, shared=self._planned.trials[0], endpoint=endpoint)
         with OPENERS[self._config.executor](config, workers, self._observe) as executor:
             try:
-                self._drive(executor)
+                return drive(executor)
             except BaseException:
                 try:
                     executor.finish_interval()
@@ -82,37 +120,71 @@ class _Grid:
 
     def _drive(self, executor: Executor) -> None:
         """Measures the models unless that is done, then runs the trials; evaluates the start alongside the first ones."""
-        fingerprint_future = executor.measure_fingerprint()
-        first: list[Future[Any]] = [fingerprint_future]
+        first: list[Future[Any]] = []
         if self._start is None:
             start_future, teacher_future = executor.measure_start(), executor.measure_teacher()
             first.append(teacher_future)
-        executor.wait(first)
-        check_fingerprint(self._run_dir, self._run, fingerprint_future.result(), allow_drift=self._allow_drift, warn=self._warn)
-        name, model = teacher_reference(self._config.teacher)
-        if name == "recorded":
-            RecordedTeacher(Path(model)).check_bits(fingerprint_future.result(), self._warn)
+        fingerprint = self._fingerprint(executor, first)
         profile = (teacher_future.result() if self._start is None else self._start["teacher"])["profile"]
         self._observe(Event(kind="measured"))
-        trials = [executor.run(spec, profile) for spec in self._todo]
+        briefing = self._briefing(executor, profile, fingerprint)
+        trials = [executor.run(spec, briefing) for spec in self._todo]
         if self._start is None:
             executor.wait([start_future])
             measured = {"student": start_future.result(), "teacher": teacher_future.result()}
             write_part(self._run_dir, START, self._run, measured)
         executor.wait(trials)
 
+    def _fingerprint(self, executor: Executor, others: Sequence[Future[Any]] = ()) -> Mapping[str, Any]:
+        """What the bits of this machine depend on, checked and noted; waits for the `others` too."""
+        future = executor.measure_fingerprint()
+        executor.wait([future, *others])
+        check_fingerprint(self._run_dir, self._run, future.result(), allow_drift=self._allow_drift, warn=self._warn)
+        name, model = teacher_reference(self._config.teacher)
+        if name == "recorded":
+            RecordedTeacher(Path(model)).check_bits(future.result(), self._warn)
+        return future.result()
+
+    def _found_by_pilots(self, executor: Executor, fingerprint: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the pilots found, now or before; nothing if the run needs none."""
+        if not self._planned.pilots:
+            return {"pilots": [], "tokens": {}}
+        study = PilotStudy(run_dir=self._run_dir, run=self._run, specs=self._planned.pilots, fingerprint=fingerprint, warn=self._warn)
+        found = study.done() or study.make(executor)
+        self._observe(Event(kind="measured", message=f"{len(found['pilots'])} pilots are done"))
+        return found
+
+    def _briefing(self, executor: Executor, teacher_profile: list[float] | None, fingerprint: Mapping[str, Any]) -> Briefing:
+        """What all trials are told; makes the pilots if the run needs them and has none."""
+        suite = self._run["suite"]
+        profile = None if teacher_profile is None else np.array(teacher_profile)
+        pilots = tuple(pilot_from(each) for each in self._found_by_pilots(executor, fingerprint)["pilots"])
+        return Briefing(
+            requirement=used_requirement(self._config.requirement, suite["requirement"], pilots, joint=suite["joint"]),
+            teacher_profile=profile,
+            pilots=pilots,
+            charged_tokens=sum(pilot.tokens for pilot in pilots) if self._config.pilots.charged else 0,
+        )
+
     def _warn(self, message: str) -> None:
         self._observe(Event(kind="warning", message=message))
 
 
 class _Progress:
-    """Passes events on with the number of trials done."""
+    """Passes events on with the number of trials done; of the pilots' events only how many have ended."""
 
-    def __init__(self, observe: Observer, *, num_trials: int, done_trials: int) -> None:
+    def __init__(self, observe: Observer, *, num_trials: int, done_trials: int, pilots: frozenset[str]) -> None:
         self._observe = observe
         self._num_trials = num_trials
         self._done_trials = done_trials
+        self._pilots = pilots
+        self._done_pilots = 0
 
     def __call__(self, event: Event) -> None:
+        if event.trial in self._pilots:
+            if event.kind != "finished":
+                return
+            self._done_pilots += 1
+            event = Event(kind="pilot", message=f"pilot {self._done_pilots} of {len(self._pilots)} done")
         self._done_trials += event.kind in ("finished", "failed")
         self._observe(replace(event, num_trials=self._num_trials, done_trials=self._done_trials))

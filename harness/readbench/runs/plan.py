@@ -15,6 +15,8 @@ from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
 from readbench.runs.executors.pool import num_cores
 from readbench.runs.references import teacher_reference
+from readbench.runs.studies.pilots import specs_of as pilot_specs
+from readbench.runs.studies.pilots import wanted as pilots_wanted
 from readbench.teachers.chat import set_chat
 from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.forecast import Forecast, forecast
@@ -29,14 +31,18 @@ class Plan:
     """What a run will do."""
 
     trials: tuple[TrialSpec, ...]
+    pilots: tuple[TrialSpec, ...]  # empty if the run needs none
     provenance: dict[str, str]  # hashes of the suite, its questions, the code and the models: with the settings, the run's identity
     budget_tokens: int  # of all trials
     seconds: float  # about, on this machine
     spend: Forecast | None  # at a paid teacher
 
 
-def plan(resolved: Resolved) -> Plan:
-    """The run's trials; ConfigError or SurroundingError if one of them could not even start."""
+def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
+    """The run's trials, and its pilots if it needs them or they are asked for (`piloted`).
+
+    ConfigError or SurroundingError if one of them could not even start.
+    """
     config = resolved.config
     if config.device not in ("auto", "cpu"):  # the workers resolve auto: here it would need to import torch
         resolve_device(config.device)
@@ -61,6 +67,8 @@ def plan(resolved: Resolved) -> Plan:
             hint=f"an interval should buy one example of each capability: give --budget {least} or more, or fewer --intervals",
         )
     _build_allocators(resolved)
+    wanted = pilots_wanted(config)
+    _check_pilots(config, piloted=wanted or piloted, example_tokens=example_tokens)
     objective = registry().get("objective", config.objective)
     trials = tuple(
         TrialSpec(
@@ -82,6 +90,8 @@ def plan(resolved: Resolved) -> Plan:
             num_probes=config.num_probes,
             num_dev=config.num_dev,
             dev_every=config.dev_every,
+            requirement=config.requirement,
+            pilots=config.pilots if wanted else None,
             training=config.training,
             teacher_chat=config.teacher_chat,
             student_chat=config.student_chat,
@@ -90,9 +100,11 @@ def plan(resolved: Resolved) -> Plan:
         for name in config.allocators
         for seed in config.seeds
     )
+    pilots = pilot_specs(trials[0], config.pilots) if wanted or piloted else ()
     tokens = len(trials) * config.budget_tokens
     return Plan(
         trials=trials,
+        pilots=pilots,
         provenance={
             "suite": resolved.suite.content_hash(),
             "data": questions_hash(resolved.suite),
@@ -101,7 +113,7 @@ def plan(resolved: Resolved) -> Plan:
             "student": fingerprint(student_path),
         },
         budget_tokens=tokens,
-        seconds=estimate_seconds(tokens, student_path, num_workers(config, len(trials))),
+        seconds=estimate_seconds(tokens + sum(spec.budget_tokens for spec in pilots), student_path, num_workers(config, len(trials))),
         spend=forecast(
             sample_questions(resolved.suite),
             teacher=teacher,
@@ -115,6 +127,24 @@ def plan(resolved: Resolved) -> Plan:
         if isinstance(teacher, PaidTeacher)
         else None,
     )
+
+
+def _check_pilots(config: RunConfig, *, piloted: bool, example_tokens: float) -> None:
+    """ConfigError if pilots could not be made or paid for, or are charged but never made."""
+    pilots = config.pilots
+    if not piloted:
+        if pilots.charged:
+            raise ConfigError("pilots.charged is set, but nothing asks for pilots", hint="drop it, or give --requirement pilots")
+        return
+    least = round(4 * example_tokens)  # one example of each capability of its mix
+    if pilots.tokens < least:
+        raise ConfigError(f"pilots of {pilots.tokens} tokens are too small", hint=f"set pilots.tokens to {least} or more")
+    cost = pilots.num * pilots.tokens
+    if pilots.charged and config.budget_tokens <= cost:
+        raise ConfigError(
+            f"the pilots cost {cost} tokens, the budget that is to pay for them is {config.budget_tokens}",
+            hint="give a larger --budget, or set fewer pilots.num, or do not charge them",
+        )
 
 
 def _teacher_params(plugin: str, given: Mapping[str, Value]) -> dict[str, Value]:

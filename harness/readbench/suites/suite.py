@@ -9,7 +9,7 @@ import json
 import random
 from dataclasses import field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from annotated_types import Ge, Gt, MaxLen, MinLen
@@ -82,6 +82,7 @@ class SuiteConfig:
     card: Text
     capabilities: dict[Name, CapabilityConfig]
     test: TestConfig
+    requirement: Literal["card", "pilots"] = "card"  # where r comes from, unless the run says otherwise
     composition: tuple[ChainConfig, ...] = ()  # of a joint task; empty: an item of the test is one question
     defaults: dict[str, Any] = field(default_factory=dict)  # settings of the run, see readbench.runs.config.RunConfig
     reward: RewardConfig = field(default_factory=RewardConfig)
@@ -125,14 +126,14 @@ class Suite:
     def content_hash(self) -> str:
         """The hash of the suite's files, part of a trial's identity; ``suite.yaml`` counts only as far as results depend on it.
 
-        `defaults` are left out, since the resulting settings are in the trial's config, and so is how strict a gate is.
+        `defaults` and `requirement` are left out, since the resulting settings are in the trial's config, and so is how strict a gate is.
         """
         paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".jsonl", ".json"))
         return named_hash((str(path.relative_to(self.folder)), self._settings() if path == self.file else path) for path in paths)
 
     def _settings(self) -> bytes:
-        settings = read_yaml(self.file)
-        return json.dumps({key: value for key, value in settings.items() if key not in ("check", "defaults")}, default=str).encode()
+        settings = {key: value for key, value in read_yaml(self.file).items() if key not in ("check", "defaults", "requirement")}
+        return json.dumps(settings, default=str).encode()
 
 
 class GuardedSource:
@@ -198,8 +199,11 @@ def _factors(record: dict[str, Any], where: str) -> dict[str, float]:
     return factors
 
 
-def load_suite(reference: str) -> Suite:
-    """The registered suite of that name, or the one at that path (``suite.yaml`` or its folder); ConfigError if it is unsound."""
+def load_suite(reference: str, *, tested: bool = True) -> Suite:
+    """The registered suite of that name, or the one at that path (``suite.yaml`` or its folder); ConfigError if it is unsound.
+
+    `tested`: the test set is there and is read now; without, it may still have to be written.
+    """
     registered = registry().plugins("suite")
     if reference in registered:
         folder = registered[reference].plugin.factory()
@@ -222,7 +226,8 @@ def load_suite(reference: str) -> Suite:
         if name not in metrics:
             raise ConfigError(f"{where}: check.margins: unknown metric {name!r}", hint=near_match(name, metrics))
     suite = Suite(config, file)
-    suite.test_prompts()  # finds an unreadable test set now, not after the first trial
+    if tested:
+        suite.test_prompts()  # finds an unreadable test set now, not after the first trial
     return suite
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 
 from readbench.api import Feedback, Vector
-from readbench.suites.probes import Profile
-from readbench.suites.suite import Suite
+from readbench.suites.probes import DevScore, Profile
+from readbench.suites.suite import RewardConfig
+from readbench.trials.environments.supervision import Example
 from readbench.trials.metrics import reward
-from readbench.trials.supervision import Example
+
+NOT_MEASURED = {"dev_utility": None, "dev_exact": None, "dev_soft": None}
 
 
 def frozen(vector: Vector) -> Vector:
@@ -23,17 +25,24 @@ def frozen(vector: Vector) -> Vector:
 
 
 def make_feedback(
-    interval: int, examples: Sequence[Example], losses: Vector, *, before: Profile, after: Profile, suite: Suite, budget_tokens: int
+    interval: int,
+    examples: Sequence[Example],
+    losses: Vector,
+    *,
+    before: Profile,
+    after: Profile,
+    requirement: Vector,
+    rewarded: RewardConfig,
+    budget_tokens: int,
 ) -> Feedback:
     """What the allocator learns; `losses` (N,) are the examples' losses summed over label tokens, in nats."""
-    num_capabilities = len(suite.capabilities)
+    num_capabilities = len(requirement)
     tokens, labels, summed = np.zeros(num_capabilities), np.zeros(num_capabilities), np.zeros(num_capabilities)
     for example, loss in zip(examples, losses, strict=True):
         tokens[example.slot.capability] += example.cost
         labels[example.slot.capability] += example.encoded.label_count
         summed[example.slot.capability] += loss
     charged = int(tokens.sum())
-    rewarded = suite.config.reward
     return Feedback(
         interval=interval,
         allocation=frozen(tokens / max(charged, 1)),
@@ -44,7 +53,7 @@ def make_feedback(
         reward=reward(
             before.score,
             after.score,
-            suite.requirement,
+            requirement,
             beta=rewarded.beta,
             cost=rewarded.cost * charged / budget_tokens,
             top_k=rewarded.top_k,
@@ -58,10 +67,15 @@ def standard_error(before: Profile, after: Profile, requirement: Vector) -> floa
     return float(np.sqrt(np.sum((requirement * np.array(errors)) ** 2)))
 
 
+def soft_of(profile: Profile) -> list[float] | None:
+    """The profile's soft scores (K,) as JSON values."""
+    return None if profile.soft is None else profile.soft.tolist()
+
+
 def to_record(
-    feedback: Feedback, *, requested: Vector, examples: Sequence[Example], after: Profile, dev: tuple[float | None, int], epsilon: float
+    feedback: Feedback, *, requested: Vector, examples: Sequence[Example], after: Profile, dev: DevScore | None, epsilon: float
 ) -> dict[str, Any]:
-    """The interval as JSON values; `dev` is the utility on the dev questions (None: not measured) and the tokens it took."""
+    """The interval as JSON values; `dev` is the score on the dev questions, None if it was not measured."""
     capabilities = np.array([example.slot.capability for example in examples], dtype=np.int64)
     return {
         "interval": feedback.interval,
@@ -72,13 +86,14 @@ def to_record(
             "generated": sum(example.generated_tokens for example in examples),
             "trained": sum(example.trained_tokens for example in examples),
             "probe": after.tokens,
-            "dev": dev[1],
+            "dev": 0 if dev is None else dev.tokens,
         },
         "examples": np.bincount(capabilities, minlength=len(requested)).tolist(),
         "profile_before": feedback.profile_before.tolist(),
         "profile": feedback.profile_after.tolist(),
         "exact_match": after.exact_match.tolist(),
-        "dev_utility": dev[0],
+        "soft": soft_of(after),
+        **(NOT_MEASURED if dev is None else dev.record()),
         "train_loss": [None if np.isnan(loss) else float(loss) for loss in feedback.train_loss],
         "reward": feedback.reward,
         "epsilon": epsilon,

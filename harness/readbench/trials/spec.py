@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import Field
@@ -18,7 +18,19 @@ from readbench.students.schedule import TrainingConfig
 MAX_SEEDS = 1000
 OF_ANY_KIND = "*"  # the kind of parameters written the older way, params.NAME.PARAMETER, which names no kind
 DEFAULT_ALLOCATORS = ("read", "uniform", "random", "per-capability", "task-static")
+RequirementSource = Literal["card", "pilots"]
 _UNIQUE = Field(json_schema_extra={"uniqueItems": True})
+
+
+@pydantic_dataclass(frozen=True, kw_only=True, config=STRICT)
+class PilotConfig:
+    """Short trainings on random sparse mixes before any trial; made if the requirement is inferred or an allocator asks for them."""
+
+    num: Annotated[int, Ge(1), Le(1000)] = 24
+    tokens: Annotated[int, Ge(1), Le(1 << 36)] = 20_000  # each may charge
+    num_probes: Annotated[int, Ge(2)] = 300  # a capability; more than a trial's, so that the regression sees little noise
+    draw: Annotated[int, Ge(0), Le(1000)] = 0  # which mixes and prompts; another one shows how much the answer depends on them
+    charged: bool = False  # whether every trial pays for all of them out of its budget
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -40,6 +52,8 @@ class RunIdentity:
     num_probes: Annotated[int, Ge(2)] = 40  # a capability; the reward and the profile are measured on them
     num_dev: Annotated[int, Ge(2)] = 40  # questions a required capability, or items of a joint task; for the learning curve
     dev_every: Annotated[int, Ge(1)] = 1  # the learning curve is measured after every so many intervals, and after the last
+    requirement: RequirementSource = "card"  # where r comes from: the suite's card, or the pilots
+    pilots: PilotConfig = field(default_factory=PilotConfig)
     params: dict[str, dict[str, dict[str, bool | int | float | str]]] = field(default_factory=dict)  # of plug-ins, by kind and name
     training: TrainingConfig = field(default_factory=TrainingConfig)
     teacher_chat: ChatConfig = field(default_factory=ChatConfig)  # of a local teacher with a chat template, or an endpoint's chat
@@ -69,6 +83,8 @@ class TrialSpec:
     num_dev: int
     training: TrainingConfig
     dev_every: int = 1
+    requirement: RequirementSource = "card"
+    pilots: PilotConfig | None = None  # None: the trial does not depend on them
     teacher_chat: ChatConfig = field(default_factory=ChatConfig)
     student_chat: ChatConfig = field(default_factory=ChatConfig)
 

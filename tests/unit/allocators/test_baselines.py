@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from readbench.api import Observation, Problem
+from readbench_baselines.fixed import fixed
 from readbench_baselines.gap import gap
 from readbench_baselines.one_hot import one_hot
 from readbench_baselines.per_capability import per_capability
 from readbench_baselines.random_shares import random_shares
+from readbench_baselines.sparse_mix import sparse_mix
 from readbench_baselines.task_static import task_static
 from readbench_baselines.uniform import uniform
 
@@ -116,3 +118,40 @@ def test_gap_falls_back_to_the_requirement_where_the_student_has_caught_up() -> 
 def test_gap_refuses_a_floor_that_is_no_share(floor: float) -> None:
     with pytest.raises(ValueError, match="floor"):
         gap(problem([1.0]), 0, floor=floor)
+
+
+def test_fixed_gives_the_mix_of_the_user_and_without_one_the_requirement() -> None:
+    known = problem([0.5, 0.5, 0.0])
+    assert fixed(known, 0, mix="c2:3, c0:1").propose(observe([0, 0, 0])).tolist() == [0.25, 0.0, 0.75]
+    assert fixed(known, 0).propose(observe([0, 0, 0])).tolist() == [0.5, 0.5, 0.0]
+
+
+@pytest.mark.parametrize(
+    ("mix", "said"),
+    [
+        ("c9:1", "'c9:1' is not of the form capability:weight with one of c0, c1"),
+        ("c0", "'c0' is not of the form capability:weight"),
+        ("c0:much", "the weight of c0 is 'much', not a number of 0 or more"),
+        ("c0:-1", "the weight of c0 is '-1'"),
+        ("c0:nan", "the weight of c0 is 'nan'"),
+        ("c0:0,c1:0", "has no weight above 0"),
+    ],
+)
+def test_fixed_refuses_what_is_no_mix(mix: str, said: str) -> None:
+    with pytest.raises(ValueError, match=said):
+        fixed(problem([0.5, 0.5]), 0, mix=mix)
+
+
+def test_sparse_mix_is_one_random_mix_over_one_to_four_capabilities() -> None:
+    known = problem([0.25] * 4 + [0.0] * 4)
+    sizes = []
+    for seed in range(200):
+        rule = sparse_mix(known, seed)
+        first = rule.propose(observe([0.0] * 8))
+        assert first.sum() == pytest.approx(1)
+        assert first.tolist() == rule.propose(observe([0.5] * 8, interval=3)).tolist()
+        sizes.append(np.count_nonzero(first))
+    assert set(sizes) == {1, 2, 3, 4}
+    assert np.count_nonzero(sparse_mix(problem([0.5, 0.5]), 0).propose(observe([0, 0]))) <= 2
+    with pytest.raises(ValueError, match="8 bytes"):
+        sparse_mix(known, 0).restore(b"")

@@ -4,7 +4,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from readbench.results.transfer import PER_TOKENS, estimate_transfer, transfer
+from readbench.results.transfer.observed import PER_TOKENS, estimate_transfer, transfer
 from support.results import parsed
 
 K, SEEDS, TRIALS, INTERVALS = 4, 6, 5, 12

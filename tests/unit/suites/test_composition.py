@@ -15,7 +15,7 @@ from readbench.base.errors import ConfigError
 from readbench.students.student import Student
 from readbench.suites.composition import Composition, held_out_items
 from readbench.suites.evaluation import evaluate, share_of_items
-from readbench.suites.probes import share_of_right_items
+from readbench.suites.probes import score_items
 from readbench.suites.splits import split_of
 from readbench.suites.suite import load_suite
 from support.suites import suite_text, write_suite
@@ -111,7 +111,10 @@ def test_the_utility_is_the_share_of_right_items_beside_that_of_right_steps(tmp_
     result = evaluate(model, folder, "task.yaml", joint=True)
     assert (result.utility, result.step_accuracy, result.n) == (share, sum(steps) / len(steps), 24)
     assert 0 < result.utility < result.step_accuracy < 1
-    assert share_of_right_items(model, encoded) == (share, result.tokens)
+    score = score_items(model, encoded)
+    assert (score.utility, score.exact, score.tokens) == (share, share, result.tokens)
+    each = [model.log_likelihoods(item)[0] / np.array([step.label_count for step in item]) for item in encoded]
+    assert score.soft == pytest.approx(np.mean([np.exp(item.sum()) for item in each]), rel=1e-6)
 
 
 @pytest.mark.parametrize(

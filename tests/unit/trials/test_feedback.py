@@ -2,34 +2,19 @@
 
 import json
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
 from readbench.api import Feedback, Vector
 from readbench.models.batches import Encoded
-from readbench.suites.probes import Profile
+from readbench.suites.probes import DevScore, Profile
 from readbench.suites.prompts import Slot
-from readbench.suites.suite import CapabilityConfig, RewardConfig, Suite, SuiteConfig, TestConfig
+from readbench.suites.suite import RewardConfig
+from readbench.trials.environments.supervision import Example
 from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
-from readbench.trials.supervision import Example
 
-WEIGHTS = {"math": 3.0, "code": 1.0, "facts": None}  # r = 0.75, 0.25, 0
-
-
-def suite_of(**reward: float) -> Suite:
-    config = SuiteConfig(
-        schema=1,
-        name="tiny",
-        version=1,
-        summary="Three capabilities.",
-        card="For tests.",
-        capabilities={name: CapabilityConfig(source="none", weight=weight) for name, weight in WEIGHTS.items()},
-        test=TestConfig(task="task.yaml"),
-        reward=RewardConfig(**reward),  # type: ignore[arg-type]
-    )
-    return Suite(config, Path("suite.yaml"))
+REQUIREMENT = np.array([0.75, 0.25, 0.0])  # math, code, facts
 
 
 def example(capability: int, *, generated: int, prompt: int, labels: int) -> Example:
@@ -41,13 +26,19 @@ EXAMPLES = [
     example(1, generated=20, prompt=12, labels=8),  # 40
     example(0, generated=30, prompt=5, labels=5),  # 40
 ]
+DEV = DevScore(utility=0.4, exact=0.5, soft=0.6, tokens=90)
 LOSSES = np.array([6.0, 4.0, 3.0])  # nats, summed over the labels of each
 BEFORE = Profile.from_scores([[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]], exact_match=[0.0, 0.0, 0.0])
-AFTER = Profile.from_scores([[0.5, 0.625], [0.125, 0.125], [0.75, 0.75]], exact_match=[0.5, 0.0, 1.0], tokens=70)
+AFTER = Profile.from_scores(
+    [[0.5, 0.625], [0.125, 0.125], [0.75, 0.75]], exact_match=[0.5, 0.0, 1.0], tokens=70, soft=np.array([0.75, 0.5, 1.0])
+)
 
 
 def feedback_of(examples: list[Example], losses: Vector, *, budget_tokens: int = 400, **reward: float) -> Feedback:
-    return make_feedback(4, examples, losses, before=BEFORE, after=AFTER, suite=suite_of(**reward), budget_tokens=budget_tokens)
+    rewarded = RewardConfig(**reward)  # type: ignore[arg-type]
+    return make_feedback(
+        4, examples, losses, before=BEFORE, after=AFTER, requirement=REQUIREMENT, rewarded=rewarded, budget_tokens=budget_tokens
+    )
 
 
 def equal(one: Feedback, other: Feedback) -> bool:
@@ -92,7 +83,7 @@ def test_losses_that_are_not_one_an_example_are_refused() -> None:
 @pytest.mark.parametrize("name", ["allocation", "profile_before", "profile_after", "train_loss"])
 def test_an_allocator_cannot_change_what_it_is_shown(name: str) -> None:
     feedback = feedback_of(EXAMPLES, LOSSES)
-    again = from_record(to_record(feedback, requested=np.ones(3) / 3, examples=EXAMPLES, after=AFTER, dev=(0.4, 90), epsilon=0.01))
+    again = from_record(to_record(feedback, requested=np.ones(3) / 3, examples=EXAMPLES, after=AFTER, dev=DEV, epsilon=0.01))
     for shown in (feedback, again):
         with pytest.raises(ValueError, match="read-only"):
             getattr(shown, name)[0] = 1.0
@@ -117,7 +108,7 @@ def test_the_standard_error_is_that_of_docs_metrics_md() -> None:
 
 def test_the_record_holds_the_interval_as_json_values() -> None:
     record = to_record(
-        feedback_of(EXAMPLES, LOSSES), requested=np.array([0.5, 0.25, 0.25]), examples=EXAMPLES, after=AFTER, dev=(0.4, 90), epsilon=0.01
+        feedback_of(EXAMPLES, LOSSES), requested=np.array([0.5, 0.25, 0.25]), examples=EXAMPLES, after=AFTER, dev=DEV, epsilon=0.01
     )
     assert json.loads(json.dumps(record, allow_nan=False)) == {
         "interval": 4,
@@ -129,7 +120,10 @@ def test_the_record_holds_the_interval_as_json_values() -> None:
         "profile_before": [0.5, 0.25, 0.75],
         "profile": [0.5625, 0.125, 0.75],
         "exact_match": [0.5, 0.0, 1.0],
+        "soft": [0.75, 0.5, 1.0],
         "dev_utility": 0.4,
+        "dev_exact": 0.5,
+        "dev_soft": 0.6,
         "train_loss": [1.0, 0.5, None],
         "reward": 1 / 64 - 0.5 / 32,
         "epsilon": 0.01,
@@ -139,5 +133,5 @@ def test_the_record_holds_the_interval_as_json_values() -> None:
 def test_a_recorded_interval_is_shown_again_to_the_bit() -> None:
     for examples, losses in ((EXAMPLES, LOSSES / 7), ([], np.zeros(0))):
         feedback = replace(feedback_of(examples, losses), reward=1 / 3)
-        record = to_record(feedback, requested=np.ones(3) / 3, examples=examples, after=AFTER, dev=(0.4, 90), epsilon=0.01)
+        record = to_record(feedback, requested=np.ones(3) / 3, examples=examples, after=AFTER, dev=DEV, epsilon=0.01)
         assert equal(from_record(json.loads(json.dumps(record))), feedback)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from readbench.api import Pilot, Vector
 from readbench.base.documents import typed
 from readbench.base.errors import DamagedError, IncompleteRunError
 from readbench.base.files import file_hashes, sealed, write_json
@@ -15,6 +16,9 @@ from readbench.results.document.model import (
     BeforeAfter,
     CompleteTrial,
     Metrics,
+    PilotResult,
+    Pilots,
+    PilotTokens,
     Provenance,
     Results,
     SampleQuestion,
@@ -25,12 +29,15 @@ from readbench.results.document.model import (
     TrialResult,
     TrialTokens,
     UnfinishedTrial,
+    UtilityChange,
 )
 from readbench.teachers.spend.ledger import read_spent
 from readbench.trials import metrics
+from readbench.trials.briefing import pilot_from
 from readbench.trials.record.interval import Interval, interval_of, named
-from readbench.trials.record.run_files import FINGERPRINT, START, is_complete, read_part, read_run
+from readbench.trials.record.run_files import FINGERPRINT, PILOTS, START, is_complete, read_part, read_run
 from readbench.trials.record.trial_file import AGAIN, TrialRecord, find_trial
+from readbench.trials.requirement import used_requirement
 from readbench.trials.spec import RunIdentity, trial_id, with_kinds
 
 
@@ -52,8 +59,12 @@ def gather(run_dir: Path) -> Results:
     surroundings = read_part(run_dir, FINGERPRINT, run)
     if surroundings is None and (run_dir / "trials").exists():
         raise DamagedError(f"{run_dir / FINGERPRINT} is missing", hint="restore it, or begin again with another --out")
-    suite, identity = run["suite"], run["identity"]
-    capabilities = suite["capabilities"]
+    pilots = read_part(run_dir, PILOTS, run)
+    found = () if pilots is None else tuple(pilot_from(each) for each in pilots["pilots"])
+    identity, capabilities = run["identity"], run["suite"]["capabilities"]
+    source = identity.get("requirement", "card") if found else "card"  # a run that was stopped before its pilots shows the card's
+    requirement = used_requirement(source, run["suite"]["requirement"], found, joint=run["suite"].get("joint", False))
+    suite = run["suite"] | {"requirement": requirement.tolist()}
     return Results(
         run=run["run"],
         suite=SuiteInfo(
@@ -61,6 +72,7 @@ def gather(run_dir: Path) -> Results:
             version=suite["version"],
             capabilities=tuple(capabilities),
             requirement=named(capabilities, suite["requirement"]),
+            card=named(capabilities, run["suite"]["requirement"]),
             margins=suite["margins"],
         ),
         config=typed(RunIdentity, identity | {"params": with_kinds(identity["params"])}, str(run_dir / "run.json")),
@@ -70,7 +82,8 @@ def gather(run_dir: Path) -> Results:
         | {"fingerprint": None, "drift": [], "spend": _spend(run_dir)}
         | {key: value for key, value in (surroundings or {}).items() if key != "of"},
         start=None if start is None else _start(capabilities, start),
-        trials=tuple(_trial(run_dir, run, start, entry) for entry in run["trials"]),
+        pilots=None if pilots is None else _pilots(capabilities, found, pilots["tokens"]),
+        trials=tuple(_trial(run_dir, run | {"suite": suite}, start, entry) for entry in run["trials"]),
     )
 
 
@@ -102,6 +115,29 @@ def _start(capabilities: Sequence[str], start: Mapping[str, Any]) -> Start:
             SampleQuestion(capability=name, **question, teacher=teacher, before=before) for name, question, teacher, before in shown
         ),
     )
+
+
+def _pilots(capabilities: Sequence[str], pilots: Sequence[Pilot], tokens: Mapping[str, int]) -> Pilots:
+    def pair(before: Vector, after: Vector) -> BeforeAfter:
+        return BeforeAfter(before=named(capabilities, before.tolist()), after=named(capabilities, after.tolist()))
+
+    results = [
+        PilotResult(
+            allocation=named(capabilities, pilot.allocation.tolist()),
+            tokens=pilot.tokens,
+            profile=pair(pilot.profile_before, pilot.profile_after),
+            exact_match=pair(pilot.exact_before, pilot.exact_after),
+            soft=pair(pilot.soft_before, pilot.soft_after),
+            utility=UtilityChange(
+                before=pilot.utility_before,
+                after=pilot.utility_after,
+                soft_before=pilot.soft_utility_before,
+                soft_after=pilot.soft_utility_after,
+            ),
+        )
+        for pilot in pilots
+    ]
+    return Pilots(pilots=tuple(results), tokens=PilotTokens(**tokens))
 
 
 def _trial(run_dir: Path, run: Mapping[str, Any], start: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> TrialResult:
@@ -149,6 +185,7 @@ def _complete(
             probe=first["tokens"]["probe"] + sum(each.tokens.probe for each in intervals),
             dev=first["tokens"]["dev"] + sum(each.tokens.dev for each in intervals),
             eval=final["tokens"]["eval"],
+            pilot=first["tokens"].get("pilot", 0),  # older records are of runs without pilots
         ),
         metrics=_metrics(suite, record, start["student"]["utility"], charged),
         profile=BeforeAfter(before=named(capabilities, first["profile"]), after=last.profile),
@@ -167,6 +204,7 @@ def _metrics(suite: Mapping[str, Any], record: TrialRecord, utility_before: floa
     profiles = np.array([record.start["profile"], *(interval["profile"] for interval in record.intervals)])  # (T + 1, K)
     dev = np.array([record.start["dev_utility"], *(interval["dev_utility"] for interval in record.intervals)], dtype=float)
     utility = record.final["utility"]
+    paid = record.start["tokens"].get("pilot", 0)  # for the pilots, while the student stays as it is
     return Metrics(
         utility=utility,
         step_accuracy=record.final.get("step_accuracy", utility),  # older records are of tasks whose items have one step
@@ -176,7 +214,7 @@ def _metrics(suite: Mapping[str, Any], record: TrialRecord, utility_before: floa
         spillover=metrics.spillover(profiles, requirement, top_k=suite["top_k"]),
         collateral=metrics.collateral(profiles[0], profiles[-1], requirement),
         waste=metrics.waste(charged, np.diff(profiles, axis=0) @ requirement, np.array([i["epsilon"] for i in record.intervals])),
-        auc=metrics.auc(charged, dev, record.spec["budget_tokens"]),
+        auc=metrics.auc(np.insert(charged, 0, paid), np.insert(dev, 0, dev[0]), record.spec["budget_tokens"]),
     )
 
 

@@ -47,6 +47,13 @@ def check_consistent(results: Results, where: str) -> None:
 def _by_capability(results: Results) -> Iterator[tuple[str, Collection[str]]]:
     """The place and the capabilities of everything keyed by capability."""
     yield "suite.requirement", results.suite.requirement
+    if results.suite.card is not None:
+        yield "suite.card", results.suite.card
+    for number, pilot in enumerate(results.pilots.pilots if results.pilots is not None else ()):
+        yield f"pilots.pilots[{number}].allocation", pilot.allocation
+        for name, scores in (("profile", pilot.profile), ("exact_match", pilot.exact_match), ("soft", pilot.soft)):
+            yield f"pilots.pilots[{number}].{name}.before", scores.before
+            yield f"pilots.pilots[{number}].{name}.after", scores.after
     if results.start is not None:
         if results.start.teacher_profile is not None:
             yield "start.teacher_profile", results.start.teacher_profile

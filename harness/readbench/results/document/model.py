@@ -25,8 +25,9 @@ class SuiteInfo(Strict):
     name: Name
     version: Annotated[int, Ge(1)]
     capabilities: Annotated[tuple[Name, ...], MinLen(1), Field(json_schema_extra={"uniqueItems": True})]
-    requirement: ByCapability
+    requirement: ByCapability  # the one that the run used: config.requirement says where it comes from
     margins: dict[str, Positive]  # by metric: the smallest drop that `readbench check` calls a regression
+    card: ByCapability | None = None  # the suite's own requirement; None in older results, which used it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,6 +61,54 @@ class SampleQuestion(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BeforeAfter(Strict):
+    """Scores by capability, of the untrained and the final student."""
+
+    before: ByCapability
+    after: ByCapability
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PilotTokens(Strict):
+    """Tokens of all pilots together, by kind."""
+
+    generated: Count
+    trained: Count
+    probe: Count
+    dev: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UtilityChange(Strict):
+    """The share of right dev items before and after a pilot; soft: with token probabilities instead of right or wrong."""
+
+    before: Share
+    after: Share
+    soft_before: Share
+    soft_after: Share
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PilotResult(Strict):
+    """A pilot: what was trained, and what it changed."""
+
+    allocation: ByCapability  # the share of the charged tokens
+    tokens: Count  # charged
+    profile: BeforeAfter
+    exact_match: BeforeAfter
+    soft: BeforeAfter  # geometric-mean token probabilities
+    utility: UtilityChange
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pilots(Strict):
+    """What the run's pilots found."""
+
+    pilots: tuple[PilotResult, ...]
+    tokens: PilotTokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start(Strict):
     """What was measured before any trial."""
 
@@ -78,11 +127,12 @@ class TrialTokens(Strict):
     probe: Count
     dev: Count
     eval: Count
+    pilot: Count = 0  # the trial's payment for the pilots; 0 where they are not charged
 
     @property
     def charged(self) -> int:
         """What counts against the budget."""
-        return self.generated + self.trained
+        return self.generated + self.trained + self.pilot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,14 +148,6 @@ class Metrics(Strict):
     collateral: Share
     waste: Share
     auc: Share
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BeforeAfter(Strict):
-    """Scores by capability, of the untrained and the final student."""
-
-    before: ByCapability
-    after: ByCapability
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,6 +222,7 @@ class Results(Strict):
     provenance: Provenance
     environment: dict[str, Any]  # versions, hardware, git revision: recorded, never acted on, may gain keys
     start: Start | None
+    pilots: Pilots | None = None  # None: the run made none
     trials: Annotated[tuple[Annotated[TrialResult, Field(discriminator="status")], ...], MinLen(1)]
 
     @property

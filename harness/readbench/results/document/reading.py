@@ -15,7 +15,8 @@ from readbench.results.document.model import RESULTS_SCHEMA, Results
 from readbench.trials.record.run_files import read_run
 from readbench.trials.spec import RunIdentity, with_kinds
 
-_ADDED_LATER = {"teacher_chat", "student_chat"}  # settings that older results lack: they had their defaults
+# settings that older results lack: they had their defaults
+_ADDED_LATER = {"teacher_chat", "student_chat", "dev_every", "requirement", "pilots"}
 
 
 def load(path: Path) -> Results:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from readbench.teachers.endpoint.settings import EndpointConfig
+from readbench.trials.briefing import Briefing
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
 
@@ -38,7 +39,10 @@ class Executor(Protocol):
     def measure_start(self) -> "Future[dict[str, Any]]":
         """The untrained student on the test set and the samples."""
 
-    def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
+    def probe(self, spec: TrialSpec, horizon: int) -> "Future[bool]":
+        """A training whose student is only probed, the beginning of one `horizon` times as long; False if it was asked to stop."""
+
+    def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
         """A trial; False if it was asked to stop before its end."""
 
     def wait(self, futures: "Collection[Future[Any]]") -> None:

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from readbench.runs.executors.base import Observer, WorkerConfig
+from readbench.trials.briefing import Briefing
 from readbench.trials.spec import TrialSpec
 
 if TYPE_CHECKING:
@@ -38,11 +39,13 @@ class Inline:
         """Measures at once."""
         return self._done(lambda worker: worker.measure_start())
 
-    def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
+    def probe(self, spec: TrialSpec, horizon: int) -> "Future[bool]":
         """Runs at once; does not run after a failure."""
-        return self._done(
-            lambda worker: not self._stopped and worker.run(spec, teacher_profile, self._observe, stopped=lambda: self._stopped)
-        )
+        return self._done(lambda worker: not self._stopped and worker.probe(spec, horizon, self._observe, stopped=lambda: self._stopped))
+
+    def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
+        """Runs at once; does not run after a failure."""
+        return self._done(lambda worker: not self._stopped and worker.run(spec, briefing, self._observe, stopped=lambda: self._stopped))
 
     def wait(self, futures: "Collection[Future[Any]]") -> None:
         """All have ended; raises the error of the first that failed."""

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from readbench.base import processes
 from readbench.base.errors import IncompleteRunError
 from readbench.runs.executors.base import Observer, WorkerConfig
+from readbench.trials.briefing import Briefing
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
 
@@ -60,9 +61,13 @@ class Pool:
         """Runs in a worker."""
         return self._submit(_measure_start)
 
-    def run(self, spec: TrialSpec, teacher_profile: list[float] | None) -> "Future[bool]":
+    def probe(self, spec: TrialSpec, horizon: int) -> "Future[bool]":
         """Runs in a worker."""
-        return self._submit(_run, spec, teacher_profile)
+        return self._submit(_probe, spec, horizon)
+
+    def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
+        """Runs in a worker."""
+        return self._submit(_run, spec, briefing)
 
     def wait(self, futures: "Collection[Future[Any]]") -> None:
         """Waits until all have ended, passing on the workers' events; raises the error of the first that failed.
@@ -175,7 +180,9 @@ def _measure_start() -> dict[str, Any]:
     return _worker().measure_start()
 
 
-def _run(spec: TrialSpec, teacher_profile: list[float] | None) -> bool:
-    if _Process.stop.is_set():
-        return False
-    return _worker().run(spec, teacher_profile, _Process.events.put, _Process.stop.is_set)
+def _probe(spec: TrialSpec, horizon: int) -> bool:
+    return not _Process.stop.is_set() and _worker().probe(spec, horizon, _Process.events.put, _Process.stop.is_set)
+
+
+def _run(spec: TrialSpec, briefing: Briefing) -> bool:
+    return not _Process.stop.is_set() and _worker().run(spec, briefing, _Process.events.put, _Process.stop.is_set)

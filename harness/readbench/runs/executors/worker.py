@@ -3,6 +3,7 @@
 Only worker processes import it: the parent of a pool never imports torch.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -28,9 +29,12 @@ from readbench.teachers.responses import ResponseCache
 from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
 from readbench.teachers.spend.prices import spend_limit
-from readbench.trials.environments.distillation import Distillation
+from readbench.trials.briefing import Briefing
+from readbench.trials.environments.base import Environment
+from readbench.trials.environments.distillation import Distillation, ProbedDistillation
+from readbench.trials.environments.resources import Setting
 from readbench.trials.loop import Interrupted, run_trial
-from readbench.trials.resources import Setting
+from readbench.trials.record.run_files import PILOT_FOLDER
 from readbench.trials.spec import TrialSpec
 
 
@@ -45,14 +49,16 @@ class Worker:
         student_path = resolve_model(spec.student)
         responses = ResponseCache(config.run_dir / "responses.sqlite")
         self._teacher = make_teacher(config, responses, device=self._device, student_path=student_path)
-        self._setting = Setting(
+        self._setting_of = functools.partial(
+            Setting,
             load_suite(spec.suite),
             student_path=student_path,
             teacher=CachedTeacher(self._teacher, responses),
             device=self._device,
-            num_probes=spec.num_probes,
             num_dev=spec.num_dev,
         )
+        self._setting = self._setting_of(num_probes=spec.num_probes)
+        self._pilot_setting: Setting | None = None  # made by the first pilot: it has more probes
 
     def _answers(self, model: LanguageModel) -> list[Response]:
         """The model's answers to the samples."""
@@ -99,20 +105,38 @@ class Worker:
         """What the bits of a result depend on besides the trial's spec."""
         return fingerprint(self._device)
 
-    def run(self, spec: TrialSpec, teacher_profile: list[float] | None, observe: Observer, stopped: Callable[[], bool]) -> bool:
+    def probe(self, spec: TrialSpec, horizon: int, observe: Observer, stopped: Callable[[], bool]) -> bool:
+        """Runs a training whose student is only probed; False if it was asked to stop before its end."""
+        if spec.num_probes == self._config.shared.num_probes:
+            setting = self._setting
+        else:
+            setting = self._pilot_setting = self._pilot_setting or self._setting_of(num_probes=spec.num_probes)
+        briefing = Briefing(requirement=setting.suite.requirement)
+        folder = self._config.run_dir / PILOT_FOLDER / spec.id
+        return _ended(
+            spec, folder, lambda spec: ProbedDistillation(spec, setting, briefing, horizon=horizon), observe=observe, stopped=stopped
+        )
+
+    def run(self, spec: TrialSpec, briefing: Briefing, observe: Observer, stopped: Callable[[], bool]) -> bool:
         """Runs a trial; False if it was asked to stop before its end."""
-        profile = None if teacher_profile is None else np.array(teacher_profile)
-        try:
-            run_trial(
-                spec,
-                self._config.run_dir / "trials" / spec.id,
-                lambda spec: Distillation(spec, self._setting, profile),
-                observe=observe,
-                stopped=stopped,
-            )
-        except Interrupted:
-            return False
-        return True
+        folder = self._config.run_dir / "trials" / spec.id
+        return _ended(spec, folder, lambda spec: Distillation(spec, self._setting, briefing), observe=observe, stopped=stopped)
+
+
+def _ended(
+    spec: TrialSpec,
+    folder: Path,
+    make_environment: Callable[[TrialSpec], Environment],
+    *,
+    observe: Observer,
+    stopped: Callable[[], bool],
+) -> bool:
+    """Runs a trial; False if it was asked to stop before its end."""
+    try:
+        run_trial(spec, folder, make_environment, observe=observe, stopped=stopped)
+    except Interrupted:
+        return False
+    return True
 
 
 def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str, student_path: Path) -> Teacher:

@@ -15,31 +15,36 @@ from readbench.base.seeds import derive_seed
 from readbench.students.guarded import make_objective
 from readbench.students.student import Student
 from readbench.suites.evaluation import evaluate
-from readbench.suites.probes import Profile, measure, share_of_right_items
+from readbench.suites.probes import DevScore, Profile, measure, score_items, score_mixture
 from readbench.suites.prompts import PromptQueue
+from readbench.trials.briefing import Briefing
 from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome, Step
+from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.stopwatch import Stopwatch
-from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
-from readbench.trials.resources import Setting
+from readbench.trials.environments.supervision import Supply
+from readbench.trials.feedback import from_record, frozen, make_feedback, soft_of, standard_error, to_record
 from readbench.trials.spec import TrialSpec
-from readbench.trials.supervision import Supply
 
 
 class Distillation:
     """A real student and its teacher, accounts and questions; see `readbench.trials.environments.base.Environment`."""
 
-    def __init__(self, spec: TrialSpec, setting: Setting, teacher_profile: Vector | None) -> None:
+    def __init__(self, spec: TrialSpec, setting: Setting, briefing: Briefing) -> None:
         self.watch = Stopwatch()
         self.interval = 0
         self._spec = spec
         self._setting = setting
         num_capabilities = len(setting.suite.capabilities)
+        self._budget = spec.budget_tokens - briefing.charged_tokens
+        self._horizon = self._budget  # tokens over which curriculum and learning rate run
+        self._pilot_tokens = briefing.charged_tokens
         self.problem = Problem(
             capabilities=setting.suite.capabilities,
-            requirement=frozen(setting.suite.requirement),
-            teacher_profile=None if teacher_profile is None else frozen(teacher_profile),
-            budget_tokens=spec.budget_tokens,
+            requirement=frozen(briefing.requirement),
+            teacher_profile=None if briefing.teacher_profile is None else frozen(briefing.teacher_profile),
+            budget_tokens=self._budget,
             num_intervals=spec.num_intervals,
+            pilots=briefing.pilots,
         )
         with self.watch.phase("train"):
             self._student = Student.load(
@@ -49,7 +54,7 @@ class Distillation:
                 device=setting.device,
                 chat=spec.student_chat,
             )
-        self._ledger = Ledger(spec.budget_tokens, num_capabilities)
+        self._ledger = Ledger(self._budget, num_capabilities)
         self._scheduler = Scheduler(num_capabilities)
         self._queue = PromptQueue(setting.streams(spec.seed), num_capabilities)
         self._supply = Supply(
@@ -61,24 +66,24 @@ class Distillation:
         )
         self._recent: tuple[Feedback, ...] = ()  # oldest first, at most RECENT
         self._profile: Profile
-        self._dev_utility: float  # as last measured
+        self._dev: DevScore  # as last measured
 
     def begin(self) -> dict[str, Any]:
-        """Measures the untrained student on the probes and on the dev questions."""
-        self._profile = self._measure_probes()
-        self._dev_utility, dev_tokens = self._measure_dev()
+        """Measures the untrained student on the probes and on the dev questions, unless a trial of this process has done so."""
+        if self._setting.untrained is None:
+            self._setting.untrained = self._measure_probes(), self._measure_dev()
+        self._profile, self._dev = self._setting.untrained
         return {
             "profile": self._profile.score.tolist(),
             "exact_match": self._profile.exact_match.tolist(),
+            "soft": soft_of(self._profile),
             "probe_scores": [scores.tolist() for scores in self._profile.scores],
-            "dev_utility": self._dev_utility,
-            "tokens": {"probe": self._profile.tokens, "dev": dev_tokens},
+            **self._dev.record(),
+            "tokens": {"probe": self._profile.tokens, "dev": self._dev.tokens, "pilot": self._pilot_tokens},
         }
 
     def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
         """Returns to the state after the last record; without a state, to that after `begin`."""
-        measured = [start["dev_utility"], *(record["dev_utility"] for record in records)]
-        self._dev_utility = next(value for value in reversed(measured) if value is not None)
         if state is None:
             self._profile = Profile.from_scores(start["probe_scores"], exact_match=start["exact_match"])
             return
@@ -95,40 +100,47 @@ class Distillation:
         return Observation(
             interval=self.interval,
             profile=frozen(self._profile.score),
-            budget_left=self._ledger.remaining_tokens / self._spec.budget_tokens,
+            budget_left=self._ledger.remaining_tokens / self._budget,
             recent=self._recent,
         )
 
     def step(self, allocation: Vector) -> Step:
         """One turn: buys examples, trains on them, then measures probes, and dev questions where it is their turn."""
-        spec, suite = self._spec, self._setting.suite
-        share_before = self._ledger.spent_tokens / spec.budget_tokens
+        spec = self._spec
+        share_before = self._ledger.spent_tokens / self._horizon
         last = self.interval == spec.num_intervals - 1
-        self._scheduler.grant(allocation, _interval_tokens(spec, self.interval))
+        self._scheduler.grant(allocation, _interval_tokens(self._budget, spec.num_intervals, self.interval))
         self._queue.begin_interval(share_before)
         with self.watch.phase("teacher"):
             examples = self._supply.draw(self._scheduler, self._ledger, last_interval=last)
         with self.watch.phase("train"):
             losses = self._student.train(
                 [example.encoded for example in examples],
-                progress=(share_before, self._ledger.spent_tokens / spec.budget_tokens),
+                progress=(share_before, self._ledger.spent_tokens / self._horizon),
                 seed=derive_seed("train", spec.seed, self.interval),
             )
         before, self._profile = self._profile, self._measure_probes()
-        dev = self._measure_dev() if last or (self.interval + 1) % spec.dev_every == 0 else (None, 0)
-        self._dev_utility = self._dev_utility if dev[0] is None else dev[0]
+        dev = self._measure_dev() if last or (self.interval + 1) % spec.dev_every == 0 else None
+        requirement, rewarded = self.problem.requirement, self._setting.suite.config.reward
         feedback = make_feedback(
-            self.interval, examples, losses, before=before, after=self._profile, suite=suite, budget_tokens=spec.budget_tokens
+            self.interval,
+            examples,
+            losses,
+            before=before,
+            after=self._profile,
+            requirement=requirement,
+            rewarded=rewarded,
+            budget_tokens=self._budget,
         )
-        epsilon = standard_error(before, self._profile, suite.requirement)
-        if not np.isfinite([feedback.reward, epsilon, self._dev_utility]).all():
+        epsilon = standard_error(before, self._profile, requirement)
+        if not np.isfinite([feedback.reward, epsilon, 0.0 if dev is None else dev.utility]).all():
             raise TrialFailure(f"interval {self.interval}: the reward is not finite")
         self._recent = (*self._recent, feedback)[-RECENT:]
         self.interval += 1
         return Step(
             feedback=feedback,
-            charged_tokens=self._ledger.spent_tokens,
-            utility_estimate=self._dev_utility,
+            charged_tokens=self._pilot_tokens + self._ledger.spent_tokens,
+            utility_estimate=None if dev is None else dev.utility,
             record=to_record(feedback, requested=allocation, examples=examples, after=self._profile, dev=dev, epsilon=epsilon),
             examples=[(e.slot.capability, e.slot.difficulty, e.slot.index, e.generated_tokens, e.trained_tokens) for e in examples],
         )
@@ -172,16 +184,27 @@ class Distillation:
             raise TrialFailure("a probe's score is not finite")
         return profile
 
-    def _measure_dev(self) -> tuple[float, int]:
-        """The utility on the dev questions (r·s; of a joint task the share of right items), and the tokens it took."""
+    def _measure_dev(self) -> DevScore:
+        """The student's current score on the dev questions."""
         with self.watch.phase("probe"):
             encoded = self._setting.encoded("dev", self._student.model)
             if self._setting.suite.composition is not None:
-                return share_of_right_items(self._student.model, encoded)
-            profile = measure(self._student.model, encoded)
-        return float(self._setting.suite.requirement @ profile.score), profile.tokens
+                return score_items(self._student.model, encoded)
+            return score_mixture(measure(self._student.model, encoded), self._setting.suite.requirement)
 
 
-def _interval_tokens(spec: TrialSpec, interval: int) -> int:
+class ProbedDistillation(Distillation):
+    """A training whose student is only probed, not tested, and not kept: a pilot."""
+
+    def __init__(self, spec: TrialSpec, setting: Setting, briefing: Briefing, *, horizon: int) -> None:
+        super().__init__(spec, setting, briefing)
+        self._horizon = horizon * spec.budget_tokens  # the training is the beginning of one that is as many times longer
+
+    def finish(self) -> Outcome:
+        """An empty outcome: the test set is not for pilots."""
+        return Outcome(record={}, save_student=lambda _: None)
+
+
+def _interval_tokens(budget: int, num_intervals: int, interval: int) -> int:
     """The interval's equal part of the budget, to the token: the parts of all intervals sum to the budget."""
-    return spec.budget_tokens * (interval + 1) // spec.num_intervals - spec.budget_tokens * interval // spec.num_intervals
+    return budget * (interval + 1) // num_intervals - budget * interval // num_intervals

@@ -16,6 +16,8 @@ from readbench.trials.record.trial_file import find_trial
 
 RUN_SCHEMA = 1
 START = "start.json"  # what was measured before any trial
+PILOT_FOLDER = "pilots"  # the pilots' records, each as a trial's
+PILOTS = "pilots.json"  # what the pilots found, and the requirement that they infer
 FINGERPRINT = "fingerprint.json"  # what the bits depend on, noted before any trial
 _RUN_KEYS = {"config", "environment", "identity", "origins", "provenance", "run", "suite", "trials"}
 _TRIAL_ID = re.compile("[0-9a-f]{16}")
@@ -46,7 +48,7 @@ def _check_trial_names(trials: Any, where: str) -> None:
 
 
 def read_part(run_dir: Path, name: str, run: Mapping[str, Any]) -> dict[str, Any] | None:
-    """`START` or `FINGERPRINT` of the run; None if it is not written yet; DamagedError if it is damaged or another run's."""
+    """`START`, `PILOTS` or `FINGERPRINT` of the run; None if it is not written yet; DamagedError if it is damaged or another run's."""
     path = run_dir / name
     if not path.is_file():
         return None

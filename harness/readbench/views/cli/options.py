@@ -19,6 +19,14 @@ def token_count(text: str) -> int:
     return int(number)
 
 
+def token_counts(text: str) -> list[int]:
+    """Several counts with commas: ``20000,6e4``, each at least 1 and given once."""
+    counts = [token_count(part) for part in text.split(",")]
+    if min(counts) < 1 or len(set(counts)) < len(counts):
+        raise typer.BadParameter(f"{text!r}: give each number of tokens once, and at least 1")
+    return counts
+
+
 def join_lists(texts: list[str]) -> str:
     """One list with commas of an option's several; a name that an earlier one holds counts once."""
     joined: list[str] = []

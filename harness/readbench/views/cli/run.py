@@ -17,6 +17,8 @@ SETTINGS = {  # option → the setting that it gives
     "teacher_url": "params.teacher.openai.url",
     "student": "student",
     "objective": "objective",
+    "requirement": "requirement",
+    "charge_pilots": "pilots.charged",
     "device": "device",
     "workers": "workers",
     "track": "trackers",
@@ -41,6 +43,10 @@ def run(
     teacher_url: Annotated[str | None, typer.Option(metavar="URL", help="The endpoint of --teacher openai:MODEL, up to /v1.")] = None,
     student: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/student, a model folder or a hub id.")] = None,
     objective: Annotated[str | None, typer.Option(metavar="NAME", help="The training loss (readbench list objectives).")] = None,
+    requirement: Annotated[
+        str | None, typer.Option(metavar="SOURCE", help="Where r comes from: card (the suite's weights), or pilots, which infer it.")
+    ] = None,
+    charge_pilots: Annotated[bool, typer.Option("--charge-pilots", help="Every trial pays for the pilots out of its budget.")] = False,
     device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory; a finished or interrupted one is resumed.")] = None,
     config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in YAML, below flags and READBENCH_... variables.")] = None,
@@ -63,7 +69,7 @@ def run(
     from readbench.teachers.endpoint.settings import parse_spend_limit
     from readbench.views.console.text import write_line
 
-    flags = {key: given[option] for option, key in SETTINGS.items() if given[option] not in (None, [], ())}
+    flags = {key: given[option] for option, key in SETTINGS.items() if given[option] is not False and given[option] not in (None, [], ())}
     for key in ("allocators", "trackers"):
         if key in flags:
             flags[key] = join_lists(flags[key])

@@ -1,13 +1,13 @@
 """What `run` and `resume` share: the display while trials run, then the results, however far they got."""
 
 import shlex
-import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from readbench.base.errors import IncompleteRunError, ReadbenchError
+from readbench.base.errors import IncompleteRunError
+from readbench.views.cli.interruption import interruptible
 
 if TYPE_CHECKING:
     from readbench.results.document.model import Results
@@ -17,33 +17,12 @@ if TYPE_CHECKING:
 Observe = Callable[["Event"], None]
 
 
-class InterruptedRunError(ReadbenchError):
-    """Stopped from the keyboard; what was committed is kept."""
-
-    exit_code = 130
-
-
-class TerminatedRunError(InterruptedRunError):
-    """Stopped by SIGTERM."""
-
-    exit_code = 143
-
-
-class _Terminated(KeyboardInterrupt):
-    """SIGTERM: a batch system's Ctrl-C."""
-
-
 def follow(run_dir: Path, resolved: "Resolved", *, allow_drift: bool, as_json: bool) -> None:
     """Runs the trials that are not done yet, with a display, and shows the results, even of an incomplete run."""
     from readbench.views.cli.display import choose_display
 
-    signal.signal(signal.SIGTERM, _terminate)
-    try:
-        with choose_display(sys.stderr) as display:
-            results = carry_out(run_dir, resolved, allow_drift=allow_drift, observe=display.observe)
-    except KeyboardInterrupt as error:
-        kind = TerminatedRunError if isinstance(error, _Terminated) else InterruptedRunError
-        raise kind("interrupted", hint=f"resume with: readbench resume {shlex.quote(str(run_dir))}") from error
+    with interruptible(f"resume with: readbench resume {shlex.quote(str(run_dir))}"), choose_display(sys.stderr) as display:
+        results = carry_out(run_dir, resolved, allow_drift=allow_drift, observe=display.observe)
     show(results, run_dir, as_json=as_json)
     _check_complete(results, run_dir)
 
@@ -82,10 +61,6 @@ def _check_complete(results: "Results", run_dir: Path) -> None:
             f"{len(failed)} of {len(results.trials)} trials are not complete; {first.allocator}, seed {first.seed}: {first.failure}",
             hint=f"fix the cause and resume with: readbench resume {run_dir}",
         )
-
-
-def _terminate(*_: object) -> None:
-    raise _Terminated
 
 
 def show(results: "Results", *run_dirs: Path, as_json: bool) -> None:

@@ -15,6 +15,9 @@ def closing_lines(summary: Summary, *run_dirs: Path) -> list[str]:
     missing = len(summary.unfinished)
     lines = verdict(summary)
     spent = f"{tokens_text(summary.charged_tokens)} tokens charged by {summary.num_trials - missing} trials"
+    if summary.inferred:
+        needed = sorted(((weight, name) for name, weight in summary.requirement.items() if weight >= 0.005), reverse=True)
+        lines.append(f"requirement, by the pilots: {', '.join(f'{name} {weight:.0%}' for weight, name in needed)}")
     lines.append(f"{spent}; {missing} of {summary.num_trials} without a result" if missing else spent)
     for run_dir in run_dirs:
         teacher = read_spent(run_dir)

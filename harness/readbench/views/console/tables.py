@@ -20,7 +20,7 @@ COLUMNS = (
     ("collateral", "collateral", False),
     ("waste", "waste", False),
 )
-OVERHEAD = ("probe", "dev", "eval")  # tokens that measuring took, outside the budget
+OVERHEAD = ("probe", "dev", "eval")  # tokens that measuring took, outside the budget; pilots come beside them, once for all trials
 COLUMN_WIDTH = 16  # of an allocator in the profile table: a name of 14 characters and what parts it from the next
 FIXED_WIDTH = 38  # of the capability, requirement and before columns there
 
@@ -65,7 +65,8 @@ def _allocator_table(summary: Summary, *, num_seeds: int, scores: bool, costs: b
         table.add_column("steps right", justify="right", no_wrap=True)
     for _, heading, _ in COLUMNS if scores else ():
         table.add_column(heading, justify="right", no_wrap=True)
-    for heading in ("tokens charged", "overhead tokens\nprobe / dev / eval", "seconds") if costs else ():
+    piloted = "" if summary.pilot_tokens is None else " / pilots"
+    for heading in ("tokens charged", f"overhead tokens\nprobe / dev / eval{piloted}", "seconds") if costs else ():
         table.add_column(heading, justify="right", no_wrap=True)
     best = {metric: _best(summary, metric, highest) for metric, _, highest in COLUMNS}
     for row in summary.allocators:
@@ -77,6 +78,8 @@ def _allocator_table(summary: Summary, *, num_seeds: int, scores: bool, costs: b
             cells += [Text(_score(v, tight=not costs), style="bold green" if v and v.mean == top else "") for v, top in values]
         if costs:
             overhead = " / ".join("–" if (v := row.tokens[kind]) is None else tokens_text(v.mean) for kind in OVERHEAD)
+            if summary.pilot_tokens is not None:
+                overhead += f" / {tokens_text(summary.pilot_tokens)}"
             cells += [Text(_charged(row.charged_tokens, summary.budget_tokens)), Text(overhead), Text(_spread(row.seconds, ".1f"))]
         table.add_row(*cells)
     return table

@@ -12,8 +12,9 @@ from readbench.runs.studies.lab import write_blank
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.responses import ResponseCache
+from readbench.trials.briefing import Briefing
 from readbench.trials.environments.distillation import Distillation
-from readbench.trials.resources import Setting
+from readbench.trials.environments.resources import Setting
 from support.suites import suite_text, write_suite
 from support.trials import TINY, Canned, spec_of
 
@@ -41,8 +42,10 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
 def make(setting: Setting) -> Callable[..., Distillation]:
     """Makes environments of one seed, with what is changed in their spec."""
 
-    def made(teacher_profile: Vector | None = None, **changed: Any) -> Distillation:
-        return Distillation(replace(SPEC, **changed), setting, teacher_profile)
+    def made(teacher_profile: Vector | None = None, told: dict[str, Any] | None = None, **changed: Any) -> Distillation:
+        setting.untrained = None  # each test measures the start itself
+        briefing = Briefing(requirement=setting.suite.requirement, teacher_profile=teacher_profile, **told or {})
+        return Distillation(replace(SPEC, **changed), setting, briefing)
 
     return made
 

@@ -15,14 +15,14 @@ from readbench.base.errors import TrialFailure
 from readbench.base.seeds import derive_seed
 from readbench.students.student import Student
 from readbench.suites.evaluation import Evaluation
-from readbench.suites.probes import Profile, measure
+from readbench.suites.probes import DevScore, Profile, measure
 from readbench.trials.environments import distillation
 from readbench.trials.environments.base import Step
 from readbench.trials.environments.distillation import Distillation
+from readbench.trials.environments.resources import Setting
+from readbench.trials.environments.supervision import Supply
 from readbench.trials.feedback import standard_error
 from readbench.trials.metrics import reward
-from readbench.trials.resources import Setting
-from readbench.trials.supervision import Supply
 
 Make = Callable[..., Distillation]
 REQUIREMENT = np.array([0.75, 0.25, 0.0])
@@ -54,9 +54,12 @@ def test_the_start_is_the_untrained_student_on_the_probes_and_on_the_dev_questio
     assert start == {
         "profile": probes.score.tolist(),
         "exact_match": probes.exact_match.tolist(),
+        "soft": probes.soft.tolist(),
         "probe_scores": [scores.tolist() for scores in probes.scores],
         "dev_utility": 0.75 * dev.score[0] + 0.25 * dev.score[1],
-        "tokens": {"probe": probes.tokens, "dev": dev.tokens},
+        "dev_exact": 0.75 * dev.exact_match[0] + 0.25 * dev.exact_match[1],
+        "dev_soft": float(REQUIREMENT @ dev.soft),
+        "tokens": {"probe": probes.tokens, "dev": dev.tokens, "pilot": 0},
     }
     assert [len(scores) for scores in start["probe_scores"]] == [4, 4, 4]
     assert 0 < dev.tokens < probes.tokens
@@ -295,7 +298,7 @@ def test_a_reward_that_is_not_finite_fails_the_trial_and_names_the_interval(
     environment = begun()
     environment.step(ALLOCATION)
     if broken == "dev":
-        monkeypatch.setattr(environment, "_measure_dev", lambda: (float("nan"), 1))
+        monkeypatch.setattr(environment, "_measure_dev", lambda: DevScore(utility=float("nan"), exact=0.0, soft=0.0, tokens=1))
     elif broken == "standard_error":
         monkeypatch.setattr(distillation, "standard_error", lambda *_: float("inf"))
     else:

@@ -27,10 +27,10 @@ class PlainDisplay:
         self._progress.observe(event)
         if event.kind in ENDED:
             self._line(event)
-        elif not event.trial:
+        elif not event.trial and event.kind != "pilot":
             self._write(headline(event))
         elif self._clock() - self._last_line >= SILENCE_SECONDS:
-            self._line(event)
+            self._line(event) if event.trial else self._write(headline(event))
 
     def _line(self, event: "Event") -> None:
         progress = self._progress

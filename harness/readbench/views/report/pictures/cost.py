@@ -19,18 +19,21 @@ LOOKS = {
     "train": Look(SERIES[0], ""),
     "teacher": Look(SERIES[4], "//"),
     "allocator": Look(SERIES[1], "\\\\"),
+    "pilot": Look(SERIES[1], "\\"),
     "probe": Look(NEUTRALS[0], ""),
     "dev": Look(NEUTRALS[1], "||"),
     "eval": Look(NEUTRALS[0], "xx"),
     "other": Look(NEUTRALS[1], "\\\\"),
 }
-TOKENS = ("trained", "generated", "probe", "dev", "eval")
+TOKENS = ("trained", "generated", "pilot", "probe", "dev", "eval")
 PHASES = ("train", "teacher", "allocator", "probe", "eval")
 
 
 def cost(view: View) -> Picture:
     """Means over seeds."""
-    tokens = {a.name: {kind: a.tokens[kind] for kind in TOKENS} for a in view.allocators}
+    paid = any(trial.tokens.pilot for trials in view.trials.values() for trial in trials)  # else the kind would only take room
+    kinds = [kind for kind in TOKENS if kind != "pilot" or paid]
+    tokens = {a.name: {kind: a.tokens[kind] for kind in kinds} for a in view.allocators}
     seconds = {name: _phases(view, name) for name in tokens}
     return Picture(
         anchor="cost",
@@ -39,7 +42,7 @@ def cost(view: View) -> Picture:
         " same for every allocator. Time depends on the machine, and on which trial asked the"
         " teacher first: later ones find its answers stored.",
         panels=(
-            _panel("Tokens", "trained and generated are charged", tokens, key="cost-tokens"),
+            _panel("Tokens", "trained, generated and the payment for pilots are charged", tokens, key="cost-tokens"),
             _panel("Seconds", "dev is measured with probe; other is storing and loading", seconds, key="cost-seconds"),
         ),
         numbers=_table(view, tokens, seconds),
@@ -94,7 +97,7 @@ def _panel(title: str, note: str, bars: Mapping[str, Mapping[str, Estimate | Non
 def _table(view: View, tokens: Mapping[str, Mapping[str, Estimate | None]], seconds: Mapping[str, Mapping[str, Estimate | None]]) -> Table:
     columns = (
         Column(heading="allocator", numeric=False),
-        *(Column(heading=kind, note="tokens") for kind in TOKENS),
+        *(Column(heading=kind, note="tokens") for kind in next(iter(tokens.values()), {})),
         Column(heading="total", note="seconds"),
         *(Column(heading=phase, note="seconds") for phase in (*PHASES, "other")),
     )

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from readbench.results.stats import MIN_PAIRS
-from readbench.results.transfer import PER_TOKENS, Transfer, transfer
+from readbench.results.transfer.observed import PER_TOKENS, Transfer, transfer
 from readbench.views.console.text import printable
 from readbench.views.report import numbers
 from readbench.views.report.model import Cell, Column, Panel, Picture, Swatch, Table

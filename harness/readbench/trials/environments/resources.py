@@ -11,6 +11,7 @@ from readbench.api import Question
 from readbench.models.batches import Encoded
 from readbench.models.language_model import LanguageModel
 from readbench.suites.composition import held_out_items
+from readbench.suites.probes import DevScore, Profile
 from readbench.suites.prompts import HeldOut, PromptStreams, held_out_questions
 from readbench.suites.splits import Split
 from readbench.suites.suite import Suite
@@ -33,6 +34,7 @@ class Setting:
         held_out = [question.prompt for questions in self.questions.values() for each in questions for question in each]
         self._held_out = HeldOut([*held_out, *suite.test_prompts()])
         self._streams: dict[int, PromptStreams] = {}
+        self.untrained: tuple[Profile, DevScore] | None = None  # as the first trial measured it: all begin with the same student
         self._encoded: dict[Split, list[list[Encoded]]] = {}
         self._examples: dict[tuple[str, str, bool], Encoded] = {}
 

@@ -10,8 +10,8 @@ from readbench._core import Ledger, Scheduler
 from readbench.api import Difficulty, Question, Response
 from readbench.models.batches import Encoded
 from readbench.suites.prompts import HeldOut, PromptQueue, PromptStreams
-from readbench.trials import supervision
-from readbench.trials.supervision import Example, Supply
+from readbench.trials.environments import supervision
+from readbench.trials.environments.supervision import Example, Supply
 
 GENERATED = (3, 8)  # tokens of an answer, by capability
 PROMPT = 2  # tokens of a prompt: an example costs 2·3 + 2 = 8 of the first, 2·8 + 2 = 18 of the second

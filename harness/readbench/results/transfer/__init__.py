@@ -1,0 +1,1 @@
+"""Which capability's training moved which score: as observed in runs, and as measured by training each alone."""
