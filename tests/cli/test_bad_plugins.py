@@ -125,7 +125,7 @@ def test_a_factory_that_ends_badly_is_named_before_the_run(
     readbench: Callable[..., Any], install: Install, tmp_path: Path, does: str
 ) -> None:
     install("crooked_factory", f"from readbench.api import allocator\n\n@allocator('odd')\ndef odd(problem, seed):\n    {does}\n")
-    outcome = readbench("run", "--suite", "reasoning", "--allocators", "odd,uniform", "--out", tmp_path / "run")
+    outcome = readbench("run", "--suite", "multilingual", "--allocators", "odd,uniform", "--out", tmp_path / "run")
     assert outcome.code == 2
     assert outcome.err.startswith("error: allocator 'odd' raised ")
     assert outcome.err.count("\n") == 1

@@ -11,7 +11,7 @@ import typer
 
 from readbench.base.errors import IncompleteRunError, ReadbenchError, SurroundingError
 from readbench.runs.config import resolve
-from readbench.views.cli import run, session
+from readbench.views.cli import interruption, run, session
 from readbench.views.cli.main import app
 from support.results import parsed
 
@@ -132,7 +132,7 @@ def test_interrupted_run_prints_the_command_that_resumes_it(monkeypatch: pytest.
         raise KeyboardInterrupt
 
     monkeypatch.setattr("readbench.runs.plan.plan", stop)
-    with pytest.raises(session.InterruptedRunError, match=r"resume with: readbench resume 'a run'") as caught:
+    with pytest.raises(interruption.InterruptedRunError, match=r"resume with: readbench resume 'a run'") as caught:
         session.follow(Path("a run"), resolve("reasoning", environment={}), allow_drift=False, as_json=False)
     assert caught.value.exit_code == 130
     assert capsys.readouterr().out == ""

@@ -17,7 +17,7 @@ from readbench.results.document.reading import load
 from support.results import parsed
 
 COMMAND = [sys.executable, "-m", "readbench"]
-SMALL = ["--suite", "reasoning", "--intervals", "2", "--set", "num_probes=4", "--set", "num_dev=4", "--workers", "2"]
+SMALL = ["--suite", "multilingual", "--intervals", "2", "--set", "num_probes=4", "--set", "num_dev=4", "--workers", "2"]
 Done = subprocess.CompletedProcess[str]
 Finished = tuple[Path, Done]
 ENVIRONMENT = {**os.environ, "HF_HUB_OFFLINE": "1", "CI": "1"}

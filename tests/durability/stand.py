@@ -26,12 +26,14 @@ from readbench.runs.studies.lab import write_blank
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.responses import ResponseCache
+from readbench.trials.briefing import Briefing
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
 from support.suites import suite_text, write_suite
 from support.trials import TINY, Canned, spec_of
 
 SUITE = suite_text(name="tiny", math="source: lab.math, weight: 3", code="source: lab.code, weight: 1")
+BRIEFING = Briefing(requirement=np.array([0.75, 0.25]), teacher_profile=np.array([0.9, 0.8]))
 
 
 class Stand:
@@ -79,7 +81,7 @@ class Stand:
         mode = ("watch", "kill", "tear", "fail once", "fail on").index(order.get("mode", "watch"))
         self.shim.shim_arm(str(run_dir).encode(), ctypes.c_long(order.get("at", 0)), mode, order.get("errno", 0), log)
         try:
-            self.worker.run(spec, [0.9, 0.8], observe, lambda: intervals >= order.get("stop_after", 10**9))
+            self.worker.run(spec, BRIEFING, observe, lambda: intervals >= order.get("stop_after", 10**9))
         except ReadbenchError as error:
             print(error, file=sys.stderr, flush=True)
             return error.exit_code

@@ -10,7 +10,7 @@ import pytest
 
 from readbench.runs.executors.fingerprint import fingerprint
 
-GRID = ("--suite", "reasoning", "--allocators", "uniform,gap", "--seeds", "1", "--budget", "4000", "--intervals", "1")
+GRID = ("--suite", "multilingual", "--allocators", "uniform,gap", "--seeds", "1", "--budget", "4000", "--intervals", "1")
 RUN = ("run", *GRID, "--set", "num_probes=4", "--set", "num_dev=4", "--out", "run")
 # The bits of a product of matrices, found without the code under test.
 PRODUCT = """

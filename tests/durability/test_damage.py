@@ -19,7 +19,7 @@ from readbench.trials.record.trial_file import read_trial
 from readbench.views.cli.main import main
 
 GRID = ("--allocators", "uniform", "--seeds", "2", "--budget", "6000", "--intervals", "2")
-SHORT = ("run", "--suite", "reasoning", *GRID, "--set", "num_probes=4", "--set", "num_dev=4")
+SHORT = ("run", "--suite", "multilingual", *GRID, "--set", "num_probes=4", "--set", "num_dev=4")
 READERS = {  # what is shown comes from the run directory alone
     "results": ("results", "{run}", "--json"),
     "report": ("report", "{run}", "-o", "{run}/../page.html"),

@@ -70,7 +70,7 @@ def readbench(*arguments: object, limit_kb: str = "unlimited") -> "subprocess.Co
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
-RUN = ("run", "--suite", "reasoning", "--allocators", "uniform", "--seeds", "2", "--budget", "6000", "--intervals", "2")
+RUN = ("run", "--suite", "multilingual", "--allocators", "uniform", "--seeds", "2", "--budget", "6000", "--intervals", "2")
 
 
 @pytest.mark.slow

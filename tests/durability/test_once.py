@@ -24,7 +24,7 @@ FLAGS = {"allocators": "uniform,random", "seeds": "2", "budget_tokens": 9000, "n
 
 @pytest.fixture(scope="module")
 def specs() -> tuple[TrialSpec, ...]:
-    return plan(resolve("reasoning", environment={}, flags=FLAGS)).trials
+    return plan(resolve("multilingual", environment={}, flags=FLAGS)).trials
 
 
 def test_every_setting_of_a_trial_is_in_its_id(specs: tuple[TrialSpec, ...]) -> None:
@@ -46,7 +46,7 @@ def test_the_trials_of_a_grid_have_ids_of_their_own(specs: tuple[TrialSpec, ...]
 
 def run_of(run_dir: Path, specs: tuple[TrialSpec, ...], intervals: int) -> None:
     """A run directory whose trials say that they are complete."""
-    resolved = resolve("reasoning", environment={}, flags=FLAGS)
+    resolved = resolve("multilingual", environment={}, flags=FLAGS)
     planned = plan(resolved)
     with opened(run_dir, resolved, trials=planned.trials, provenance=planned.provenance) as run:
         check_fingerprint(run_dir, run, {"torch": "1"}, allow_drift=False, warn=print)

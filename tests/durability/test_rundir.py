@@ -21,7 +21,7 @@ from readbench.trials.record.run_files import read_run
 from readbench.views.cli.main import main
 
 FLAGS = {"allocators": "uniform", "seeds": "2", "budget_tokens": 9000, "num_intervals": 2}
-COMMAND = ("run", "--suite", "reasoning", "--allocators", "uniform", "--seeds", "2", "--budget", "9000", "--intervals", "2")
+COMMAND = ("run", "--suite", "multilingual", "--allocators", "uniform", "--seeds", "2", "--budget", "9000", "--intervals", "2")
 FINGERPRINT = {"measured": "0" * 32, "torch": "2.13", "cpu": "AVX2"}
 
 
@@ -29,7 +29,7 @@ FINGERPRINT = {"measured": "0" * 32, "torch": "2.13", "cpu": "AVX2"}
 def run_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A run that has begun."""
     monkeypatch.setattr("readbench.base.machine.code_hash", lambda: "0" * 32)  # the code may be edited while its tests run
-    resolved = resolve("reasoning", environment={}, flags=FLAGS)
+    resolved = resolve("multilingual", environment={}, flags=FLAGS)
     planned = plan(resolved)
     with opened(tmp_path / "run", resolved, trials=planned.trials, provenance=planned.provenance) as run:
         check_fingerprint(tmp_path / "run", run, FINGERPRINT, allow_drift=False, warn=print)
@@ -110,14 +110,14 @@ def test_a_fingerprint_that_is_missing_after_the_first_trial_is_named(refused: C
 def test_what_a_process_left_that_was_killed_at_its_first_step_is_taken_for_a_new_directory(tmp_path: Path) -> None:
     (tmp_path / "lock").write_text("4711 on elsewhere\n")
     (tmp_path / ".run.json.4711.tmp").write_text("{")
-    resolved = resolve("reasoning", environment={}, flags=FLAGS)
+    resolved = resolve("multilingual", environment={}, flags=FLAGS)
     planned = plan(resolved)
     with opened(tmp_path, resolved, trials=planned.trials, provenance=planned.provenance):
         assert sorted(path.name for path in tmp_path.iterdir()) == ["lock", "run.json"]
 
 
 def test_a_mistake_before_the_first_trial_leaves_no_directory(tmp_path: Path) -> None:
-    resolved = resolve("reasoning", environment={}, flags=FLAGS)
+    resolved = resolve("multilingual", environment={}, flags=FLAGS)
     planned = plan(resolved)
     options: dict[str, Any] = {"trials": planned.trials, "provenance": planned.provenance}
     with pytest.raises(ConfigError, match="no"), opened(tmp_path / "run", resolved, **options):

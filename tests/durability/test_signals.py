@@ -18,7 +18,19 @@ from readbench.base.errors import ConfigError
 from readbench.trials.record.trial_file import find_trial
 
 INTERVALS = 3
-RUN = ("run", "--suite", "reasoning", "--allocators", "uniform,random", "--seeds", "1", "--budget", "9000", "--intervals", f"{INTERVALS}")
+RUN = (
+    "run",
+    "--suite",
+    "multilingual",
+    "--allocators",
+    "uniform,random",
+    "--seeds",
+    "1",
+    "--budget",
+    "9000",
+    "--intervals",
+    f"{INTERVALS}",
+)
 SMALL = ("--set", "num_probes=9", "--set", "num_dev=9", "--workers", "1")
 PATIENCE = 180.0  # seconds; nothing is asserted about them
 

@@ -33,7 +33,7 @@ START_SECONDS = 120
 
 @pytest.fixture
 def prompts() -> list[str]:
-    return [question.prompt for question in sample_questions(load_suite("reasoning"))]
+    return [question.prompt for question in sample_questions(load_suite("multilingual"))]
 
 
 @pytest.fixture

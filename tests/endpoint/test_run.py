@@ -17,7 +17,7 @@ from readbench.teachers.spend.ledger import read_spent
 from readbench.views.cli.main import main
 
 HERE = ["--set", "executor=inline"]  # what is tested is not the pool, and processes take seconds to start
-GRID = ["--suite", "reasoning", "--allocators", "uniform", "--seeds", "1", "--budget", "4000", "--intervals", "2", "--workers", "1"]
+GRID = ["--suite", "multilingual", "--allocators", "uniform", "--seeds", "1", "--budget", "4000", "--intervals", "2", "--workers", "1"]
 SMALL = ["--set", "num_probes=9", "--set", "num_dev=9", "--set", "max_new_tokens=16"]
 QUICK = ["--set", "endpoint.backoff_seconds=0.01", "--set", "endpoint.attempts=2", "--set", "endpoint.template_tokens=16"]
 AT = ["--teacher", "openai:stub", "--teacher-url", "http://127.0.0.1/v1"]

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -11,6 +12,8 @@ from readbench.runs.config import resolve
 from readbench.runs.executors.base import WorkerConfig
 from readbench.runs.executors.worker import Worker
 from readbench.runs.plan import plan
+from readbench.suites.suite import load_suite
+from readbench.trials.briefing import Briefing
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
 
@@ -22,7 +25,7 @@ INTERVALS = 3
 def base_spec() -> TrialSpec:
     """A short trial of the uniform allocator."""
     flags = {"allocators": "uniform", "seeds": "1", "budget_tokens": BUDGET, "num_intervals": INTERVALS, "num_probes": 9, "num_dev": 9}
-    (spec,) = plan(resolve("reasoning", environment={}, flags=flags)).trials
+    (spec,) = plan(resolve("multilingual", environment={}, flags=flags)).trials
     return spec
 
 
@@ -44,7 +47,8 @@ class Bench:
             if event.kind == "interval":
                 intervals.append(event)
 
-        self._worker.run(spec, profile, observe, lambda: stop_after is not None and len(intervals) >= stop_after)
+        briefing = Briefing(requirement=load_suite(spec.suite).requirement, teacher_profile=None if profile is None else np.array(profile))
+        self._worker.run(spec, briefing, observe, lambda: stop_after is not None and len(intervals) >= stop_after)
         return self.run_dir / "trials" / spec.id
 
 

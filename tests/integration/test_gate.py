@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-RUN = ("run", "--suite", "reasoning", "--allocators", "task-static", "--budget", "9000", "--intervals", "3")
+RUN = ("run", "--suite", "multilingual", "--allocators", "task-static", "--budget", "9000", "--intervals", "3")
 FEW_PROBES = ("--set", "num_probes=9", "--set", "num_dev=9")
 TENTH = ("--set", "training.learning_rate=1e-4")
 

@@ -15,7 +15,7 @@ from readbench.suites.suite import load_suite
 def bpe(vocabulary: int) -> PreTrainedTokenizerFast:
     """A byte-level BPE tokenizer, trained here on the suite's own questions."""
     rng = random.Random(0)
-    questions = [source.sample(rng, 1) for source in load_suite("reasoning").sources() for _ in range(100)]
+    questions = [source.sample(rng, 1) for source in load_suite("multilingual").sources() for _ in range(100)]
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -57,7 +57,7 @@ def gpt2(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_teacher_and_student_of_other_architectures_and_vocabularies_run(qwen2: Path, gpt2: Path, tmp_path: Path) -> None:
     run_dir = tmp_path / "run"
-    command = [sys.executable, "-m", "readbench", "run", "--suite", "reasoning", "--teacher", str(qwen2), "--student", str(gpt2)]
+    command = [sys.executable, "-m", "readbench", "run", "--suite", "multilingual", "--teacher", str(qwen2), "--student", str(gpt2)]
     options = [
         "--allocators",
         "gap",

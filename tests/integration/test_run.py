@@ -14,7 +14,7 @@ import readbench_suites
 from readbench.results.document.building import rebuild
 from support.plugins import install
 
-SHORT = ("--suite", "reasoning", "--budget", "9000", "--intervals", "3", "--set", "num_probes=9", "--set", "num_dev=9")
+SHORT = ("--suite", "multilingual", "--budget", "9000", "--intervals", "3", "--set", "num_probes=9", "--set", "num_dev=9")
 
 
 def readbench(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -90,7 +90,7 @@ def test_a_finished_run_is_scored_again_on_a_changed_test_set_without_training(f
     assert utilities(tmp_path / "same.json") == utilities(finished / "results.json")
 
     own = tmp_path / "own"
-    shutil.copytree(Path(readbench_suites.__file__).parent / "reasoning", own)
+    shutil.copytree(Path(readbench_suites.__file__).parent / "multilingual", own)
     test = next(own.glob("*.jsonl"))
     lines = test.read_text().splitlines()
     test.write_text("\n".join(lines[:100]) + "\n")
@@ -104,7 +104,7 @@ def test_a_finished_run_is_scored_again_on_a_changed_test_set_without_training(f
     assert readbench("report", str(tmp_path / "changed.json"), "-o", str(tmp_path / "page.html")).returncode == 0
 
     suite = own / "suite.yaml"
-    suite.write_text(suite.read_text().replace("weight: 0.5", "weight: 0.7"))
+    suite.write_text(suite.read_text().replace("weight: 0.3", "weight: 0.6"))
     refused = readbench("evaluate", str(finished), "--suite", str(own))
     assert refused.returncode == 2
     assert "the suite's requirement was" in refused.stderr

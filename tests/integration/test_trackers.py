@@ -14,7 +14,7 @@ pytest.importorskip("sqlalchemy")
 pytest.importorskip("tensorboard")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # SQLAlchemy's about MLflow's own code
 
-SHORT = ("--suite", "reasoning", "--budget", "5000", "--intervals", "2", "--set", "num_probes=4", "--set", "num_dev=4")
+SHORT = ("--suite", "multilingual", "--budget", "5000", "--intervals", "2", "--set", "num_probes=4", "--set", "num_dev=4")
 GRID = ("--allocators", "uniform,one-hot", "--seeds", "1", "--workers", "2", "--json")
 CANARY = "canary-71c5e0aa"
 
@@ -58,7 +58,7 @@ def test_the_trackers_hold_what_the_run_measured(tracked: tuple[Path, subprocess
 
     out, done = tracked
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{out / 'mlflow' / 'mlflow.db'}")
-    ids = [client.get_experiment_by_name("reasoning").experiment_id]
+    ids = [client.get_experiment_by_name("multilingual").experiment_id]
     by_trial = {found.data.tags["readbench_trial"]: found for found in client.search_runs(ids)}
     for trial in json.loads(done.stdout)["trials"]:
         step, expected = 0, []
@@ -82,7 +82,7 @@ def test_the_same_command_again_counts_nothing_twice(tracked: tuple[Path, subpro
     assert again.returncode == 0, again.stderr
     assert {path.name: path.read_bytes() for path in (out / "trackers").iterdir()} == books
     client = mlflow.MlflowClient(tracking_uri=f"sqlite:///{out / 'mlflow' / 'mlflow.db'}")
-    found = client.search_runs([client.get_experiment_by_name("reasoning").experiment_id])
+    found = client.search_runs([client.get_experiment_by_name("multilingual").experiment_id])
     assert len(found) == 3
     assert [len(client.get_metric_history(r.info.run_id, "utility")) for r in found if "allocator" in r.data.params] == [1, 1]
 

@@ -60,7 +60,7 @@ def make_trial(rng: np.random.Generator, allocator: str, seed: int) -> dict[str,
         "failure": None,
         "budget_tokens": BUDGET,
         "dev_utility_before": float(np.dot(REQUIREMENT, before)),
-        "tokens": {"generated": 1_000, "trained": int(spent.sum()) - 1_000, "probe": 300, "dev": 200, "eval": 100},
+        "tokens": {"generated": 1_000, "trained": int(spent.sum()) - 1_000, "probe": 300, "dev": 200, "eval": 100, "pilot": 0},
         "metrics": {
             "utility": utility,
             "utility_before": 0.25,

@@ -27,7 +27,7 @@ VARIABLES = (
     "WANDB_API_KEY",
 )
 SECRETS = {name: f"{CANARY}-{name}" for name in VARIABLES}
-RUN = ["run", "--suite", "reasoning", "--allocators", "uniform", "--seeds", "1", "--budget", "4000", "--intervals", "2"]
+RUN = ["run", "--suite", "multilingual", "--allocators", "uniform", "--seeds", "1", "--budget", "4000", "--intervals", "2"]
 SMALL = ["--set", "num_probes=9", "--set", "num_dev=9"]
 
 Command = Callable[..., tuple[int, str]]
@@ -140,8 +140,8 @@ def test_commands_that_fail_show_no_secret(command: Command, finished: tuple[Pat
         ("report", tmp_path / "damaged.json"),
         ("check", tmp_path / "damaged.json", "--baseline", tmp_path / "none.json"),
         ("run", "--suite", "nothing"),
-        ("run", "--suite", "reasoning", "--student", "nobody/nothing"),
-        ("run", "--suite", "reasoning", "--device", "cuda:99"),
+        ("run", "--suite", "multilingual", "--student", "nobody/nothing"),
+        ("run", "--suite", "multilingual", "--device", "cuda:99"),
         (*RUN, "--teacher", "openai:m", "--teacher-url", "http://far.example/v1"),
         (*RUN, "--teacher", "openai:m", "--teacher-url", "http://127.0.0.1:9/v1", "--spend-limit", "5 USD"),
         ("frobnicate",),

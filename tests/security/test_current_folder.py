@@ -49,7 +49,7 @@ def test_a_run_executes_nothing_of_the_current_folder(booby_trapped: Path, tmp_p
     small = {"num_probes": 4, "num_dev": 4, "max_new_tokens": 16}
     flags = ["--allocators", "uniform", "--seeds", "1", "--budget", "4000", "--intervals", "1"]
     flags += [part for name, value in small.items() for part in ("--set", f"{name}={value}")]
-    command = [Path(sys.executable).parent / "readbench", "run", "--suite", "reasoning", *flags, "--out", tmp_path / "run"]
+    command = [Path(sys.executable).parent / "readbench", "run", "--suite", "multilingual", *flags, "--out", tmp_path / "run"]
     done = subprocess.run(command, cwd=booby_trapped, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr
     assert not (tmp_path / "executed").exists()
