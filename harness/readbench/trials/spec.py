@@ -28,7 +28,7 @@ class PilotConfig:
 
     num: Annotated[int, Ge(1), Le(1000)] = 24
     tokens: Annotated[int, Ge(1), Le(1 << 36)] = 20_000  # each may charge
-    num_probes: Annotated[int, Ge(2)] = 300  # a capability; more than a trial's, so that the regression sees little noise
+    num_probes: Annotated[int, Ge(2)] = 160  # a capability; more than a trial's, so that the regression sees little noise
     draw: Annotated[int, Ge(0), Le(1000)] = 0  # which mixes and prompts; another one shows how much the answer depends on them
     charged: bool = False  # whether every trial pays for all of them out of its budget
 

@@ -154,7 +154,8 @@ class LeanLlama:
 
 def lean_llama(model: "PreTrainedModel") -> LeanLlama | None:
     """The lean forward if it knows the kind of model and its logits match the full forward's; else None."""
-    if model.device.type != "cpu" or not _is_known(model):
+    config: Any = model.config
+    if not is_known(model) or config.num_key_value_heads != config.num_attention_heads:
         return None
     lean = LeanLlama(model)
     generator = torch.Generator().manual_seed(0)
@@ -165,16 +166,12 @@ def lean_llama(model: "PreTrainedModel") -> LeanLlama | None:
         return lean if torch.allclose(lean(inputs, positions), full, rtol=1e-4, atol=1e-5 * float(full.abs().max())) else None
 
 
-def _is_known(model: "PreTrainedModel") -> bool:
+def is_known(model: "PreTrainedModel") -> bool:
+    """Whether it is a Llama, on the CPU, without anything that the lean paths leave out; its keys may be fewer than its queries."""
     config: Any = model.config
-    if type(model).__name__ not in ("LlamaForCausalLM", "Qwen2ForCausalLM"):
+    if model.device.type != "cpu" or type(model).__name__ not in ("LlamaForCausalLM", "Qwen2ForCausalLM"):
         return False
     rope = (config.rope_parameters or {}).get("rope_type", "default")
     sliding = any(kind != "full_attention" for kind in getattr(config, "layer_types", None) or ())
     biased = getattr(config, "attention_bias", False) or getattr(config, "mlp_bias", False)  # Llama's, on outputs too
-    return (
-        config.hidden_act == "silu"
-        and config.num_key_value_heads == config.num_attention_heads
-        and rope in _ROPES
-        and not (sliding or biased or config.attention_dropout)
-    )
+    return config.hidden_act == "silu" and rope in _ROPES and not (sliding or biased or config.attention_dropout)

@@ -6,7 +6,7 @@ input. One product gives queries, keys and values; one gives gate and up.
 The results are computed from the model's own parameters, so gradients reach them. A training forward recomputes them at every
 step; decoding, which changes no weight, computes them once.
 
-Shapes: N tokens, width d, H heads of width D, F the width between gate and down, V the vocabulary.
+Shapes: N tokens, width d, H heads and G key-value heads of width D, F the width between gate and down, V the vocabulary.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class AttentionWeights(NamedTuple):
     """What a layer's attention multiplies by."""
 
-    project: torch.Tensor  # (3·H·D, d) to queries, keys, values
-    bias: torch.Tensor | None  # (3·H·D,) of the same; None if the model has no bias
+    project: torch.Tensor  # ((H + 2G)·D, d) to queries, keys, values
+    bias: torch.Tensor | None  # ((H + 2G)·D,) of the same; None if the model has no bias
     out: torch.Tensor  # (d, H·D)
     epsilon: float  # of the norm before it
 
@@ -42,7 +42,7 @@ class HeadWeights(NamedTuple):
 
 
 def attention_weights(layer: Any) -> AttentionWeights:
-    """The attention weights of a library decoder layer that has as many keys and values as queries."""
+    """The attention weights of a library decoder layer."""
     attention, norm = layer.self_attn, layer.input_layernorm
     projections = (attention.q_proj, attention.k_proj, attention.v_proj)
     project = torch.cat([each.weight for each in projections]) * norm.weight
