@@ -3,7 +3,7 @@
     python benchmarks/generation.py [--model FOLDER] [--rounds 5]
 
 24 prompts of mixed lengths (about 30 to 60 tokens), 16 new tokens. Both take turns; a ratio above 1 means that readbench is faster. Also
-printed is the share of rows that were answered again alone, since rounding could have decided them. Without --model: random Qwen2, GPT-2,
+printed is the share of rows with a near tie, which is decided alone. Without --model: random Qwen2, GPT-2,
 Gemma-2 and Mamba models of a few million weights over bytes, and the lab's teacher.
 """
 
@@ -29,7 +29,6 @@ from transformers import (
     Qwen2ForCausalLM,
 )
 
-import readbench.models.generation
 from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.runs.studies.lab import write_tokenizer
@@ -80,9 +79,9 @@ def measure(name: str, folder: Path, prompts: list[str], rounds: int) -> None:
     ours, theirs = (statistics.median(speeds[which][1:]) for which in ("readbench", "transformers"))
     with torch.inference_mode():
         rows = greedy._decode(sorted(set(rendered), key=len), NEW_TOKENS) if greedy.decoder.mixes else []
-    alone = sum(row.margin < readbench.models.generation._TIE for row in rows) / max(len(rows), 1)
+    tied = sum(bool(row.ties) for row in rows) / max(len(rows), 1)
     kind = f"{type(greedy.decoder).__name__}{'' if greedy.decoder.mixes else ', by length'}"
-    print(f"| {name} | {kind} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} | {alone:.1%} |", flush=True)
+    print(f"| {name} | {kind} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} | {tied:.1%} |", flush=True)
 
 
 def main() -> None:
@@ -91,7 +90,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    print("| model | decoder | readbench, tokens/s | transformers, tokens/s | ratio | answered alone |\n|---|---|---|---|---|---|")
+    print("| model | decoder | readbench, tokens/s | transformers, tokens/s | ratio | rows with a near tie |\n|---|---|---|---|---|---|")
     if arguments.model is not None:
         measure(arguments.model.name, arguments.model, prompts_of(NUM_PROMPTS, (20, 45)), arguments.rounds)
         return

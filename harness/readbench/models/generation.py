@@ -2,17 +2,17 @@
 
 A response must not depend on what else is in its batch: trials use different batches, and runs are compared bit for bit.
 But floating-point sums depend on a batch's shape, so a near tie between the two most likely tokens can fall either
-way. Each row therefore records its smallest margin between the two largest logits. If that is below `_TIE`, rounding
-decided the row, and it is answered again, alone; that answer is the canonical one. Rounding grows with the logits, so beyond 10 the
-margin counts relative to them. (fp32 logits of one prompt differ by about 1e-5 between batches on the lab's teacher, and by 5e-5 on
-SmolLM2-135M, whose logits reach 30; less than 1 % of a trained teacher's rows fall below `_TIE`.)
+way. Where the margin between the two largest logits is below `_TIE`, rounding may have decided. There the token is that of a
+forward of the prompt and the answer so far, alone: the canonical one. Rounding grows with the logits, so beyond 10 the margin counts
+relative to them. (fp32 logits of one prompt differ by about 1e-5 between batches on the lab's teacher, and by 5e-5 on SmolLM2-135M,
+whose logits reach 30. A trained teacher has a near tie in less than 1 % of its rows, a small chat model in one of twenty.)
 
 The loop is our own, not `generate`: it records margins without a logits processor, asks a repeated prompt once, drops
 finished rows, and allows a lean decoder (`readbench.models.decoding`).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
@@ -34,7 +34,7 @@ class _Row:
     """One prompt's answer in progress."""
 
     tokens: list[int]
-    margin: float = float("inf")  # smallest so far
+    ties: list[int] = field(default_factory=list)  # places in `tokens` that rounding may have decided
     finished: bool = False
 
 
@@ -52,11 +52,24 @@ class Greedy:
         rows: dict[tuple[int, ...], _Row] = {}
         with torch.inference_mode():
             for batch in _batches(sorted(set(prompts), key=lambda ids: (len(ids), ids)), max_new_tokens, mixed=self.decoder.mixes):
-                rows.update(zip(batch, self._decode(batch, max_new_tokens), strict=True))
-                for ids in batch:
-                    if len(batch) > 1 and rows[ids].margin < _TIE:
-                        (rows[ids],) = self._decode([ids], max_new_tokens)
+                decoded = self._decode(batch, max_new_tokens)
+                rows.update((ids, self._settled(ids, row, max_new_tokens)) for ids, row in zip(batch, decoded, strict=True))
         return [self._response(rows[ids]) for ids in prompts]
+
+    def _settled(self, prompt: tuple[int, ...], row: _Row, max_new_tokens: int) -> _Row:
+        """The row with its near ties decided alone; where one falls the other way, the rest is decoded again, alone."""
+        while row.ties:
+            place = row.ties.pop(0)
+            before = row.tokens[:place]
+            token = int(self.decoder.start([(*prompt, *before)], 1)[0].argmax())
+            if token == row.tokens[place]:
+                continue
+            tokens = [*before, token]
+            if token in self._ends or len(tokens) == max_new_tokens:
+                return _Row(tokens, finished=token in self._ends)
+            (rest,) = self._decode([(*prompt, *tokens)], max_new_tokens - len(tokens))
+            row = _Row(tokens + rest.tokens, [tie + len(tokens) for tie in rest.ties], rest.finished)
+        return row
 
     def _decode(self, prompts: Sequence[tuple[int, ...]], max_new_tokens: int) -> list[_Row]:
         """Decodes one batch greedily; finished rows are dropped once half of the batch is finished."""
@@ -72,8 +85,9 @@ class Greedy:
             for line, token in enumerate(chosen.tolist()):
                 row = rows[alive[line]]
                 if not row.finished:
+                    if margins[line] < _TIE:
+                        row.ties.append(len(row.tokens))
                     row.tokens.append(token)
-                    row.margin = min(row.margin, margins[line])
                     row.finished = token in ends
             lines = [line for line, index in enumerate(alive) if not rows[index].finished]
             if not lines or len(rows[alive[lines[0]]].tokens) == max_new_tokens:

@@ -108,20 +108,41 @@ def test_rows_that_end_early_leave_the_others_as_they_are(teacher: LocalTeacher,
     assert [row.finished for row in cut] == [row.tokens[-1] in ends for row in cut]
 
 
-def test_near_ties_are_answered_again_alone(folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_near_ties_are_decided_alone(folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     teacher = LocalTeacher(folder_of("qwen2"), device="cpu")
     expected = teacher.respond(PROMPTS, max_new_tokens=4)
-    sizes: list[int] = []
-    decode = teacher._greedy._decode
+    asked: list[int] = []
+    start = teacher._greedy.decoder.start
 
-    def spy(prompts: Sequence[tuple[int, ...]], max_new_tokens: int) -> list[object]:
-        sizes.append(len(prompts))
-        return list(decode(prompts, max_new_tokens))
+    def spy(prompts: Sequence[tuple[int, ...]], max_new_tokens: int) -> torch.Tensor:
+        asked.append(len(prompts))
+        return start(prompts, max_new_tokens)
 
-    monkeypatch.setattr(teacher._greedy, "_decode", spy)
+    monkeypatch.setattr(teacher._greedy.decoder, "start", spy)
     monkeypatch.setattr(readbench.models.generation, "_TIE", 1e9)
     assert teacher.respond(PROMPTS, max_new_tokens=4) == expected
-    assert sizes == [len(PROMPTS)] + [1] * len(PROMPTS)
+    assert asked == [len(PROMPTS)] + [1] * sum(response.tokens for response in expected)
+
+
+def test_a_tie_that_falls_the_other_way_alone_changes_the_rest_of_the_answer(
+    folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch whose second token is wrong, as if by rounding: the answer is that of the prompt alone."""
+    teacher = LocalTeacher(folder_of("qwen2"), device="cpu")
+    expected = teacher.respond(PROMPTS[:6], max_new_tokens=6)
+    decoder = teacher._greedy.decoder
+    step, batches = decoder.step, iter([True])
+
+    def swapped(tokens: torch.Tensor) -> torch.Tensor:
+        logits = step(tokens)
+        if next(batches, False):
+            best = logits.topk(2, dim=-1)
+            for row, (first, second) in enumerate(best.indices.tolist()):
+                logits[row, first] = logits[row, second] - 1e-6
+        return logits
+
+    monkeypatch.setattr(decoder, "step", swapped)
+    assert teacher.respond(PROMPTS[:6], max_new_tokens=6) == expected
 
 
 def test_padding_does_not_reach_a_recurrent_model_s_state(tmp_path: Path, folder_of: Callable[[str], Path]) -> None:
