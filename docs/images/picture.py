@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from readbench.results.document import load
+from readbench.results.document.reading import load
 from readbench.results.summary import summarise
 from readbench.views.console.closing import closing_lines
 from readbench.views.console.tables import allocator_tables, print_tables

@@ -26,7 +26,12 @@ defaults:
 SETS = ("--set", "pilots.num=6", "--set", "pilots.tokens=2000", "--set", "pilots.num_probes=30", "--set", "max_new_tokens=32")
 NAMES = ("general_knowledge", "steerability", "tool_use", "long_context")
 ASKING = """
-from readbench.api import allocator
+from readbench.api import allocator, objective
+
+@objective("unbounded")
+class Unbounded:
+    '''A loss that is not finite.'''
+    def token_losses(self, logits, labels): return logits.sum(1) * float("inf")
 
 @allocator("asking", pilots=True)
 class Asking:
@@ -161,6 +166,15 @@ def test_pilots_that_were_stopped_are_resumed_to_the_same(readbench: Commands, r
     assert found[0] == found[1]
 
 
+def test_a_pilot_that_fails_stops_the_run_and_the_others_are_kept(readbench: Commands, tmp_path: Path) -> None:
+    flags = ("--requirement", "pilots", "--allocators", "uniform", "--seeds", "1", "--objective", "unbounded")
+    line = readbench("run", *flags, "--out", str(tmp_path / "run"), code=2)
+    assert "pilot " in line
+    assert " failed: " in line
+    assert "mend it, then repeat the command: the others are kept" in line
+    assert len(list((tmp_path / "run" / "pilots").glob("*/trial.sqlite"))) == 6
+
+
 def test_charged_pilots_come_out_of_each_trial_s_budget(readbench: Commands, run_dir: Path, tmp_path: Path) -> None:
     flags = ("--requirement", "pilots", "--charge-pilots", "--budget", "20000", "--allocators", "uniform", "--seeds", "1")
     readbench("run", *flags, "--out", str(tmp_path / "run"))
@@ -207,27 +221,19 @@ def test_a_run_that_needs_none_makes_none_and_is_not_merged_with_one_that_did(re
 
 
 def test_the_transfer_matrix_is_of_the_changes_of_trainings_on_one_capability_each(readbench: Commands, tmp_path: Path) -> None:
-    settings = ("--budgets", "1500,3000", "--seeds", "3", "--set", "num_intervals=3")
+    settings = ("--budgets", "3000", "--seeds", "3", "--set", "num_intervals=3")
     command = readbench.command("transfer", *settings, "--json", "-o", str(tmp_path / "matrix.svg"))
-    said = subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=True)
-    matrix = json.loads(said.stdout)
-    assert (matrix["capabilities"], matrix["budgets"], matrix["seeds"]) == (list(NAMES), [1500, 3000], [0, 1, 2])
+    matrix = json.loads(subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=True).stdout)
+    assert (matrix["capabilities"], matrix["budgets"], matrix["seeds"]) == (list(NAMES), [3000], [0, 1, 2])
     change, low, high = (np.array(matrix[name], dtype=float) for name in ("change", "low", "high"))
-    assert change.shape == low.shape == (2, 4, 4)
+    assert change.shape == low.shape == (1, 4, 4)
     assert (low <= change).all()
     assert (change <= high).all()
-    places = NAMES.index("long_context")
-    assert change[1, places, places] == change[1, :, places].max() > 0  # what is trained gains most
     assert "<svg" in (tmp_path / "matrix.svg").read_text()
-    table = readbench("transfer", *settings)  # nothing is trained again
-    assert table.count(f"{change[1, places, places]:+.3f}") >= 1
 
-
-def test_the_same_training_is_a_trial_of_the_allocator_fixed(readbench: Commands, tmp_path: Path) -> None:
-    flags = ("--budget", "3000", "--intervals", "3", "--allocators", "fixed", "--seeds", "1", "--set", "dev_every=3")
+    flags = ("--budget", "3000", "--intervals", "3", "--allocators", "fixed", "--seeds", "3", "--set", "dev_every=3")
     readbench("run", *flags, "--set", "params.allocator.fixed.mix=long_context:1", "--out", str(tmp_path / "run"))
-    (trial,) = load(tmp_path / "run").complete
-    command = readbench.command("transfer", "--budgets", "3000", "--seeds", "1", "--set", "num_intervals=3", "--json")
-    matrix = json.loads(subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=True).stdout)
-    moved = dict(zip(NAMES, matrix["change"][0][NAMES.index("long_context")], strict=True))
-    assert moved == pytest.approx({name: trial.profile.after[name] - trial.profile.before[name] for name in NAMES}, abs=1e-12)
+    moved = [[trial.profile.after[name] - trial.profile.before[name] for name in NAMES] for trial in load(tmp_path / "run").complete]
+    places = NAMES.index("long_context")
+    assert change[0, places].tolist() == pytest.approx(np.mean(moved, axis=0).tolist(), abs=1e-12)  # a row is trials on that alone
+    assert change[0, places, places] == change[0, :, places].max() > 0  # what is trained gains most

@@ -19,7 +19,7 @@ from readbench.base.nested import flatten
 from readbench.runs.config import Resolved, config_document, restored
 from readbench.runs.references import PLACES, moved
 from readbench.suites.suite import load_suite
-from readbench.trials.record.run_files import FINGERPRINT, RUN_SCHEMA, read_part, read_run, write_part
+from readbench.trials.record.run_files import FINGERPRINT, PILOT_FOLDER, RUN_SCHEMA, read_part, read_run, write_part
 from readbench.trials.spec import TrialSpec
 
 _LOCK = "lock"
@@ -55,7 +55,8 @@ def opened(
         try:
             yield read_run(run_dir)
         except ReadbenchError:
-            if fresh and not (run_dir / "trials").exists():  # no trial began: leave no half-made run directory behind
+            begun = any((run_dir / name).exists() for name in ("trials", PILOT_FOLDER))
+            if fresh and not begun:  # leave no half-made run directory behind
                 files.remove(run_dir)
                 if existed:
                     files.make_folder(run_dir)
