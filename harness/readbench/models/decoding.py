@@ -26,6 +26,7 @@ Prompts = Sequence[tuple[int, ...]]
 # models, 1e-5 on SmolLM2-135M); what a wrong mask or position does is a hundred times as much and more.
 TOLERANCE = 1e-4
 LARGEST = 600_000_000  # parameters of a model that the lean path decodes: it holds them twice
+_WORTH_SHARING = 8  # tokens: reading a shorter beginning apart costs more than it saves
 _SHORT, _LONG = (2, 7, 1), (3, 1, 4, 1, 5, 2)  # prompts of two lengths for testing a decoder
 
 
@@ -149,33 +150,44 @@ class LeanDecoder:
         self._head = head_weights(model)
 
     def start(self, prompts: Prompts, max_new_tokens: int) -> torch.Tensor:
-        """Reads the prompts, padded on the right."""
+        """Reads the prompts, padded on the right; what all of them begin with (a chat's system prompt) is read once."""
         rows, width = len(prompts), max(len(ids) for ids in prompts)
-        places, groups, shared = width + max_new_tokens, self._groups, self._heads // self._groups
-        self._lengths = torch.tensor([len(ids) for ids in prompts])
+        places = width + max_new_tokens
         cos, sin = self._rotary(torch.zeros(1), torch.arange(places)[None])
         depth = cos.shape[-1]
         self._cos, self._sin = cos[0], torch.cat((-sin[0, :, : depth // 2], sin[0, :, depth // 2 :]), -1)  # (T, D)
+        shared = _shared_prefix(prompts)
+        if shared:
+            self._cache = self._blank(1, shared, depth)
+            self._read([prompts[0][:shared]], 0)
+        known = self._cache if shared else []
         # zeros, not empty: a masked place has weight 0, and 0·NaN is NaN
-        self._cache = [torch.zeros(2, groups, rows, places, depth) for _ in self._layers]
-        inputs = torch.tensor([list(ids) + [0] * (width - len(ids)) for ids in prompts])
-        x = self._embedding[inputs].flatten(0, 1)
-        mask = torch.full((width, width), -torch.inf).triu_(1).repeat(shared, 1)  # (H/G·L, L)
-        last = torch.arange(rows) * width + self._lengths - 1
+        self._cache = self._blank(rows, places, depth)
+        for cache, prefix in zip(self._cache, known, strict=False):
+            cache[:, :, :, :shared] = prefix
+        self._lengths = torch.tensor([len(ids) for ids in prompts])
+        return self._logits(self._read([ids[shared:] for ids in prompts], shared))
+
+    def _blank(self, rows: int, places: int, depth: int) -> list[torch.Tensor]:
+        """An empty cache: a tensor (2, G, B, T, D) of keys and values for each layer."""
+        return [torch.zeros(2, self._groups, rows, places, depth) for _ in self._layers]
+
+    def _read(self, inputs: Prompts, begin: int) -> torch.Tensor:
+        """Reads tokens from the place `begin` on, where the cache holds what came before; (B, d) the output at each row's last one."""
+        rows, width = len(inputs), max(len(ids) for ids in inputs)
+        end = begin + width
+        x = self._embedding[torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in inputs])].flatten(0, 1)
+        mask = torch.full((width, end), -torch.inf).triu_(1 + begin)
+        last = torch.arange(rows) * width + torch.tensor([len(ids) - 1 for ids in inputs])
         for number, ((attention, gated), cache) in enumerate(zip(self._layers, self._cache, strict=True)):
-            query, key, value = self._project(attention, x, self._cos[:width], self._sin[:width], (rows, width))
-            cache[0, :, :, :width], cache[1, :, :, :width] = key, value
-            if width <= LONGEST:
-                mixed = _mix(query, key, value, mask)
-            else:
-                key, value = (each.repeat_interleave(shared, 0).flatten(0, 1)[None] for each in (key, value))
-                mixed = functional.scaled_dot_product_attention(query.flatten(0, 1)[None], key, value, is_causal=True, scale=1.0)
-                mixed = mixed.view(self._heads, rows, width, -1)
-            mixed = mixed.permute(1, 2, 0, 3).reshape(rows * width, -1)
+            query, cache[0, :, :, begin:end], cache[1, :, :, begin:end] = self._project(
+                attention, x, self._cos[begin:end], self._sin[begin:end], (rows, width)
+            )
+            mixed = _mix(query, cache[0, :, :, :end], cache[1, :, :, :end], mask).permute(1, 2, 0, 3).reshape(rows * width, -1)
             if number == len(self._layers) - 1:
                 x, mixed = x[last], mixed[last]
             x = _after_attention(attention, gated, x, mixed)
-        return self._logits(x)
+        return x
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Appends a token to each row, at the row's own place."""
@@ -214,14 +226,27 @@ class LeanDecoder:
         return functional.linear(x * inverse_rms(x, self._head.epsilon), self._head.weight)
 
 
-def _mix(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """(H, B, L, D) attention of queries (H, B, L, D) to keys and values (G, B, T, D): a product per group, for all its heads at once.
+def _shared_prefix(prompts: Prompts) -> int:
+    """How many tokens all prompts begin with, worth reading apart; each keeps one of its own."""
+    first, *others = prompts
+    most = min(len(ids) for ids in prompts) - 1
+    shared = next((place for place in range(most) if any(ids[place] != first[place] for ids in others)), most)
+    return shared if others and shared >= _WORTH_SHARING else 0
 
-    The mask broadcasts to (G·B, H/G·L, T).
+
+def _mix(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    """(H, B, L, D) attention of scaled queries (H, B, L, D) to keys and values (G, B, T, D), each shared by H/G heads.
+
+    The mask is one for all rows (L, T), or each row's own for one query (G·B, 1, T). Short ones are products per group, for all its
+    heads at once.
     """
     groups, rows, places, depth = key.shape
-    length = query.shape[2]
+    heads, _, length, _ = query.shape
+    if length > LONGEST:
+        key, value = (each.repeat_interleave(heads // groups, 0) for each in (key, value))
+        return functional.scaled_dot_product_attention(query, key, value, mask, scale=1.0)
     together = query.view(groups, -1, rows, length, depth).transpose(1, 2).reshape(groups * rows, -1, depth)
+    mask = mask.repeat(heads // groups, 1) if mask.dim() == 2 else mask
     share = torch.baddbmm(mask, together, key.reshape(-1, places, depth).transpose(1, 2)).softmax(-1)
     mixed = torch.bmm(share, value.reshape(-1, places, depth))
     return mixed.view(groups, rows, -1, length, depth).transpose(1, 2).reshape(query.shape)

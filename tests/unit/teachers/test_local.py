@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from transformers import MambaConfig, MambaForCausalLM
+from transformers import MambaConfig, MambaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
 import readbench.models.generation
 from readbench.api import Response
@@ -75,15 +75,28 @@ def test_large_logits_with_their_large_rounding_do_not_cost_the_cache(tmp_path: 
     assert together == [teacher.respond([prompt], max_new_tokens=4)[0] for prompt in PROMPTS[:12]]
 
 
-@pytest.mark.parametrize("longest", [4, 128])
+BEGINNING = tuple(range(20, 32))  # of every prompt, as a chat's system prompt
+MIXED = {
+    "of their own": [(5, 6, 7, 8, 9), (4,), (3, 2, 5)],
+    "that begin alike": [(*BEGINNING, 5, 6, 7), (*BEGINNING, 4), (*BEGINNING, 3, 2)],
+    "that begin alike and then have one token": [(*BEGINNING, 5), (*BEGINNING, 4), (*BEGINNING, 3)],
+    "of which one is the beginning": [(*BEGINNING, 5, 6, 7), BEGINNING, (*BEGINNING, 3, 2)],
+}
+
+
+@pytest.mark.parametrize("prompts", MIXED.values(), ids=MIXED)
+@pytest.mark.parametrize("sharing", [1, 2, 4])  # heads that share their keys and values
+@pytest.mark.parametrize("longest", [2, 128])
 def test_the_lean_decoder_gives_the_library_s_logits(
-    longest: int, folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+    longest: int, sharing: int, prompts: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("readbench.models.decoding.LONGEST", longest)  # below it, attention takes another kernel
-    model = load_causal_lm(folder_of("qwen2"), "cpu")
+    torch.manual_seed(3)
+    shape = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
+    model = Qwen2ForCausalLM(Qwen2Config(**shape, num_key_value_heads=4 // sharing, initializer_range=0.3)).eval()  # type: ignore[arg-type]
     lean, library = LeanDecoder(model), LibraryDecoder(model, mixes=True)
     with torch.inference_mode():
-        logits = [decoder.start([(5, 6, 7, 8, 9), (4,), (3, 2, 5)], 3) for decoder in (lean, library)]
+        logits = [decoder.start(prompts, 3) for decoder in (lean, library)]
         for step, rows in enumerate(([2, 0], [1], None)):
             torch.testing.assert_close(logits[0], logits[1], rtol=1e-4, atol=1e-4)
             tokens = torch.arange(len(logits[0])) + 10 * step
