@@ -20,7 +20,7 @@ class Step:
     """The outcome of one interval."""
 
     feedback: Feedback
-    charged_tokens: int  # by the trial so far
+    charged_tokens: int  # by the trial so far, its payment for pilots apart
     utility_estimate: float | None = None  # r·s on the dev questions, if they were measured
     record: Mapping[str, Any]  # the interval as JSON values, for the trial's record
     examples: Sequence[ExampleRow] = ()  # what was trained on

@@ -66,20 +66,19 @@ class Distillation:
         )
         self._recent: tuple[Feedback, ...] = ()  # oldest first, at most RECENT
         self._profile: Profile
-        self._dev: DevScore  # as last measured
 
     def begin(self) -> dict[str, Any]:
         """Measures the untrained student on the probes and on the dev questions, unless a trial of this process has done so."""
         if self._setting.untrained is None:
             self._setting.untrained = self._measure_probes(), self._measure_dev()
-        self._profile, self._dev = self._setting.untrained
+        self._profile, dev = self._setting.untrained
         return {
             "profile": self._profile.score.tolist(),
             "exact_match": self._profile.exact_match.tolist(),
             "soft": soft_of(self._profile),
             "probe_scores": [scores.tolist() for scores in self._profile.scores],
-            **self._dev.record(),
-            "tokens": {"probe": self._profile.tokens, "dev": self._dev.tokens, "pilot": self._pilot_tokens},
+            **dev.record(),
+            "tokens": {"probe": self._profile.tokens, "dev": dev.tokens, "pilot": self._pilot_tokens},
         }
 
     def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
@@ -139,7 +138,7 @@ class Distillation:
         self.interval += 1
         return Step(
             feedback=feedback,
-            charged_tokens=self._pilot_tokens + self._ledger.spent_tokens,
+            charged_tokens=self._ledger.spent_tokens,
             utility_estimate=None if dev is None else dev.utility,
             record=to_record(feedback, requested=allocation, examples=examples, after=self._profile, dev=dev, epsilon=epsilon),
             examples=[(e.slot.capability, e.slot.difficulty, e.slot.index, e.generated_tokens, e.trained_tokens) for e in examples],
