@@ -30,7 +30,7 @@ def main(run_dir: Path) -> None:
     ending = [cell(line) for line in closing_lines(summary, run_dir)]
 
     drawn = Console(file=io.StringIO(), record=True, force_terminal=True, width=PICTURE_COLUMNS, markup=False, highlight=False)
-    drawn.print(cell(f"$ readbench run --suite {document['suite']['name']}", "bold"))
+    drawn.print(cell(f"$ readbench run --suite {document.suite.name}", "bold"))
     print_tables(drawn, summary)
     drawn.print(*ending, sep="\n")
     PICTURE.write_text(FONT_FACE.sub("", drawn.export_svg(title="readbench", unique_id="readbench")), encoding="utf-8")
