@@ -12,7 +12,7 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
-from readbench.results.document import load
+from readbench.results.document.reading import load
 from readbench.views.report.page import build
 
 HERE = Path(__file__).parent
