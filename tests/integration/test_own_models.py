@@ -74,6 +74,7 @@ def test_teacher_and_student_of_other_architectures_and_vocabularies_run(qwen2: 
     ]
     done = subprocess.run([*command, *options, "--json"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+    assert "warning: suite multilingual asks in the lab's shorthand over bytes" in done.stderr
     (trial,) = json.loads(done.stdout)["trials"]
     assert trial["status"] == "complete"
     assert 0.97 * 6000 <= trial["tokens"]["generated"] + trial["tokens"]["trained"] <= 6000

@@ -10,6 +10,7 @@ from readbench.api import Kind, Problem, Teacher, Value
 from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make, make_allocator, registry, resolve_parameters
+from readbench.models.counting import open_counter
 from readbench.models.folder import check_model, fingerprint, resolve_device, resolve_model
 from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
@@ -17,6 +18,7 @@ from readbench.runs.executors.pool import num_cores
 from readbench.runs.references import teacher_reference
 from readbench.runs.studies.pilots import specs_of as pilot_specs
 from readbench.runs.studies.pilots import wanted as pilots_wanted
+from readbench.suites.suite import Suite
 from readbench.teachers.chat import set_chat
 from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.forecast import Forecast, forecast
@@ -36,6 +38,7 @@ class Plan:
     budget_tokens: int  # of all trials
     seconds: float  # about, on this machine
     spend: Forecast | None  # at a paid teacher
+    warnings: tuple[str, ...] = ()
 
 
 def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
@@ -126,6 +129,20 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         )
         if isinstance(teacher, PaidTeacher)
         else None,
+        warnings=_foreign_prompts(resolved.suite, student_path),
+    )
+
+
+def _foreign_prompts(suite: Suite, student: Path) -> tuple[str, ...]:
+    """A warning if a suite of the lab meets a student that does not read bytes."""
+    if not any((c.source or "").startswith("lab.") for c in suite.config.capabilities.values()):
+        return ()
+    text = "who is the largest of them?"
+    if open_counter(student).count(text) >= len(text):
+        return ()
+    return (
+        f"suite {suite.name} asks in the lab's shorthand over bytes (a<g top?), which means little to this student: "
+        "for a language model write a suite in plain language (docs/extending.md)",
     )
 
 

@@ -84,7 +84,10 @@ def run(
         from readbench.runs.plan import plan
         from readbench.views.console.plan import show_plan
 
-        show_plan(resolved, plan(resolved), as_json=as_json)
+        planned = plan(resolved)
+        for warning in planned.warnings:
+            write_line(f"warning: {warning}")
+        show_plan(resolved, planned, as_json=as_json)
         return
     from readbench.runs.plan import default_run_dir
     from readbench.views.cli.session import follow

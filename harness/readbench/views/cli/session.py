@@ -36,10 +36,13 @@ def carry_out(run_dir: Path, resolved: "Resolved", *, allow_drift: bool = False,
     from readbench.runs.directory import opened
     from readbench.runs.execute import execute
     from readbench.runs.plan import plan
+    from readbench.trials.events import Event
     from readbench.views.trackers.following import Ending
     from readbench.views.trackers.tracking import Tracking, check_installed, run_info
 
     planned = plan(resolved)
+    for warning in planned.warnings:
+        observe(Event(kind="warning", message=warning))
     trackers = resolved.config.trackers
     check_installed(trackers)
     with (
