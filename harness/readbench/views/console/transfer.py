@@ -67,8 +67,9 @@ def draw_transfer(matrix: "TransferMatrix", path: Path) -> None:
                 if matrix.separated[number, row, column]:
                     value = matrix.change[number, row, column]
                     colour = "white" if abs(value) > 0.6 * most else "black"
-                    plot.text(column, row, f"{100 * value:+.0f}", ha="center", va="center", fontsize=8, color=colour)
-    figure.colorbar(image, ax=figure.axes, label="change of the score", shrink=0.8)
+                    points = f"{100 * value:+.0f}" if abs(value) >= 0.005 else f"{100 * value:+.1f}"
+                    plot.text(column, row, points, ha="center", va="center", fontsize=8, color=colour)
+    figure.colorbar(image, ax=figure.axes, label="change of the score (in the cells: hundredths)", shrink=0.8)
     stream = io.BytesIO()
     figure.savefig(stream, format="svg", metadata={"Date": None})
     write_bytes(path, stream.getvalue())
