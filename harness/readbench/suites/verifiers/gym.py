@@ -10,6 +10,7 @@ these datasets are refused. So are those without answers of their own, and one w
 import functools
 import json
 import re
+import warnings
 from typing import Any
 
 from readbench.api import Question, Verifier, verifier
@@ -56,8 +57,10 @@ def _score(dataset: Any, entry: dict[str, Any], answer: str) -> float:
 def make_dataset(name: str, *, seed: int, size: int, settings: dict[str, Any]) -> Any:
     """A dataset of reasoning-gym; ConfigError for an unknown or refused one, SurroundingError without the package."""
     try:
-        import reasoning_gym
-        from reasoning_gym.factory import DATASETS
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the code of its dependencies
+            import reasoning_gym
+            from reasoning_gym.factory import DATASETS
     except ImportError as error:
         raise SurroundingError(f"gym needs {error.name}, which is not installed", hint="pip install 'readbench[gym]'") from None
     if name not in DATASETS:
