@@ -100,14 +100,14 @@ def student(file: str, mix: list[float], budget: int, seed: int) -> list[list[di
     """The scores of one trained student on probes and test questions."""
     torch.set_num_threads(1)
     suite, config = resolve(file).suite, _config(file, budget)
-    model = start(config)
+    trained = start(config)
     encoded = [
-        [[model.model.encode(q.prompt, q.answer) for q in each] for each in held_out_questions(suite.sources(), split, count, suite.name)]
+        [[trained.model.encode(q.prompt, q.answer) for q in each] for each in held_out_questions(suite.sources(), split, count, suite.name)]
         for split, count in (("probe", PROBES), ("test", QUESTIONS))
     ]
     if budget:
-        train(model, suite, config, np.tile(np.array(mix), (config.num_intervals, 1)), seed, set())
-    return measured(model.model, encoded)
+        train(trained, suite, config, np.tile(np.array(mix), (config.num_intervals, 1)), seed, set())
+    return measured(trained.model, encoded)
 
 
 def _config(file: str, budget: int) -> RunConfig:

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from readbench.results.document.reading import load
+from readbench.results.stats import difference_of
 from readbench.runs.studies.lab import test_set as lab_test_set
 from support.plugins import install
 from support.suites import suite_text, write_suite
@@ -101,7 +102,7 @@ def test_every_pilot_is_in_the_results_with_its_tokens(run_dir: Path) -> None:
     assert results.pilots is not None
     assert len(results.pilots.pilots) == 6
     charged = sum(pilot.tokens for pilot in results.pilots.pilots)
-    assert charged == results.pilots.tokens.generated + results.pilots.tokens.trained <= 6 * 2000
+    assert charged == results.pilots.tokens.charged <= 6 * 2000
     for pilot in results.pilots.pilots:
         assert sum(pilot.allocation.values()) == pytest.approx(1)
         assert pilot.profile.before == results.pilots.pilots[0].profile.before
@@ -117,10 +118,12 @@ def test_an_allocator_that_asks_for_pilots_finds_them(run_dir: Path) -> None:
     assert trial.intervals[0].requested == pytest.approx(best.allocation)
 
 
-def test_another_run_finds_them_in_the_cache(readbench: Commands, run_dir: Path, tmp_path: Path) -> None:
-    readbench("run", "--allocators", "asking", "--seeds", "1", "--out", str(tmp_path / "run"))
-    assert not (tmp_path / "run" / "pilots").exists()  # none was trained
-    assert load(tmp_path / "run").pilots == load(run_dir).pilots
+def test_the_students_are_scored_again_though_the_requirement_was_not_the_suite_s(run_dir: Path, readbench: Commands) -> None:
+    command = [sys.executable, "-m", "readbench", "evaluate", str(run_dir), "-o", str(run_dir.parent / "again.json")]
+    done = subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    again = load(run_dir.parent / "again.json")
+    assert [trial.metrics.utility for trial in again.complete] == [trial.metrics.utility for trial in load(run_dir).complete]
 
 
 def test_show_prints_both_requirements_as_json(readbench: Commands, run_dir: Path) -> None:
@@ -169,8 +172,7 @@ def test_pilots_that_were_stopped_are_resumed_to_the_same(readbench: Commands, r
 def test_a_pilot_that_fails_stops_the_run_and_the_others_are_kept(readbench: Commands, tmp_path: Path) -> None:
     flags = ("--requirement", "pilots", "--allocators", "uniform", "--seeds", "1", "--objective", "unbounded")
     line = readbench("run", *flags, "--out", str(tmp_path / "run"), code=2)
-    assert "pilot " in line
-    assert " failed: " in line
+    assert "training 0 failed: " in line
     assert "mend it, then repeat the command: the others are kept" in line
     assert len(list((tmp_path / "run" / "pilots").glob("*/trial.sqlite"))) == 6
 
@@ -209,15 +211,36 @@ def test_what_cannot_work_costs_one_line(readbench: Commands, tmp_path: Path, fl
     assert len(line.strip().splitlines()) == 1
 
 
-def test_a_run_that_needs_none_makes_none_and_is_not_merged_with_one_that_did(readbench: Commands, run_dir: Path, tmp_path: Path) -> None:
-    readbench("run", "--allocators", "uniform", "--seeds", "1", "--out", str(tmp_path / "card"))
-    results = load(tmp_path / "card")
-    assert (results.pilots, results.suite.requirement) == (None, results.suite.card)
-    assert not (tmp_path / "card" / "pilots").exists()
-    command = [sys.executable, "-m", "readbench", "compare", str(run_dir), str(tmp_path / "card")]
+def test_a_run_makes_none_until_an_allocator_asks_and_then_finds_them_in_the_cache(
+    readbench: Commands, run_dir: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "card"
+    readbench("run", "--allocators", "uniform", "--seeds", "1", "--out", str(folder))
+    before = load(folder)
+    assert (before.pilots, before.suite.requirement) == (None, before.suite.card)
+    readbench("run", "--allocators", "uniform,asking", "--seeds", "1", "--out", str(folder))
+    grown = load(folder)
+    assert grown.pilots == load(run_dir).pilots
+    assert not (folder / "pilots").exists()  # none was trained
+    assert grown.trials[0] == before.trials[0]  # uniform depends on no pilots: it is the same trial, and was not run again
+    assert grown.trials[1].intervals[0].requested != grown.trials[0].intervals[0].requested
+
+    command = [sys.executable, "-m", "readbench", "compare", str(run_dir), str(folder)]
     done = subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "requirement" in done.stderr
+
+
+def test_a_dry_run_says_what_the_pilots_may_cost(readbench: Commands) -> None:
+    said = readbench("run", "--requirement", "pilots", "--allocators", "uniform", "--seeds", "1", "--dry-run", "--set", "pilots.num=3")
+    assert "before them 3 pilots, at most 6,000 tokens, unless the cache has them" in said
+    assert "warning: pilots.num is 3: so few pilots cannot tell 4 capabilities apart" in said
+
+
+def test_a_cache_that_is_needed_and_cannot_be_made_names_the_variable(readbench: Commands, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file")
+    line = readbench("requirement show", env={"XDG_CACHE_HOME": str(tmp_path / "cache")}, code=5)
+    assert "set XDG_CACHE_HOME to a folder that can be written" in line
 
 
 def test_the_transfer_matrix_is_of_the_changes_of_trainings_on_one_capability_each(readbench: Commands, tmp_path: Path) -> None:
@@ -235,5 +258,8 @@ def test_the_transfer_matrix_is_of_the_changes_of_trainings_on_one_capability_ea
     readbench("run", *flags, "--set", "params.allocator.fixed.mix=long_context:1", "--out", str(tmp_path / "run"))
     moved = [[trial.profile.after[name] - trial.profile.before[name] for name in NAMES] for trial in load(tmp_path / "run").complete]
     places = NAMES.index("long_context")
+    bounds = [difference_of([row[c] for row in moved]) for c in range(len(NAMES))]
+    intervals = [each.interval for each in bounds if each is not None]
+    assert np.array(intervals) == pytest.approx(np.stack([low[0, places], high[0, places]], axis=1))
     assert change[0, places].tolist() == pytest.approx(np.mean(moved, axis=0).tolist(), abs=1e-12)  # a row is trials on that alone
     assert change[0, places, places] == change[0, :, places].max() > 0  # what is trained gains most

@@ -71,7 +71,7 @@ def _agrees(decoder: Decoder, expected: list[torch.Tensor]) -> bool:
 
 
 def _trial(decoder: Decoder, *, alone: bool) -> list[torch.Tensor]:
-    """The (V,) logits of one row after each of three steps; unless it is alone, another row is padded with it until the third."""
+    """The (V,) logits of one row at the start and after each of three steps; another row goes along until the third, unless it is alone."""
     prompts = [_SHORT] if alone else [_LONG, _SHORT]
     logits = [decoder.start(prompts, 3)]
     for token in (5, 6):
@@ -156,30 +156,29 @@ class LeanDecoder:
         cos, sin = self._rotary(torch.zeros(1), torch.arange(places)[None])
         depth = cos.shape[-1]
         self._cos, self._sin = cos[0], torch.cat((-sin[0, :, : depth // 2], sin[0, :, depth // 2 :]), -1)  # (T, D)
+        self._cache = self._blank(rows, places, depth)
         shared = _shared_prefix(prompts)
         if shared:
-            self._cache = self._blank(1, shared, depth)
-            self._read([prompts[0][:shared]], 0)
-        known = self._cache if shared else []
-        # zeros, not empty: a masked place has weight 0, and 0·NaN is NaN
-        self._cache = self._blank(rows, places, depth)
-        for cache, prefix in zip(self._cache, known, strict=False):
-            cache[:, :, :, :shared] = prefix
+            alone = self._blank(1, shared, depth)
+            self._read(alone, [prompts[0][:shared]], 0)
+            for cache, beginning in zip(self._cache, alone, strict=True):
+                cache[:, :, :, :shared] = beginning
         self._lengths = torch.tensor([len(ids) for ids in prompts])
-        return self._logits(self._read([ids[shared:] for ids in prompts], shared))
+        return self._logits(self._read(self._cache, [ids[shared:] for ids in prompts], shared))
 
     def _blank(self, rows: int, places: int, depth: int) -> list[torch.Tensor]:
         """An empty cache: a tensor (2, G, B, T, D) of keys and values for each layer."""
+        # zeros, not empty: a masked place has weight 0, and 0·NaN is NaN
         return [torch.zeros(2, self._groups, rows, places, depth) for _ in self._layers]
 
-    def _read(self, inputs: Prompts, begin: int) -> torch.Tensor:
-        """Reads tokens from the place `begin` on, where the cache holds what came before; (B, d) the output at each row's last one."""
+    def _read(self, caches: list[torch.Tensor], inputs: Prompts, begin: int) -> torch.Tensor:
+        """Reads tokens from the place `begin` on, where the caches hold what came before; (B, d) the output at each row's last one."""
         rows, width = len(inputs), max(len(ids) for ids in inputs)
         end = begin + width
         x = self._embedding[torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in inputs])].flatten(0, 1)
         mask = torch.full((width, end), -torch.inf).triu_(1 + begin)
         last = torch.arange(rows) * width + torch.tensor([len(ids) - 1 for ids in inputs])
-        for number, ((attention, gated), cache) in enumerate(zip(self._layers, self._cache, strict=True)):
+        for number, ((attention, gated), cache) in enumerate(zip(self._layers, caches, strict=True)):
             query, cache[0, :, :, begin:end], cache[1, :, :, begin:end] = self._project(
                 attention, x, self._cos[begin:end], self._sin[begin:end], (rows, width)
             )

@@ -63,7 +63,8 @@ def rescore(run_dir: Path, suite: Suite, *, student: str, device: str, observe: 
 
 
 def _check_same_but_for_the_test(results: Results, suite: Suite) -> None:
-    then = {"name": results.suite.name, "capabilities": results.suite.capabilities, "requirement": results.suite.requirement}
+    card = results.suite.card or results.suite.requirement  # an inferred requirement is not the suite's
+    then = {"name": results.suite.name, "capabilities": results.suite.capabilities, "requirement": card}
     requirement = dict(zip(suite.capabilities, suite.requirement.tolist(), strict=True))
     now = {"name": suite.name, "capabilities": suite.capabilities, "requirement": requirement}
     for key, value in then.items():

@@ -77,7 +77,7 @@ def summarise(results: Results) -> Summary:
         ),
         num_trials=len(results.trials),
         charged_tokens=sum(trial.tokens.charged for trial in complete),
-        pilot_tokens=None if results.pilots is None else results.pilots.tokens.generated + results.pilots.tokens.trained,
+        pilot_tokens=None if results.pilots is None else results.pilots.tokens.charged,
         inferred=results.config.requirement == "pilots" and results.pilots is not None,
     )
 

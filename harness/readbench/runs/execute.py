@@ -1,6 +1,6 @@
 """The grid: every allocator with every seed, in an executor; the run directory holds the results."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -17,11 +17,11 @@ from readbench.runs.executors.pool import open_pool
 from readbench.runs.plan import Plan, num_workers
 from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import teacher_reference
-from readbench.runs.studies.pilots import PilotStudy, probed
+from readbench.runs.studies.pilots import PilotStudy, trained
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.briefing import Briefing, pilot_from
 from readbench.trials.events import Event
-from readbench.trials.record.run_files import START, is_complete, read_part, write_part
+from readbench.trials.record.run_files import PILOTS, START, is_complete, read_part, write_part
 from readbench.trials.record.store import remove_checkpoints
 from readbench.trials.record.trial_file import TrialRecord
 from readbench.trials.requirement import used_requirement
@@ -50,11 +50,11 @@ def make_pilots(run_dir: Path, run: Mapping[str, Any], resolved: Resolved, plann
     return _Grid(run_dir, run, resolved, planned, allow_drift=False, observe=observe).pilots()
 
 
-def probe_all(
+def train_untested(
     run_dir: Path, run: Mapping[str, Any], resolved: Resolved, planned: Plan, specs: tuple[TrialSpec, ...], *, observe: Observer
 ) -> list[TrialRecord]:
-    """The records of whole trainings whose students are only probed; runs those that are not done."""
-    return _Grid(run_dir, run, resolved, replace(planned, pilots=specs), allow_drift=False, observe=observe).probed()
+    """The records of these untested trials alone; runs those that are not done."""
+    return _Grid(run_dir, run, resolved, replace(planned, pilots=specs), allow_drift=False, observe=observe).untested()
 
 
 class _Grid:
@@ -86,18 +86,23 @@ class _Grid:
             self._observe(Event(kind="complete"))
             return
         self._observe(Event(kind="plan", budget_tokens=self._planned.budget_tokens))
-        self._at_work(len(self._todo), self._drive)
+        pilots = 0 if read_part(self._run_dir, PILOTS, self._run) else len(self._planned.pilots)
+        self._at_work(max(len(self._todo), pilots), self._drive)
 
     def pilots(self) -> Mapping[str, Any]:
         """What the pilots found; makes those that are not done."""
-        return self._at_work(len(self._planned.pilots), lambda executor: self._found_by_pilots(executor, self._fingerprint(executor)))
 
-    def probed(self) -> list[TrialRecord]:
-        """The records of the plan's pilots, each a whole training."""
+        def drive(executor: Executor) -> Mapping[str, Any]:
+            return self._found_by_pilots(executor, self._check(executor.measure_fingerprint(), executor))
+
+        return self._at_work(len(self._planned.pilots), drive)
+
+    def untested(self) -> list[TrialRecord]:
+        """The records of the planned untested trials."""
 
         def drive(executor: Executor) -> list[TrialRecord]:
-            self._fingerprint(executor)
-            return probed(executor, self._run_dir, self._planned.pilots, horizon=1)
+            self._check(executor.measure_fingerprint(), executor)
+            return trained(executor, self._run_dir, self._run, self._planned.pilots)
 
         return self._at_work(len(self._planned.pilots), drive)
 
@@ -120,11 +125,11 @@ class _Grid:
 
     def _drive(self, executor: Executor) -> None:
         """Measures the models unless that is done, then runs the trials; evaluates the start alongside the first ones."""
-        first: list[Future[Any]] = []
+        fingerprint_future = executor.measure_fingerprint()
         if self._start is None:
             start_future, teacher_future = executor.measure_start(), executor.measure_teacher()
-            first.append(teacher_future)
-        fingerprint = self._fingerprint(executor, first)
+            executor.wait([fingerprint_future, teacher_future])
+        fingerprint = self._check(fingerprint_future, executor)
         profile = (teacher_future.result() if self._start is None else self._start["teacher"])["profile"]
         self._observe(Event(kind="measured"))
         briefing = self._briefing(executor, profile, fingerprint)
@@ -135,15 +140,15 @@ class _Grid:
             write_part(self._run_dir, START, self._run, measured)
         executor.wait(trials)
 
-    def _fingerprint(self, executor: Executor, others: Sequence[Future[Any]] = ()) -> Mapping[str, Any]:
-        """What the bits of this machine depend on, checked and noted; waits for the `others` too."""
-        future = executor.measure_fingerprint()
-        executor.wait([future, *others])
-        check_fingerprint(self._run_dir, self._run, future.result(), allow_drift=self._allow_drift, warn=self._warn)
+    def _check(self, measured: "Future[dict[str, Any]]", executor: Executor) -> Mapping[str, Any]:
+        """The fingerprint of this machine, noted; ConfigError if the run or its recorded teacher is of another one's."""
+        executor.wait([measured])
+        fingerprint = measured.result()
+        check_fingerprint(self._run_dir, self._run, fingerprint, allow_drift=self._allow_drift, warn=self._warn)
         name, model = teacher_reference(self._config.teacher)
         if name == "recorded":
-            RecordedTeacher(Path(model)).check_bits(future.result(), self._warn)
-        return future.result()
+            RecordedTeacher(Path(model)).check_bits(fingerprint, self._warn)
+        return fingerprint
 
     def _found_by_pilots(self, executor: Executor, fingerprint: Mapping[str, Any]) -> Mapping[str, Any]:
         """What the pilots found, now or before; nothing if the run needs none."""
@@ -163,7 +168,6 @@ class _Grid:
             requirement=used_requirement(self._config.requirement, suite["requirement"], pilots, joint=suite["joint"]),
             teacher_profile=profile,
             pilots=pilots,
-            charged_tokens=sum(pilot.tokens for pilot in pilots) if self._config.pilots.charged else 0,
         )
 
     def _warn(self, message: str) -> None:
@@ -171,7 +175,7 @@ class _Grid:
 
 
 class _Progress:
-    """Passes events on with the number of trials done; of the pilots' events only how many have ended."""
+    """Passes events on with the number of trials done; of untested trials only how many have ended."""
 
     def __init__(self, observe: Observer, *, num_trials: int, done_trials: int, pilots: frozenset[str]) -> None:
         self._observe = observe
@@ -185,6 +189,6 @@ class _Progress:
             if event.kind != "finished":
                 return
             self._done_pilots += 1
-            event = Event(kind="pilot", message=f"pilot {self._done_pilots} of {len(self._pilots)} done")
+            event = Event(kind="trained", message=f"training {self._done_pilots} of {len(self._pilots)} done")
         self._done_trials += event.kind in ("finished", "failed")
         self._observe(replace(event, num_trials=self._num_trials, done_trials=self._done_trials))

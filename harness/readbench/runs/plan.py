@@ -16,8 +16,7 @@ from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
 from readbench.runs.executors.pool import num_cores
 from readbench.runs.references import teacher_reference
-from readbench.runs.studies.pilots import specs_of as pilot_specs
-from readbench.runs.studies.pilots import wanted as pilots_wanted
+from readbench.runs.studies.pilots import pilot_specs, uses_pilots
 from readbench.suites.suite import Suite
 from readbench.teachers.chat import set_chat
 from readbench.teachers.spend.account import PaidTeacher
@@ -70,8 +69,8 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             hint=f"an interval should buy one example of each capability: give --budget {least} or more, or fewer --intervals",
         )
     _build_allocators(resolved)
-    wanted = pilots_wanted(config)
-    _check_pilots(config, piloted=wanted or piloted, example_tokens=example_tokens)
+    piloted = piloted or any(uses_pilots(config, name) for name in config.allocators)
+    _check_pilots(config, piloted=piloted, example_tokens=example_tokens)
     objective = registry().get("objective", config.objective)
     trials = tuple(
         TrialSpec(
@@ -94,7 +93,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             num_dev=config.num_dev,
             dev_every=config.dev_every,
             requirement=config.requirement,
-            pilots=config.pilots if wanted else None,
+            pilots=config.pilots if uses_pilots(config, name) else None,
             training=config.training,
             teacher_chat=config.teacher_chat,
             student_chat=config.student_chat,
@@ -103,7 +102,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         for name in config.allocators
         for seed in config.seeds
     )
-    pilots = pilot_specs(trials[0], config.pilots) if wanted or piloted else ()
+    pilots = pilot_specs(trials[0], config.pilots) if piloted else ()
     tokens = len(trials) * config.budget_tokens
     return Plan(
         trials=trials,
@@ -125,11 +124,12 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             num_seeds=len(config.seeds),
             num_allocators=len(config.allocators),
             budget_tokens=config.budget_tokens,
+            pilot_tokens=sum(spec.budget_tokens for spec in pilots),
             max_new_tokens=config.max_new_tokens,
         )
         if isinstance(teacher, PaidTeacher)
         else None,
-        warnings=_foreign_prompts(resolved.suite, student_path),
+        warnings=(*_foreign_prompts(resolved.suite, student_path), *_too_few(config, resolved.suite, piloted=piloted)),
     )
 
 
@@ -144,6 +144,14 @@ def _foreign_prompts(suite: Suite, student: Path) -> tuple[str, ...]:
         f"suite {suite.name} asks in the lab's shorthand over bytes (a<g top?), which means little to this student: "
         "for a language model write a suite in plain language (docs/extending.md)",
     )
+
+
+def _too_few(config: RunConfig, suite: Suite, *, piloted: bool) -> tuple[str, ...]:
+    """A warning if the pilots are fewer than what they are to tell apart."""
+    count = len(suite.capabilities)
+    if not piloted or config.pilots.num >= count:
+        return ()
+    return (f"pilots.num is {config.pilots.num}: so few pilots cannot tell {count} capabilities apart; 24 are enough for eight",)
 
 
 def _check_pilots(config: RunConfig, *, piloted: bool, example_tokens: float) -> None:

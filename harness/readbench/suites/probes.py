@@ -24,12 +24,12 @@ class Profile:
     score: Vector  # (K,) in [0, 1]
     exact_match: Vector  # (K,) in [0, 1]
     scores: list[Vector]  # K arrays (n_c,): each probe's score
+    soft: Vector  # (K,) in [0, 1]: means of the geometric means of the answers' token probabilities
     tokens: int  # read by the student
-    soft: Vector | None = None  # (K,) geometric means of the answers' token probabilities; None if it was not measured just now
 
     @classmethod
     def from_scores(
-        cls, scores: Sequence[Sequence[float]], *, exact_match: Sequence[float], tokens: int = 0, soft: Vector | None = None
+        cls, scores: Sequence[Sequence[float]], *, exact_match: Sequence[float], soft: Sequence[float], tokens: int = 0
     ) -> "Profile":
         """The profile from each probe's score, measured now or recorded earlier."""
         arrays = [np.asarray(each, dtype=np.float64) for each in scores]
@@ -38,7 +38,7 @@ class Profile:
             exact_match=np.asarray(exact_match, dtype=np.float64),
             scores=arrays,
             tokens=tokens,
-            soft=soft,
+            soft=np.asarray(soft, dtype=np.float64),
         )
 
 
@@ -69,7 +69,6 @@ def score_items(model: LanguageModel, items: Sequence[Sequence[Encoded]]) -> Dev
 
 def score_mixture(profile: Profile, shares: Vector) -> DevScore:
     """A mixture's dev questions, which are its items; `shares` (K,) are those of the capabilities in the test."""
-    assert profile.soft is not None  # noqa: S101 - it was measured just now
     utility, exact, soft = (float(shares @ values) for values in (profile.score, profile.exact_match, profile.soft))
     return DevScore(utility=utility, exact=exact, soft=soft, tokens=profile.tokens)
 
@@ -85,6 +84,6 @@ def measure(model: LanguageModel, encoded: Sequence[Sequence[Encoded]]) -> Profi
     return Profile.from_scores(
         np.split(score, bounds),  # type: ignore[arg-type]
         exact_match=[float(each.mean()) if len(each) else 0.0 for each in matches],
-        soft=np.array([each.mean() if len(each) else 0.0 for each in np.split(soft, bounds)]),
+        soft=[float(each.mean()) if len(each) else 0.0 for each in np.split(soft, bounds)],
         tokens=sum(len(probe.tokens) for probe in probes),
     )

@@ -27,6 +27,7 @@ from readbench.suites.task import read_task
 
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
 Text = Annotated[str, MinLen(1), MaxLen(4000)]
+RequirementSource = Literal["card", "pilots"]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -82,7 +83,7 @@ class SuiteConfig:
     card: Text
     capabilities: dict[Name, CapabilityConfig]
     test: TestConfig
-    requirement: Literal["card", "pilots"] = "card"  # where r comes from, unless the run says otherwise
+    requirement: RequirementSource = "card"  # where r comes from, unless the run says otherwise
     composition: tuple[ChainConfig, ...] = ()  # of a joint task; empty: an item of the test is one question
     defaults: dict[str, Any] = field(default_factory=dict)  # settings of the run, see readbench.runs.config.RunConfig
     reward: RewardConfig = field(default_factory=RewardConfig)

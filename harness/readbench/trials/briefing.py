@@ -20,7 +20,6 @@ class Briefing:
     requirement: Vector  # (K,) on the simplex: the one that the run uses
     teacher_profile: Vector | None = None  # (K,)
     pilots: tuple[Pilot, ...] = ()
-    charged_tokens: int = 0  # of the pilots, if each trial pays for them
 
 
 def pilot_of(record: TrialRecord) -> Pilot:

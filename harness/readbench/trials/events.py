@@ -10,7 +10,7 @@ from readbench.trials.record.interval import Interval
 class Event:
     """Something that happened in a run; fields that do not apply keep their defaults."""
 
-    kind: Literal["plan", "measured", "pilot", "started", "interval", "evaluating", "finished", "failed", "complete", "warning"]
+    kind: Literal["plan", "measured", "trained", "started", "interval", "evaluating", "finished", "failed", "complete", "warning"]
     trial: str = ""
     allocator: str = ""
     seed: int = -1

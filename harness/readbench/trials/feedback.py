@@ -67,11 +67,6 @@ def standard_error(before: Profile, after: Profile, requirement: Vector) -> floa
     return float(np.sqrt(np.sum((requirement * np.array(errors)) ** 2)))
 
 
-def soft_of(profile: Profile) -> list[float] | None:
-    """The profile's soft scores (K,) as JSON values."""
-    return None if profile.soft is None else profile.soft.tolist()
-
-
 def to_record(
     feedback: Feedback, *, requested: Vector, examples: Sequence[Example], after: Profile, dev: DevScore | None, epsilon: float
 ) -> dict[str, Any]:
@@ -92,7 +87,7 @@ def to_record(
         "profile_before": feedback.profile_before.tolist(),
         "profile": feedback.profile_after.tolist(),
         "exact_match": after.exact_match.tolist(),
-        "soft": soft_of(after),
+        "soft": after.soft.tolist(),
         **(NOT_MEASURED if dev is None else dev.record()),
         "train_loss": [None if np.isnan(loss) else float(loss) for loss in feedback.train_loss],
         "reward": feedback.reward,

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from annotated_types import Ge, Le, MaxLen, MinLen
 from pydantic import Field
@@ -14,11 +14,11 @@ from readbench.base.documents import STRICT
 from readbench.base.hashing import content_hash
 from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
+from readbench.suites.suite import RequirementSource
 
 MAX_SEEDS = 1000
 OF_ANY_KIND = "*"  # the kind of parameters written the older way, params.NAME.PARAMETER, which names no kind
 DEFAULT_ALLOCATORS = ("read", "uniform", "random", "per-capability", "task-static")
-RequirementSource = Literal["card", "pilots"]
 _UNIQUE = Field(json_schema_extra={"uniqueItems": True})
 
 
@@ -30,7 +30,7 @@ class PilotConfig:
     tokens: Annotated[int, Ge(1), Le(1 << 36)] = 20_000  # each may charge
     num_probes: Annotated[int, Ge(2)] = 160  # a capability; more than a trial's, so that the regression sees little noise
     draw: Annotated[int, Ge(0), Le(1000)] = 0  # which mixes and prompts; another one shows how much the answer depends on them
-    charged: bool = False  # whether every trial pays for all of them out of its budget
+    charged: bool = False  # whether every trial that depends on them pays for all of them out of its budget
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -85,6 +85,8 @@ class TrialSpec:
     dev_every: int = 1
     requirement: RequirementSource = "card"
     pilots: PilotConfig | None = None  # None: the trial does not depend on them
+    horizon: int = 1  # the training is the beginning of one that is as many times longer: for learning rate and curriculum
+    tested: bool = True  # whether the student is evaluated on the test set, and kept
     teacher_chat: ChatConfig = field(default_factory=ChatConfig)
     student_chat: ChatConfig = field(default_factory=ChatConfig)
 

@@ -26,6 +26,8 @@ def test_a_score_is_the_probability_of_the_whole_answer_with_the_end_of_sequence
             product = np.prod([float(probabilities[place - 1, example.tokens[place]]) for place in places])
             assert score == pytest.approx(product, rel=1e-4)
     assert profile.score == pytest.approx([profile.scores[0].mean(), 0.0, profile.scores[2].mean()])
+    soft = [scores ** (1 / np.array([e.label_count for e in each])) for scores, each in zip(profile.scores, encoded, strict=True)]
+    assert profile.soft == pytest.approx([soft[0].mean(), 0.0, soft[2].mean()])
     assert profile.tokens == sum(len(example.tokens) for each in encoded for example in each)
 
 
@@ -58,7 +60,10 @@ def test_learning_the_form_of_answers_alone_earns_no_score() -> None:
 def test_a_profile_is_made_again_from_its_scores(student: Student) -> None:
     encoded = [[student.model.encode(prompt, answer) for prompt, answer in each] for each in QUESTIONS]
     profile = measure(student.model, encoded)
-    again = Profile.from_scores([each.tolist() for each in profile.scores], exact_match=profile.exact_match.tolist())
+    again = Profile.from_scores(
+        [each.tolist() for each in profile.scores], exact_match=profile.exact_match.tolist(), soft=profile.soft.tolist()
+    )
+    assert again.soft.tolist() == profile.soft.tolist()
     assert again.score.tolist() == profile.score.tolist()
     assert again.exact_match.tolist() == profile.exact_match.tolist()
 

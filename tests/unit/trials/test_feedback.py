@@ -28,7 +28,7 @@ EXAMPLES = [
 ]
 DEV = DevScore(utility=0.4, exact=0.5, soft=0.6, tokens=90)
 LOSSES = np.array([6.0, 4.0, 3.0])  # nats, summed over the labels of each
-BEFORE = Profile.from_scores([[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]], exact_match=[0.0, 0.0, 0.0])
+BEFORE = Profile.from_scores([[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]], exact_match=[0.0, 0.0, 0.0], soft=[0.5, 0.5, 0.5])
 AFTER = Profile.from_scores(
     [[0.5, 0.625], [0.125, 0.125], [0.75, 0.75]], exact_match=[0.5, 0.0, 1.0], tokens=70, soft=np.array([0.75, 0.5, 1.0])
 )
@@ -99,8 +99,8 @@ def test_what_is_shown_is_a_copy() -> None:
 def test_the_standard_error_is_that_of_docs_metrics_md() -> None:
     """r = (0.6, 0.4) with se = (0.05, 0.10): √(0.03² + 0.04²). The sd of d ± a over n = 2 is a·√2, so the se is a; of ±a, ±a it is a/√3."""
     a = 0.1 * np.sqrt(3)
-    before = Profile.from_scores([[0.2, 0.6], [0.5, 0.4, 0.5, 0.4]], exact_match=[0, 0])
-    after = Profile.from_scores([[0.35, 0.65], [0.5 + a, 0.4 - a, 0.5 - a, 0.4 + a]], exact_match=[0, 0])
+    before = Profile.from_scores([[0.2, 0.6], [0.5, 0.4, 0.5, 0.4]], exact_match=[0, 0], soft=[0, 0])
+    after = Profile.from_scores([[0.35, 0.65], [0.5 + a, 0.4 - a, 0.5 - a, 0.4 + a]], exact_match=[0, 0], soft=[0, 0])
     assert standard_error(before, after, np.array([0.6, 0.4])) == pytest.approx(0.05)
     assert standard_error(before, after, np.array([1.0, 0.0])) == pytest.approx(0.05)
     assert standard_error(before, after, np.array([0.0, 1.0])) == pytest.approx(0.10)

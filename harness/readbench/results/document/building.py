@@ -18,7 +18,6 @@ from readbench.results.document.model import (
     Metrics,
     PilotResult,
     Pilots,
-    PilotTokens,
     Provenance,
     Results,
     SampleQuestion,
@@ -34,7 +33,7 @@ from readbench.results.document.model import (
 from readbench.teachers.spend.ledger import read_spent
 from readbench.trials import metrics
 from readbench.trials.briefing import pilot_from
-from readbench.trials.record.interval import Interval, interval_of, named
+from readbench.trials.record.interval import Interval, IntervalTokens, interval_of, named
 from readbench.trials.record.run_files import FINGERPRINT, PILOTS, START, is_complete, read_part, read_run
 from readbench.trials.record.trial_file import AGAIN, TrialRecord, find_trial
 from readbench.trials.requirement import used_requirement
@@ -137,7 +136,7 @@ def _pilots(capabilities: Sequence[str], pilots: Sequence[Pilot], tokens: Mappin
         )
         for pilot in pilots
     ]
-    return Pilots(pilots=tuple(results), tokens=PilotTokens(**tokens))
+    return Pilots(pilots=tuple(results), tokens=IntervalTokens(**tokens))
 
 
 def _trial(run_dir: Path, run: Mapping[str, Any], start: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> TrialResult:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Le, MinLen
 from pydantic import Field, StringConstraints
 
-from readbench.trials.record.interval import ByCapability, Count, Interval, Name, Positive, Share, Strict
+from readbench.trials.record.interval import ByCapability, Count, Interval, IntervalTokens, Name, Positive, Share, Strict
 from readbench.trials.spec import OF_ANY_KIND, RunIdentity
 
 RESULTS_SCHEMA: Literal[1] = 1
@@ -69,16 +69,6 @@ class BeforeAfter(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PilotTokens(Strict):
-    """Tokens of all pilots together, by kind."""
-
-    generated: Count
-    trained: Count
-    probe: Count
-    dev: Count
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class UtilityChange(Strict):
     """The share of right dev items before and after a pilot; soft: with token probabilities instead of right or wrong."""
 
@@ -105,7 +95,7 @@ class Pilots(Strict):
     """What the run's pilots found."""
 
     pilots: tuple[PilotResult, ...]
-    tokens: PilotTokens
+    tokens: IntervalTokens  # of all of them together
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

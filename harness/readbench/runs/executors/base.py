@@ -39,9 +39,6 @@ class Executor(Protocol):
     def measure_start(self) -> "Future[dict[str, Any]]":
         """The untrained student on the test set and the samples."""
 
-    def probe(self, spec: TrialSpec, horizon: int) -> "Future[bool]":
-        """A training whose student is only probed, the beginning of one `horizon` times as long; False if it was asked to stop."""
-
     def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
         """A trial; False if it was asked to stop before its end."""
 

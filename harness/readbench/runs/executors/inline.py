@@ -39,10 +39,6 @@ class Inline:
         """Measures at once."""
         return self._done(lambda worker: worker.measure_start())
 
-    def probe(self, spec: TrialSpec, horizon: int) -> "Future[bool]":
-        """Runs at once; does not run after a failure."""
-        return self._done(lambda worker: not self._stopped and worker.probe(spec, horizon, self._observe, stopped=lambda: self._stopped))
-
     def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
         """Runs at once; does not run after a failure."""
         return self._done(lambda worker: not self._stopped and worker.run(spec, briefing, self._observe, stopped=lambda: self._stopped))

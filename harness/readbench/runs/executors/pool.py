@@ -61,10 +61,6 @@ class Pool:
         """Runs in a worker."""
         return self._submit(_measure_start)
 
-    def probe(self, spec: TrialSpec, horizon: int) -> "Future[bool]":
-        """Runs in a worker."""
-        return self._submit(_probe, spec, horizon)
-
     def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
         """Runs in a worker."""
         return self._submit(_run, spec, briefing)
@@ -178,10 +174,6 @@ def _measure_teacher() -> dict[str, Any]:
 
 def _measure_start() -> dict[str, Any]:
     return _worker().measure_start()
-
-
-def _probe(spec: TrialSpec, horizon: int) -> bool:
-    return not _Process.stop.is_set() and _worker().probe(spec, horizon, _Process.events.put, _Process.stop.is_set)
 
 
 def _run(spec: TrialSpec, briefing: Briefing) -> bool:

@@ -30,8 +30,7 @@ from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
 from readbench.teachers.spend.prices import spend_limit
 from readbench.trials.briefing import Briefing
-from readbench.trials.environments.base import Environment
-from readbench.trials.environments.distillation import Distillation, ProbedDistillation
+from readbench.trials.environments.distillation import Distillation
 from readbench.trials.environments.resources import Setting
 from readbench.trials.loop import Interrupted, run_trial
 from readbench.trials.record.run_files import PILOT_FOLDER
@@ -46,19 +45,16 @@ class Worker:
         self._config = config
         spec = config.shared
         self._device = resolve_device(config.device)
-        student_path = resolve_model(spec.student)
+        suite, student_path = load_suite(spec.suite), resolve_model(spec.student)
         responses = ResponseCache(config.run_dir / "responses.sqlite")
         self._teacher = make_teacher(config, responses, device=self._device, student_path=student_path)
-        self._setting_of = functools.partial(
-            Setting,
-            load_suite(spec.suite),
-            student_path=student_path,
-            teacher=CachedTeacher(self._teacher, responses),
-            device=self._device,
-            num_dev=spec.num_dev,
+        teacher = CachedTeacher(self._teacher, responses)
+        self._setting_of = functools.cache(  # a run has two: its pilots have more probes
+            lambda num_probes: Setting(
+                suite, student_path=student_path, teacher=teacher, device=self._device, num_probes=num_probes, num_dev=spec.num_dev
+            )
         )
-        self._setting = self._setting_of(num_probes=spec.num_probes)
-        self._pilot_setting: Setting | None = None  # made by the first pilot: it has more probes
+        self._setting = self._setting_of(spec.num_probes)
 
     def _answers(self, model: LanguageModel) -> list[Response]:
         """The model's answers to the samples."""
@@ -105,38 +101,15 @@ class Worker:
         """What the bits of a result depend on besides the trial's spec."""
         return fingerprint(self._device)
 
-    def probe(self, spec: TrialSpec, horizon: int, observe: Observer, stopped: Callable[[], bool]) -> bool:
-        """Runs a training whose student is only probed; False if it was asked to stop before its end."""
-        if spec.num_probes == self._config.shared.num_probes:
-            setting = self._setting
-        else:
-            setting = self._pilot_setting = self._pilot_setting or self._setting_of(num_probes=spec.num_probes)
-        briefing = Briefing(requirement=setting.suite.requirement)
-        folder = self._config.run_dir / PILOT_FOLDER / spec.id
-        return _ended(
-            spec, folder, lambda spec: ProbedDistillation(spec, setting, briefing, horizon=horizon), observe=observe, stopped=stopped
-        )
-
     def run(self, spec: TrialSpec, briefing: Briefing, observe: Observer, stopped: Callable[[], bool]) -> bool:
         """Runs a trial; False if it was asked to stop before its end."""
-        folder = self._config.run_dir / "trials" / spec.id
-        return _ended(spec, folder, lambda spec: Distillation(spec, self._setting, briefing), observe=observe, stopped=stopped)
-
-
-def _ended(
-    spec: TrialSpec,
-    folder: Path,
-    make_environment: Callable[[TrialSpec], Environment],
-    *,
-    observe: Observer,
-    stopped: Callable[[], bool],
-) -> bool:
-    """Runs a trial; False if it was asked to stop before its end."""
-    try:
-        run_trial(spec, folder, make_environment, observe=observe, stopped=stopped)
-    except Interrupted:
-        return False
-    return True
+        folder = self._config.run_dir / ("trials" if spec.tested else PILOT_FOLDER) / spec.id
+        setting = self._setting_of(spec.num_probes)
+        try:
+            run_trial(spec, folder, lambda spec: Distillation(spec, setting, briefing), observe=observe, stopped=stopped)
+        except Interrupted:
+            return False
+        return True
 
 
 def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str, student_path: Path) -> Teacher:

@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from readbench.base import machine
-from readbench.base.errors import ConfigError, ReadbenchError
+from readbench.base.errors import ConfigError, ReadbenchError, SurroundingError
 from readbench.base.files import make_folder, read_json, sealed, unsealed, write_json
 from readbench.base.hashing import json_hash
 from readbench.base.plugins import registry
 from readbench.runs.config import RunConfig
 from readbench.runs.executors.base import Executor
-from readbench.trials.briefing import pilot_document, pilot_of
+from readbench.trials.briefing import Briefing, pilot_document, pilot_of
 from readbench.trials.record.run_files import PILOT_FOLDER, PILOTS, read_part, write_part
 from readbench.trials.record.trial_file import TrialRecord, read_trial
 from readbench.trials.spec import PilotConfig, TrialSpec
@@ -28,12 +30,12 @@ HORIZON = 6  # a pilot is trained as the first sixth of a trial: at nearly the f
 FIRST_SEED = 1_000_000  # far from the trials' seeds: a pilot and a trial share no prompt stream
 
 
-def wanted(config: RunConfig) -> bool:
-    """Whether the run needs pilots."""
-    return config.requirement == "pilots" or any(registry().get("allocator", name).pilots for name in config.allocators)
+def uses_pilots(config: RunConfig, allocator: str) -> bool:
+    """Whether the allocator's trials depend on pilots: through the requirement, or because it asks for them."""
+    return config.requirement == "pilots" or registry().get("allocator", allocator).pilots
 
 
-def specs_of(shared: TrialSpec, pilots: PilotConfig) -> tuple[TrialSpec, ...]:
+def pilot_specs(shared: TrialSpec, pilots: PilotConfig) -> tuple[TrialSpec, ...]:
     """The pilots of a run, one of whose trials is `shared`."""
     pilot = replace(
         shared,
@@ -45,6 +47,8 @@ def specs_of(shared: TrialSpec, pilots: PilotConfig) -> tuple[TrialSpec, ...]:
         dev_every=1,
         requirement="card",
         pilots=None,
+        horizon=HORIZON,
+        tested=False,
     )
     return tuple(replace(pilot, seed=FIRST_SEED * (1 + pilots.draw) + n) for n in range(pilots.num))
 
@@ -59,26 +63,20 @@ class PilotStudy:
     fingerprint: Mapping[str, Any]  # of the machine
     warn: Callable[[str], None]
 
-    def done(self) -> dict[str, Any] | None:
+    def done(self) -> Mapping[str, Any] | None:
         """What the pilots found, if it is in the run directory or in the cache: {"pilots": [...], "tokens": {kind: tokens}}."""
-        part = read_part(self.run_dir, PILOTS, self.run)
-        if part is not None:
-            return part
-        found = self._cached()
-        return None if found is None else self._keep(found)
+        found: Mapping[str, Any] | None = read_part(self.run_dir, PILOTS, self.run)
+        if found is None and (found := self._cached()) is not None:
+            write_part(self.run_dir, PILOTS, self.run, found)
+        return found
 
-    def make(self, executor: Executor) -> dict[str, Any]:
+    def make(self, executor: Executor) -> Mapping[str, Any]:
         """Runs the pilots that are not done; ConfigError if one fails."""
-        records = probed(executor, self.run_dir, self.specs, horizon=HORIZON)
+        records = trained(executor, self.run_dir, self.run, self.specs)
         found = {"pilots": [pilot_document(pilot_of(record)) for record in records], "tokens": _tokens(records)}
         self._cache(found)
-        return self._keep(found)
-
-    def _keep(self, found: Mapping[str, Any]) -> dict[str, Any]:
         write_part(self.run_dir, PILOTS, self.run, found)
-        part = read_part(self.run_dir, PILOTS, self.run)
-        assert part is not None  # noqa: S101 - just written
-        return part
+        return found
 
     def _file(self) -> Path:
         """Where the cache has them: the name is the hash of everything that they depend on."""
@@ -94,7 +92,7 @@ class PilotStudy:
                 return None
             document = read_json(file)
             return unsealed(document if isinstance(document, dict) else {}, file)
-        except (ReadbenchError, OSError, RuntimeError) as error:  # RuntimeError: the user has no home
+        except (ReadbenchError, OSError) as error:
             self.warn(f"the cached pilots cannot be read, so they are made again: {error}")
             return None
 
@@ -103,29 +101,41 @@ class PilotStudy:
             file = self._file()
             make_folder(file.parent)
             write_json(file, sealed(found))
-        except (ReadbenchError, OSError, RuntimeError) as error:  # RuntimeError: the user has no home
+        except (ReadbenchError, OSError) as error:
             self.warn(f"the pilots are not kept for other runs: {error}")
 
 
-def probed(executor: Executor, run_dir: Path, specs: Sequence[TrialSpec], *, horizon: int) -> list[TrialRecord]:
-    """The records of trainings whose students are only probed; runs those that are not done. ConfigError if one fails."""
-    executor.wait([executor.probe(spec, horizon) for spec in specs])
+def trained(executor: Executor, run_dir: Path, run: Mapping[str, Any], specs: Sequence[TrialSpec]) -> list[TrialRecord]:
+    """The records of untested trials; runs those that are not done. ConfigError if one fails."""
+    briefing = Briefing(requirement=np.array(run["suite"]["requirement"]))
+    executor.wait([executor.run(spec, briefing) for spec in specs])
     records = [read_trial(run_dir / PILOT_FOLDER / spec.id) for spec in specs]
     for number, record in enumerate(records):
         if record.status != "complete":
-            raise ConfigError(f"pilot {number} failed: {record.failure}", hint="mend it, then repeat the command: the others are kept")
+            raise ConfigError(f"training {number} failed: {record.failure}", hint="mend it, then repeat the command: the others are kept")
     return records
 
 
 def cache_folder() -> Path:
-    """The user's cache folder for readbench: below XDG_CACHE_HOME, or below ~/.cache."""
-    base = os.environ.get("XDG_CACHE_HOME", "")
-    return (Path(base) if Path(base).is_absolute() else Path.home() / ".cache") / "readbench"
+    """The user's cache folder for readbench: below XDG_CACHE_HOME, or below ~/.cache; SurroundingError if the user has no home."""
+    base = Path(os.environ.get("XDG_CACHE_HOME", ""))
+    try:
+        return (base if base.is_absolute() else Path.home() / ".cache") / "readbench"
+    except RuntimeError as error:
+        raise SurroundingError("there is no home folder to keep a cache in", hint="set XDG_CACHE_HOME to a folder") from error
 
 
 def work_folder(run_hash: str, provenance: Mapping[str, str]) -> Path:
-    """Where a command that only asks for the pilots of a config makes them: the same folder each time, so it goes on where it was."""
-    return cache_folder() / "work" / json_hash([run_hash, dict(provenance)])
+    """Where a command makes the trainings that it only asks about: the same folder each time, so it goes on where it was.
+
+    SurroundingError if the cache folder cannot be written.
+    """
+    folder = cache_folder() / "work"
+    try:
+        make_folder(folder)
+    except (ReadbenchError, OSError) as error:
+        raise SurroundingError(f"cannot make {folder}", hint="set XDG_CACHE_HOME to a folder that can be written") from error
+    return folder / json_hash([run_hash, dict(provenance)])
 
 
 def _tokens(records: list[TrialRecord]) -> dict[str, int]:

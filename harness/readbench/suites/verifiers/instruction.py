@@ -49,7 +49,11 @@ def _checkers_of(reference: str) -> tuple[Any, ...]:
             raise ConfigError(f"verifier instruction: unknown instruction {name!r:.60}", hint=near_match(str(name), known))
         checker = known[name](name)
         try:
-            checker.build_description(**{key: value for key, value in dict(arguments or {}).items() if value is not None})
+            stated = {key: value for key, value in dict(arguments or {}).items() if value is not None}
+            lacking = sorted(set(checker.get_instruction_args_keys()) - stated.keys())
+            if lacking:  # the checker would draw one at random
+                raise ConfigError(f"verifier instruction: {name} lacks the argument {lacking[0]!r}")
+            checker.build_description(**stated)
         except (TypeError, ValueError) as error:
             raise ConfigError(f"verifier instruction: {name} cannot have the arguments {arguments!r:.60}: {error}") from None
         checkers.append(checker)

@@ -1,7 +1,8 @@
 """What a run is going to spend at a paid teacher, said before it starts: from a sample of its questions, in the student's tokens.
 
 Expected: trials of a seed share their prompts, so that a seed asks about as many as one trial buys, and a tenth of that more
-for each further allocator (measured: 7,500 prompts a seed where a trial of five allocators buys 5,500). Worst: nothing is
+for each further allocator (measured: 7,500 prompts a seed where a trial of five allocators buys 5,500). Pilots have seeds of their own
+and share nothing. Worst: nothing is
 shared, every answer is empty (an example is cheapest then, so that most are bought), and every attempt except the last is
 lost, each charged at its cap. A spend limit bounds both.
 """
@@ -73,17 +74,21 @@ def forecast(
     num_allocators: int,
     budget_tokens: int,
     max_new_tokens: int,
+    pilot_tokens: int = 0,
 ) -> Forecast:
-    """The forecast of trials that charge `budget_tokens` each, asked about questions like these; ConfigError where the settings fail."""
+    """The forecast of trials that charge `budget_tokens` each, and of pilots that charge `pilot_tokens` together.
+
+    They ask about questions like these; ConfigError where the settings fail.
+    """
     read_key(settings.key_env)
     counter = open_counter(student_path)
     bare = fmean(counter.count(question.prompt) for question in questions)  # what a student is taught holds no system prompt
     prompt = bare + counter.count(teacher.system)
     answer = fmean(min(max_new_tokens, counter.count(question.answer) + 1) for question in questions)  # 1: the end of sequence
-    expected = num_seeds * (1 + _MORE_A_ALLOCATOR * (num_allocators - 1)) * budget_tokens / (bare + 2 * answer)
+    expected = (num_seeds * (1 + _MORE_A_ALLOCATOR * (num_allocators - 1)) * budget_tokens + pilot_tokens) / (bare + 2 * answer)
     most = fmean(len(question.prompt.encode("utf-8", "surrogatepass")) for question in questions)
     cap = most + teacher.added_bytes + settings.template_tokens
-    worst = num_seeds * num_allocators * budget_tokens / (bare + 2) * settings.attempts
+    worst = (num_seeds * num_allocators * budget_tokens + pilot_tokens) / (bare + 2) * settings.attempts
     return Forecast(
         expected=Cost(requests=round(expected), prompt_tokens=round(expected * prompt), completion_tokens=round(expected * answer)),
         worst=Cost(requests=round(worst), prompt_tokens=round(worst * cap), completion_tokens=round(worst * max_new_tokens)),

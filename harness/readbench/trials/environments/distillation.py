@@ -22,7 +22,7 @@ from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome
 from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.stopwatch import Stopwatch
 from readbench.trials.environments.supervision import Supply
-from readbench.trials.feedback import from_record, frozen, make_feedback, soft_of, standard_error, to_record
+from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
 from readbench.trials.spec import TrialSpec
 
 
@@ -35,16 +35,17 @@ class Distillation:
         self._spec = spec
         self._setting = setting
         num_capabilities = len(setting.suite.capabilities)
-        self._budget = spec.budget_tokens - briefing.charged_tokens
-        self._horizon = self._budget  # tokens over which curriculum and learning rate run
-        self._pilot_tokens = briefing.charged_tokens
+        pilots = briefing.pilots if spec.pilots is not None else ()  # its id says what a trial depends on: it is told no more
+        self._pilot_tokens = sum(pilot.tokens for pilot in pilots) if spec.pilots is not None and spec.pilots.charged else 0
+        self._budget = spec.budget_tokens - self._pilot_tokens
+        self._horizon = spec.horizon * self._budget  # tokens over which curriculum and learning rate run
         self.problem = Problem(
             capabilities=setting.suite.capabilities,
             requirement=frozen(briefing.requirement),
             teacher_profile=None if briefing.teacher_profile is None else frozen(briefing.teacher_profile),
             budget_tokens=self._budget,
             num_intervals=spec.num_intervals,
-            pilots=briefing.pilots,
+            pilots=pilots,
         )
         with self.watch.phase("train"):
             self._student = Student.load(
@@ -75,7 +76,7 @@ class Distillation:
         return {
             "profile": self._profile.score.tolist(),
             "exact_match": self._profile.exact_match.tolist(),
-            "soft": soft_of(self._profile),
+            "soft": self._profile.soft.tolist(),
             "probe_scores": [scores.tolist() for scores in self._profile.scores],
             **dev.record(),
             "tokens": {"probe": self._profile.tokens, "dev": dev.tokens, "pilot": self._pilot_tokens},
@@ -84,7 +85,7 @@ class Distillation:
     def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
         """Returns to the state after the last record; without a state, to that after `begin`."""
         if state is None:
-            self._profile = Profile.from_scores(start["probe_scores"], exact_match=start["exact_match"])
+            self._profile = Profile.from_scores(start["probe_scores"], exact_match=start["exact_match"], soft=start["soft"])
             return
         self.interval = len(records)
         self._scheduler = Scheduler.from_bytes(state.scheduler)
@@ -92,7 +93,7 @@ class Distillation:
         self._queue.restore(state.prompts)
         self._student.restore(safetensors.torch.load(state.checkpoint))
         self._recent = tuple(from_record(record) for record in records[-RECENT:])
-        self._profile = Profile.from_scores(state.probe_scores, exact_match=records[-1]["exact_match"])
+        self._profile = Profile.from_scores(state.probe_scores, exact_match=records[-1]["exact_match"], soft=records[-1]["soft"])
 
     def observe(self) -> Observation:
         """The profile, the remaining share of the budget, and the last intervals' feedback."""
@@ -157,7 +158,9 @@ class Distillation:
         return lambda: copied(checkpoint=safetensors.torch.save(tensors))
 
     def finish(self) -> Outcome:
-        """The utility on the test set, and the student's answers to the samples."""
+        """The utility on the test set, and the student's answers to the samples; nothing, where it is not to be tested."""
+        if not self._spec.tested:
+            return Outcome(record={}, save_student=lambda _: None)
         model = self._student.model
         with self.watch.phase("eval"):
             suite = self._setting.suite
@@ -190,18 +193,6 @@ class Distillation:
             if self._setting.suite.composition is not None:
                 return score_items(self._student.model, encoded)
             return score_mixture(measure(self._student.model, encoded), self._setting.suite.requirement)
-
-
-class ProbedDistillation(Distillation):
-    """A training whose student is only probed, not tested, and not kept: a pilot."""
-
-    def __init__(self, spec: TrialSpec, setting: Setting, briefing: Briefing, *, horizon: int) -> None:
-        super().__init__(spec, setting, briefing)
-        self._horizon = horizon * spec.budget_tokens  # the training is the beginning of one that is as many times longer
-
-    def finish(self) -> Outcome:
-        """An empty outcome: the test set is not for pilots."""
-        return Outcome(record={}, save_student=lambda _: None)
 
 
 def _interval_tokens(budget: int, num_intervals: int, interval: int) -> int:

@@ -27,7 +27,7 @@ class Strict:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IntervalTokens(Strict):
-    """Tokens of one interval, by kind."""
+    """Tokens of one interval, or of all pilots, by kind."""
 
     generated: Count
     trained: Count

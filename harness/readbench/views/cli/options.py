@@ -1,9 +1,19 @@
 """How options are read: numbers as people write them, and no option twice where one would be dropped in silence."""
 
-from typing import Any
+from pathlib import Path
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
+
+# Options that several commands have.
+SuiteName = Annotated[
+    str, typer.Option("--suite", metavar="NAME", help="A suite's name (readbench list suites) or the path of a suite.yaml.")
+]
+SettingsFile = Annotated[
+    Path | None, typer.Option("--config", metavar="FILE", help="Settings in YAML, below flags and READBENCH_... variables.")
+]
+OneSetting = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, by its dotted key; repeatable.")]
 
 MOST = 1 << 53  # up to here a float holds every whole number
 

@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from readbench.views.cli.options import token_count
+from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName, token_count
 
 
 def pilot(
     *,
-    suite: Annotated[str, typer.Option(metavar="NAME", help="A suite's name (readbench list suites) or the path of a suite.yaml.")],
+    suite: SuiteName,
     num: Annotated[int | None, typer.Option(metavar="N", help="How many pilots.")] = None,
     tokens: Annotated[
         int | None, typer.Option(metavar="TOKENS", parser=token_count, help="What each may charge: generated + trained tokens.")
@@ -20,14 +20,13 @@ def pilot(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A run directory: readbench run --out DIR continues it.", show_default=False)
     ] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in YAML, as for readbench run.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, by its dotted key; repeatable.")] = None,
+    config: SettingsFile = None,
+    set_: OneSetting = None,
     as_json: Annotated[bool, typer.Option("--json", help="The pilots and the requirements on standard output.")] = False,
 ) -> None:
     """Make a suite's pilots, and show which capabilities they say it needs."""
     from readbench.runs.config import resolve
     from readbench.runs.plan import default_run_dir
-    from readbench.views.cli.interruption import interruptible
     from readbench.views.cli.studies import carry_out_pilots
     from readbench.views.console.requirement import show_pilots
 
@@ -36,6 +35,4 @@ def pilot(
     resolved = resolve(suite, file=config, environment=os.environ, flags=flags, flag_names=names, sets=set_ or [])
     run_dir = out if out is not None else default_run_dir(resolved)
     again = f"readbench pilot --suite {shlex.quote(suite)} --out {shlex.quote(str(run_dir))}, with the same settings"
-    with interruptible(f"go on with: {again}"):
-        found = carry_out_pilots(run_dir, resolved)
-    show_pilots(resolved.suite, found, as_json=as_json)
+    show_pilots(resolved.suite, carry_out_pilots(resolved, run_dir, hint=f"go on with: {again}"), as_json=as_json)

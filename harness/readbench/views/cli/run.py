@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from readbench.views.cli.options import join_lists, token_count
+from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName, join_lists, token_count
 
 SETTINGS = {  # option → the setting that it gives
     "allocators": "allocators",
@@ -29,7 +29,7 @@ SETTINGS = {  # option → the setting that it gives
 
 def run(
     *,
-    suite: Annotated[str, typer.Option(metavar="NAME", help="A suite's name (readbench list suites) or the path of a suite.yaml.")],
+    suite: SuiteName,
     allocators: Annotated[
         list[str] | None, typer.Option(metavar="A,B", help="Which allocators compete (readbench list allocators); repeatable.")
     ] = None,
@@ -46,11 +46,11 @@ def run(
     requirement: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Where r comes from: card (the suite's weights), or pilots, which infer it.")
     ] = None,
-    charge_pilots: Annotated[bool, typer.Option("--charge-pilots", help="Every trial pays for the pilots out of its budget.")] = False,
+    charge_pilots: Annotated[bool, typer.Option("--charge-pilots", help="Trials that use the pilots pay for them.")] = False,
     device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory; a finished or interrupted one is resumed.")] = None,
-    config: Annotated[Path | None, typer.Option(metavar="FILE", help="Settings in YAML, below flags and READBENCH_... variables.")] = None,
-    set_: Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, by its dotted key; repeatable.")] = None,
+    config: SettingsFile = None,
+    set_: OneSetting = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; 0 is one per core.")] = None,
     track: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Trackers to tell (readbench list trackers); repeatable.")] = None,
     spend_limit: Annotated[

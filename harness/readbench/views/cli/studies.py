@@ -1,46 +1,58 @@
-"""What `pilot`, `requirement` and `transfer` share: trainings whose students are only probed, with a display."""
+"""What `pilot`, `requirement` and `transfer` share: untested trials of a config, with a display."""
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from readbench.views.cli.interruption import interruptible
 
 if TYPE_CHECKING:
     from readbench.results.transfer.measured import TransferMatrix
     from readbench.runs.config import Resolved
+    from readbench.runs.plan import Plan
+    from readbench.views.cli.session import Observe
 
 
-def carry_out_pilots(run_dir: Path, resolved: "Resolved") -> "Mapping[str, Any]":
-    """Makes the pilots of a run, without its trials, in its directory, with a display; returns what they found."""
-    from readbench.runs.directory import opened
+def carry_out_pilots(resolved: "Resolved", run_dir: Path | None, *, hint: str) -> "Mapping[str, Any]":
+    """Makes the pilots of a run, without its trials; returns what they found. Without a run directory, in the cache folder."""
     from readbench.runs.execute import make_pilots
     from readbench.runs.plan import plan
-    from readbench.views.cli.display import choose_display
 
     planned = plan(resolved, piloted=True)
-    with (
-        choose_display(sys.stderr) as display,
-        opened(run_dir, resolved, trials=planned.trials, provenance=planned.provenance) as run,
-    ):
-        return make_pilots(run_dir, run, resolved, planned, observe=display.observe)
+    with _opened(resolved, planned, run_dir, hint) as (folder, run, observe):
+        return make_pilots(folder, run, resolved, planned, observe=observe)
 
 
-def carry_out_transfer(resolved: "Resolved", *, budgets: Sequence[int], seeds: Sequence[int]) -> "TransferMatrix":
-    """Trains each capability alone, with a display; goes on where the same call was interrupted."""
+def carry_out_transfer(resolved: "Resolved", *, budgets: Sequence[int], seeds: Sequence[int], hint: str) -> "TransferMatrix":
+    """Trains each capability alone, in the cache folder."""
     from readbench.results.transfer.measured import matrix_of
-    from readbench.runs.directory import opened
-    from readbench.runs.execute import probe_all
+    from readbench.runs.execute import train_untested
     from readbench.runs.plan import plan
+    from readbench.runs.studies.transfer import transfer_specs
+
+    planned, capabilities = plan(resolved), resolved.suite.capabilities
+    specs = transfer_specs(planned.trials[0], capabilities, budgets=budgets, seeds=seeds)
+    with _opened(resolved, planned, None, hint) as (folder, run, observe):
+        records = train_untested(folder, run, resolved, planned, specs, observe=observe)
+    return matrix_of(records, capabilities, budgets=budgets, seeds=seeds)
+
+
+@contextmanager
+def _opened(resolved: "Resolved", planned: "Plan", run_dir: Path | None, hint: str) -> "Iterator[tuple[Path, Mapping[str, Any], Observe]]":
+    """Holds the directory, with a display that begins with the plan's warnings; the hint says how an interrupted command goes on."""
+    from readbench.runs.directory import opened
     from readbench.runs.studies.pilots import work_folder
-    from readbench.runs.studies.transfer import specs_of
+    from readbench.trials.events import Event
     from readbench.views.cli.display import choose_display
 
-    planned = plan(resolved)
-    specs = specs_of(planned.trials[0], resolved.suite.capabilities, budgets=budgets, seeds=seeds)
-    run_dir = work_folder(resolved.hash(), planned.provenance)
+    folder = work_folder(resolved.hash(), planned.provenance) if run_dir is None else run_dir
     with (
+        interruptible(hint),
         choose_display(sys.stderr) as display,
-        opened(run_dir, resolved, trials=planned.trials, provenance=planned.provenance) as run,
+        opened(folder, resolved, trials=planned.trials, provenance=planned.provenance) as run,
     ):
-        records = probe_all(run_dir, run, resolved, planned, specs, observe=display.observe)
-    return matrix_of(records, resolved.suite.capabilities, budgets=budgets, seeds=seeds)
+        for warning in planned.warnings:
+            display.observe(Event(kind="warning", message=warning))
+        yield folder, run, display.observe

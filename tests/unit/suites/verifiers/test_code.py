@@ -24,6 +24,7 @@ RIGHT = [
     "def add(a, b):\n    return a + b if found else None\n```",
     "```python\ndef add(a, b):\n    return a + b\n",  # the fence never closes
     "```python\n# größer\ndef add(a, b):\n    return int(str(a)) + int(str(b))\n```",
+    "```python\nimport sys\ndef add(a, b):\n    return a + b + len(sys.stdin.read())\n```",  # there is no input
     "```python\nopen('/tmp/x', 'w').write('1')\ndef add(a, b):\n    return a + b * int(open('/tmp/x').read())\n```",
 ]
 WRONG = [
@@ -47,7 +48,8 @@ CHEATS = [
     "print('ok')",
     "import os, signal; os.kill(os.getpid(), signal.SIGKILL)",
     "import os\nfor fd in range(3, 64):\n    try: os.write(fd, b'0' * 32)\n    except OSError: pass\nos._exit(0)",
-    "import os; os.close(0)",
+    "import os; os.close(3)\ndef add(a, b): return a + b",  # where the tests come from
+    "import os, sys\nword = os.read(0, 4096) or sys.stdin.read()\nassert not word\nos._exit(0)",
 ]
 
 

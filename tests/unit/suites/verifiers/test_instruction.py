@@ -118,6 +118,7 @@ def test_an_instruction_that_needs_data_says_so(monkeypatch: pytest.MonkeyPatch)
         ('{"instruction_id_list": ["punctuation:no_comma"], "kwargs": []}', "needs a reference like"),
         ('{"instruction_id_list": ["punctuation:no_coma"], "kwargs": [{}]}', "unknown instruction 'punctuation:no_coma'"),
         ('{"instruction_id_list": ["punctuation:no_comma"], "kwargs": [{"size": 3}]}', "cannot have the arguments"),
+        ('{"instruction_id_list": ["startend:end_checker"], "kwargs": [{}]}', "startend:end_checker lacks the argument 'end_phrase'"),
     ],
 )
 def test_a_reference_without_instructions_is_refused(reference: str, said: str) -> None:

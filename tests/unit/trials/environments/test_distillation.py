@@ -285,7 +285,7 @@ def test_a_utility_that_is_not_finite_fails_the_trial(begun: Make, monkeypatch: 
 
 
 def test_a_probe_s_score_that_is_not_finite_fails_the_trial(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = Profile.from_scores([[0.5], [float("nan")], [0.5]], exact_match=[0.0, 0.0, 0.0])
+    broken = Profile.from_scores([[0.5], [float("nan")], [0.5]], exact_match=[0, 0, 0], soft=[0, 0, 0])
     monkeypatch.setattr(distillation, "measure", lambda *_: broken)
     with pytest.raises(TrialFailure, match=r"^a probe's score is not finite$"):
         make().begin()

@@ -104,9 +104,7 @@ def _command(filter_fd: int) -> list[str]:
     if not python.is_relative_to("/usr"):
         binds += ["--ro-bind", str(python), str(python)]
     return [
-        "/usr/bin/env",
-        "-i",
-        shutil.which("bwrap") or "bwrap",
+        str(shutil.which("bwrap")),
         *("--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv", "--setenv", "PYTHONHASHSEED", "0"),
         *(*binds, "--dev", "/dev", "--size", str(_TMP_BYTES), "--tmpfs", _HOME, "--chdir", _HOME),
         *("--ro-bind", str(_INSIDE), "/sandboxed.py", "--seccomp", str(filter_fd), "--"),

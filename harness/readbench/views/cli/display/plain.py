@@ -27,7 +27,7 @@ class PlainDisplay:
         self._progress.observe(event)
         if event.kind in ENDED:
             self._line(event)
-        elif not event.trial and event.kind != "pilot":
+        elif not event.trial and event.kind != "trained":
             self._write(headline(event))
         elif self._clock() - self._last_line >= SILENCE_SECONDS:
             self._line(event) if event.trial else self._write(headline(event))

@@ -41,7 +41,7 @@ def headline(event: "Event") -> str:
         return f"all {event.num_trials} trials are complete: nothing to run"
     if event.kind == "measured":
         return event.message or "measured the untrained student and the teacher"
-    if event.kind == "pilot":
+    if event.kind == "trained":
         return event.message
     if event.kind == "warning":
         return f"warning: {event.message}"

@@ -1,0 +1,73 @@
+"""Pilots on both sides: what a trial is told of them and pays for them, and how an untested trial, which a pilot is, differs."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from readbench.api import Pilot
+from readbench.trials.environments.distillation import Distillation
+from readbench.trials.spec import PilotConfig
+
+Make = Callable[..., Distillation]
+ALLOCATION = np.array([0.5, 0.25, 0.25])
+ZEROS = np.zeros(3)
+PILOTS = tuple(
+    Pilot(
+        allocation=ALLOCATION,
+        tokens=tokens,
+        profile_before=ZEROS,
+        profile_after=ZEROS,
+        exact_before=ZEROS,
+        exact_after=ZEROS,
+        soft_before=ZEROS,
+        soft_after=ZEROS,
+        utility_before=0.0,
+        utility_after=0.0,
+        soft_utility_before=0.0,
+        soft_utility_after=0.0,
+    )
+    for tokens in (90, 110)
+)
+
+
+@pytest.mark.parametrize(
+    ("pilots", "told", "budget"),
+    [(None, (), 1000), (PilotConfig(), PILOTS, 1000), (PilotConfig(charged=True), PILOTS, 800)],
+    ids=["does not use them", "uses them", "pays for them"],
+)
+def test_a_trial_is_told_of_pilots_and_pays_for_them_only_if_its_id_says_so(
+    make: Make, pilots: PilotConfig | None, told: tuple[Pilot, ...], budget: int
+) -> None:
+    environment = make(told={"pilots": PILOTS}, pilots=pilots)
+    assert (environment.problem.pilots, environment.problem.budget_tokens) == (told, budget)
+    assert environment.begin()["tokens"]["pilot"] == 1000 - budget
+    charged = sum(environment.step(ALLOCATION).feedback.tokens for _ in range(3))
+    assert budget - 60 < charged <= budget
+
+
+def test_the_beginning_of_a_longer_training_has_its_learning_rate_and_prompts(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[float, float]] = []
+    environment = make(horizon=6)
+    environment.begin()
+    train = environment._student.train
+
+    def spy(examples: Any, *, progress: tuple[float, float], seed: int) -> Any:
+        seen.append(progress)
+        return train(examples, progress=progress, seed=seed)
+
+    monkeypatch.setattr(environment._student, "train", spy)
+    charged = np.cumsum([environment.step(ALLOCATION).feedback.tokens for _ in range(3)])
+    assert [end for _, end in seen] == pytest.approx((charged / 6000).tolist())
+    assert environment._queue._mix == (0.1, 0.8, 0.1)  # of the first 30 %; alone, the last third would ask hard questions
+
+
+def test_an_untested_student_is_neither_tested_nor_kept(make: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("readbench.trials.environments.distillation.evaluate", lambda *_, **__: pytest.fail("the test set was looked at"))
+    environment = make(tested=False)
+    environment.begin()
+    outcome = environment.finish()
+    outcome.save_student(tmp_path)
+    assert (outcome.record, list(tmp_path.iterdir())) == ({}, [])
