@@ -6,7 +6,6 @@ weights it is each capability's share of the steps in the suite's composition.
 """
 
 import json
-import random
 from dataclasses import field
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,17 +15,19 @@ from annotated_types import Ge, Gt, MaxLen, MinLen
 from pydantic import StringConstraints
 from pydantic.dataclasses import dataclass
 
-from readbench.api import DIFFICULTIES, NAME_PATTERN, Difficulty, Question, Source, Vector
-from readbench.base.documents import STRICT, check_values, read_json_lines, read_yaml, typed
+from readbench.api import NAME_PATTERN, Source, Vector
+from readbench.base.documents import STRICT, read_json_lines, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.hashing import named_hash
-from readbench.base.plugins import foreign, make, registry
+from readbench.base.plugins import registry
 from readbench.suites.composition import Composition, check_items
 from readbench.suites.metric_names import metrics_of
+from readbench.suites.sources import GYM, GymSource, JsonLines, open_source, read_question, source_versions
 from readbench.suites.task import read_task
 
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
 Text = Annotated[str, MinLen(1), MaxLen(4000)]
+SourceName = Annotated[str, StringConstraints(pattern=f"^({GYM})?{NAME_PATTERN.pattern}$")]
 RequirementSource = Literal["card", "pilots"]
 
 
@@ -34,7 +35,8 @@ RequirementSource = Literal["card", "pilots"]
 class CapabilityConfig:
     """Where a capability's questions come from, and how much the task needs it."""
 
-    source: Name | None = None  # a registered source
+    source: SourceName | None = None  # a registered source, or gym:NAME of reasoning-gym
+    levels: tuple[dict[str, Any], ...] | None = None  # of a gym source: its settings when easy, medium, hard
     jsonl: str | None = None  # or a file next to suite.yaml: lines {"prompt", "answer", "factors": {"steps": 3}}
     weight: Annotated[float, Gt(0)] | None = None  # relative need; absent: the task does not need it
 
@@ -111,7 +113,7 @@ class Suite:
     def sources(self) -> tuple[Source, ...]:
         """The K sources of questions, in suite order."""
         return tuple(
-            GuardedSource(c.source) if c.source is not None else JsonLines(self.folder / str(c.jsonl))
+            JsonLines(self.folder / str(c.jsonl)) if c.source is None else open_source(c.source, c.levels)
             for c in self.config.capabilities.values()
         )
 
@@ -122,7 +124,9 @@ class Suite:
         records = read_json_lines(_inside(self.folder, name, f"{self.task_path}: dataset_kwargs.data_files.{task.test_split}"))
         if self.composition is not None:
             check_items(records, self.composition, self.capabilities, name)
-        return [_question({k: r[k] for k in ("prompt", "answer") if k in r}, f"{name}, line {n}").prompt for n, r in enumerate(records, 1)]
+        return [
+            read_question({k: r[k] for k in ("prompt", "answer") if k in r}, f"{name}, line {n}").prompt for n, r in enumerate(records, 1)
+        ]
 
     def content_hash(self) -> str:
         """The hash of the suite's files, part of a trial's identity; ``suite.yaml`` counts only as far as results depend on it.
@@ -130,74 +134,12 @@ class Suite:
         `defaults` and `requirement` are left out, since the resulting settings are in the trial's config, and so is how strict a gate is.
         """
         paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".jsonl", ".json"))
-        return named_hash((str(path.relative_to(self.folder)), self._settings() if path == self.file else path) for path in paths)
+        files = [(str(path.relative_to(self.folder)), self._settings() if path == self.file else path) for path in paths]
+        return named_hash([*files, *source_versions(c.source for c in self.config.capabilities.values())])
 
     def _settings(self) -> bytes:
         settings = {key: value for key, value in read_yaml(self.file).items() if key not in ("check", "defaults", "requirement")}
         return json.dumps(settings, default=str).encode()
-
-
-class GuardedSource:
-    """A registered source; ConfigError names it if it raises or does not give a question."""
-
-    def __init__(self, name: str) -> None:
-        self._name = name
-        with foreign("source", name, ConfigError):
-            self._source: Source = make("source", name)
-
-    def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
-        """The source's next question of that difficulty."""
-        with foreign("source", self._name, ConfigError):
-            question = self._source.sample(rng, difficulty)
-        if not isinstance(question, Question):
-            raise ConfigError(f"source {self._name!r} gave a {type(question).__name__}, not a Question", hint="correct the plug-in")
-        return question
-
-
-class JsonLines:
-    """A capability's questions from a file; difficulty = mean of the control factors, min-max normalised over the file, in tertiles.
-
-    Without factors the lengths of prompt and answer (characters) replace them.
-    """
-
-    def __init__(self, path: Path) -> None:
-        records = read_json_lines(path)
-        self._questions = [_question(record, f"{path}, record {number}") for number, record in enumerate(records, start=1)]
-        if len(self._questions) < 3:
-            raise ConfigError(f"{path} has {len(self._questions)} questions", hint="give at least a few hundred: they are split four ways")
-        factors = [_factors(record, f"{path}, record {number}") for number, record in enumerate(records, start=1)]
-        names = sorted(factors[0])
-        if any(sorted(f) != names for f in factors):
-            raise ConfigError(f"{path}: every record must have the same factors ({', '.join(names)})")
-        values = np.array([[f[name] for name in names] for f in factors], dtype=np.float64)  # (n, factors)
-        spread = np.ptp(values, axis=0)
-        difficulty = ((values - values.min(axis=0)) / np.where(spread > 0, spread, 1)).mean(axis=1)
-        order = np.argsort(difficulty, kind="stable")
-        self._levels = [level.tolist() for level in np.array_split(order, len(DIFFICULTIES))]
-
-    def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
-        """A question from that tertile of the file."""
-        index: int = rng.choice(self._levels[difficulty])
-        return self._questions[index]
-
-
-def _question(record: dict[str, Any], where: str) -> Question:
-    unknown = set(record) - {"prompt", "answer", "factors"}
-    if unknown:
-        raise ConfigError(f"{where}: unknown key {min(unknown)!r}", hint="known: prompt, answer, factors")
-    for key in ("prompt", "answer"):
-        if not isinstance(record.get(key), str) or not record[key]:
-            raise ConfigError(f"{where}: {key!r} must be a text that is not empty")
-        check_values(record[key], f"{where}: {key}")
-    return Question(prompt=record["prompt"], answer=record["answer"])
-
-
-def _factors(record: dict[str, Any], where: str) -> dict[str, float]:
-    factors = record.get("factors", {"prompt": len(record["prompt"]), "answer": len(record["answer"])})
-    if not isinstance(factors, dict) or not factors or not all(type(value) in (int, float) for value in factors.values()):
-        raise ConfigError(f"{where}: factors must be a mapping of names to finite numbers")
-    check_values(factors, f"{where}: factors")
-    return factors
 
 
 def load_suite(reference: str, *, tested: bool = True) -> Suite:
@@ -244,7 +186,11 @@ def _check_capabilities(config: SuiteConfig, folder: Path, where: str) -> None:
     for name, capability in config.capabilities.items():
         if (capability.source is None) == (capability.jsonl is None):
             raise ConfigError(f"{where}: capabilities.{name} needs either a source or a jsonl file")
-        if capability.source is not None and capability.source not in sources:
+        if capability.levels is not None and not str(capability.source).startswith(GYM):
+            raise ConfigError(f"{where}: capabilities.{name}: only a gym source has levels", hint=f"source: {GYM}chain_sum")
+        if capability.source is not None and capability.source.startswith(GYM):
+            GymSource(capability.source, capability.levels)  # finds an unknown dataset or setting now
+        elif capability.source is not None and capability.source not in sources:
             raise ConfigError(
                 f"{where}: capabilities.{name}: unknown source {capability.source!r}", hint=near_match(capability.source, sources)
             )

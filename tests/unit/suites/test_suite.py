@@ -8,8 +8,9 @@ import pytest
 
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import registry
+from readbench.suites.sources import JsonLines
 from readbench.suites.splits import normalise
-from readbench.suites.suite import JsonLines, load_suite
+from readbench.suites.suite import load_suite
 from support.suites import suite_text, write_suite
 
 SUITE = suite_text(math="source: lab.math, weight: 3", code="source: lab.code, weight: 1", facts="jsonl: facts.jsonl")

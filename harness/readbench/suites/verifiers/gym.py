@@ -77,6 +77,26 @@ def make_dataset(name: str, *, seed: int, size: int, settings: dict[str, Any]) -
         raise ConfigError(f"gym dataset {name!r} cannot have these settings: {error}") from None
 
 
+def level_settings(name: str, count: int) -> list[dict[str, Any]]:
+    """The settings of the first `count` levels in a dataset's curriculum, its last level again if it has fewer; ConfigError without one."""
+    make_dataset(name, seed=0, size=1, settings={})  # says what is wrong with the name
+    from reasoning_gym.factory import DATASETS, create_curriculum, has_curriculum
+
+    if not has_curriculum(name):
+        raise ConfigError(
+            f"gym dataset {name!r} has no curriculum", hint="give its settings when easy, medium and hard: levels: [{…}, {…}, {…}]"
+        )
+    curriculum = create_curriculum(name)
+    standard = vars(DATASETS[name][1]())
+    chosen = []
+    for level in range(count):
+        for attribute, values in curriculum.attributes.items():
+            curriculum.set_attr_level(attribute, min(level, len(values.levels) - 1))
+        settings = vars(curriculum.generate_configuration())
+        chosen.append({k: v for k, v in settings.items() if k not in ("seed", "size") and v != standard[k]})
+    return json.loads(json.dumps(chosen))  # type: ignore[no-any-return] # as a reference holds them
+
+
 @functools.lru_cache(maxsize=4096)
 def _entry(reference: str) -> tuple[Any, dict[str, Any]]:
     """The dataset and the entry that a reference names."""
