@@ -3,10 +3,12 @@
 A slot is position i in the endless stream of (capability, difficulty, seed); its prompt depends on nothing else, so
 all allocators of a seed draw from the same streams and differ only in how far they draw. Difficulty follows a
 curriculum over the share of the budget spent (ReAD, arXiv 2605.11290): mostly medium at first, mostly hard at the end.
-A prompt that shares its normalised text or an n-gram with a probe, dev or test prompt is never taught.
+A prompt that shares its normalised text or an n-gram with a probe, dev or test prompt is never taught; a source's fixed wording,
+such as an instruction at the end of every prompt, is no such n-gram.
 """
 
 import random
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -17,6 +19,8 @@ from readbench.suites.splits import Split, normalise, sample_from, split_of
 
 # Shares of easy, medium and hard prompts until that share of the budget is spent (ReAD, §supervision).
 CURRICULUM = ((0.3, (0.10, 0.80, 0.10)), (0.7, (0.10, 0.50, 0.40)), (1.0, (0.05, 0.20, 0.75)))
+WORDING = 0.1  # the share of a source's prompts from which words in a row are its wording and say nothing of a problem
+FEWEST_REPEATS = 3  # of them, so that a passage that two questions share is still held out
 NGRAM_WORDS = 8  # shorter prompts share words through their format alone, so only their whole text counts
 
 
@@ -30,12 +34,20 @@ def _ngrams(normalised: str) -> Iterable[str]:
     return (" ".join(words[i : i + NGRAM_WORDS]) for i in range(len(words) - NGRAM_WORDS + 1))
 
 
-class HeldOut:
-    """The prompts that must not be taught."""
+def _wording(prompts: Sequence[str]) -> set[str]:
+    """The n-grams that a source repeats whatever it asks, such as an instruction at the end: those in `WORDING` of its prompts."""
+    counts = Counter(ngram for prompt in prompts for ngram in set(_ngrams(normalise(prompt))))
+    fewest = max(FEWEST_REPEATS, WORDING * len(prompts))
+    return {ngram for ngram, count in counts.items() if count >= fewest}
 
-    def __init__(self, prompts: Iterable[str]) -> None:
+
+class HeldOut:
+    """The prompts that must not be taught; `by_source` are prompts of each source, which show its fixed wording."""
+
+    def __init__(self, prompts: Iterable[str], *, by_source: Iterable[Sequence[str]] = ()) -> None:
         self._texts = {normalise(prompt) for prompt in prompts}
         self._ngrams = {ngram for text in self._texts for ngram in _ngrams(text)}
+        self._ngrams.difference_update(*map(_wording, by_source))
 
     def leaks(self, prompt: str) -> bool:
         """Whether the prompt is a held-out one or shares eight words in a row with one."""

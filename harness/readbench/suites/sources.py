@@ -13,7 +13,7 @@ from readbench.api import DIFFICULTIES, Difficulty, Question, Source
 from readbench.base.documents import check_values, read_json_lines
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
-from readbench.suites.verifiers.gym import level_settings, make_dataset
+from readbench.suites.verifiers.gym import UNSETTLED, level_settings, make_dataset
 
 GYM = "gym:"  # what a source's name begins with, if it is a dataset of reasoning-gym
 _ASK = "\n\nWrite your final answer between <answer> and </answer>."
@@ -40,6 +40,10 @@ class GymSource:
 
     def __init__(self, name: str, levels: Sequence[Mapping[str, Any]] | None = None) -> None:
         self._dataset = name.removeprefix(GYM)
+        if self._dataset in UNSETTLED:
+            raise ConfigError(
+                f"gym dataset {self._dataset!r} has another reference answer in every process, so no probe can be scored by it"
+            )
         if levels is not None and len(levels) != len(DIFFICULTIES):
             raise ConfigError(f"source {name!r} has {len(levels)} levels", hint=f"give three: {', '.join(DIFFICULTIES)}")
         self._levels = [dict(level) for level in levels] if levels is not None else level_settings(self._dataset, len(DIFFICULTIES))
@@ -49,7 +53,8 @@ class GymSource:
     def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
         """A question of that level; its problem is what the dataset asks, its reference makes it again."""
         seed, settings = rng.getrandbits(31), self._levels[difficulty]
-        entry = make_dataset(self._dataset, seed=seed, size=1, settings=settings)[0]
+        with foreign("source", GYM + self._dataset, ConfigError):
+            entry = make_dataset(self._dataset, seed=seed, size=1, settings=settings)[0]
         return Question(
             prompt=str(entry["question"]).strip() + _ASK,
             answer=f"<answer>{entry['answer']}</answer>",

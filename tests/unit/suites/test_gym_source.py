@@ -54,6 +54,8 @@ def test_the_levels_are_those_of_the_dataset_s_curriculum_or_of_the_suite(tmp_pa
     [
         ("source: 'gym:chain_som', weight: 1", "unknown gym dataset 'chain_som'.*chain_sum"),
         ("source: 'gym:countdown', weight: 1", "evaluates answers as Python"),
+        ("source: 'gym:codeio', weight: 1", "other questions in every process"),
+        ("source: 'gym:word_ladder', weight: 1", "another reference answer in every process"),
         ("source: 'gym:gsm_symbolic', weight: 1", "no curriculum.*levels"),
         ("source: 'gym:chain_sum', weight: 1, levels: [{}, {}]", "2 levels.*three"),
         ("source: 'gym:chain_sum', weight: 1, levels: [{}, {}, {terms: 3}]", "cannot have these settings.*terms"),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from readbench.api import Difficulty, Question
 from readbench.base.errors import ConfigError
 from readbench.suites.prompts import CURRICULUM, HeldOut, PromptQueue, PromptStreams, difficulty_mix, held_out_questions
+from readbench.suites.sources import GymSource
 from readbench.suites.splits import normalise, split_of
 
 
@@ -105,3 +106,30 @@ def test_peeking_takes_nothing_and_state_goes_on_exactly(counts: list[int], ahea
     other.begin_interval(1.0)
     one.begin_interval(1.0)
     assert other.take(1, 30) == one.take(1, 30)
+
+
+def test_the_fixed_wording_of_a_source_is_no_leak_but_a_passage_of_two_questions_is() -> None:
+    ask = "write the final answer on one line of its own at the very end"
+    passage = "the river rose over its banks in the night and took the old bridge"
+    probes = [f"what is {n} plus {n}? {ask}" for n in range(18)] + [f"{passage}: {what}?" for what in ("where", "when")]
+    held_out = HeldOut(probes, by_source=[probes])
+    assert HeldOut(probes).leaks(f"what is 70 plus 71? {ask}")
+    assert not held_out.leaks(f"what is 70 plus 71? {ask}")
+    assert held_out.leaks(f"What is 3 plus 3? {ask}")  # the whole text of a probe
+    assert held_out.leaks(f"{passage}: why?")
+
+
+def test_wording_needs_three_prompts_and_a_tenth_of_the_source_s() -> None:
+    run = "one two three four five six seven eight"
+    for repeats, count, wording in ((2, 4, False), (3, 4, True), (3, 30, True), (3, 31, False), (4, 31, True)):
+        probes = [f"{run} {n}" for n in range(repeats)] + [f"other {n}" for n in range(count - repeats)]
+        assert HeldOut(probes, by_source=[probes]).leaks(f"{run} and more") is not wording
+
+
+@pytest.mark.parametrize("dataset", ["chain_sum", "knights_knaves", "syllogism"])
+def test_a_source_that_ends_every_prompt_alike_can_be_taught(dataset: str) -> None:
+    source = GymSource(f"gym:{dataset}", [{"min_digits": 2}] * 3 if dataset == "chain_sum" else None)
+    (probes,) = ([question.prompt for question in each] for each in held_out_questions([source], "probe", 30, "mine"))
+    streams = PromptStreams([source], 0, HeldOut(probes, by_source=[probes]))
+    taught = {normalise(streams.slot(0, difficulty, index).prompt) for difficulty in (0, 1, 2) for index in range(5)}
+    assert taught.isdisjoint(map(normalise, probes))

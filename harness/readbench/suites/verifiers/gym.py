@@ -4,7 +4,8 @@ Source: https://github.com/open-thought/reasoning-gym. The reference is JSON tha
 7, "size": 100, "index": 3, "settings": {"max_terms": 4}}``.
 
 Some of its scorers evaluate the answer as Python, alone or through sympy. readbench runs nothing that a model wrote outside a sandbox, so
-these datasets are refused. So are those without answers of their own, and one whose scorer accepts any text.
+these datasets are refused. So are those without answers of their own, one whose scorer accepts any text, and those that ask other
+questions in another process.
 """
 
 import functools
@@ -32,6 +33,8 @@ EVALUATING = frozenset(
 )
 ANSWERLESS = frozenset({"boxnet", "composite", "graph_color", "propositional_logic", "rubiks_cube", "rush_hour"})
 LENIENT = frozenset({"game_of_life_halting"})  # 0.1.25 gives 1 to any text
+UNSTABLE = frozenset({"codeio", "isomorphic_strings", "list_functions", "ransom_note"})  # 0.1.25: the seed does not settle the question
+UNSETTLED = frozenset({"knight_swap", "word_ladder"})  # of several right answers the dataset's own is another in another process
 _TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 
 
@@ -71,6 +74,8 @@ def make_dataset(name: str, *, seed: int, size: int, settings: dict[str, Any]) -
         raise ConfigError(f"gym dataset {name!r} has no answers of its own")
     if name in LENIENT:
         raise ConfigError(f"gym dataset {name!r} scores wrong answers as right")
+    if name in UNSTABLE:
+        raise ConfigError(f"gym dataset {name!r} asks other questions in every process, whatever the seed")
     try:
         return reasoning_gym.create_dataset(name, seed=seed, size=size, **settings)
     except (TypeError, ValueError, AssertionError) as error:

@@ -32,7 +32,8 @@ class Setting:
             "dev": self._dev(num_dev),
         }
         held_out = [question.prompt for questions in self.questions.values() for each in questions for question in each]
-        self._held_out = HeldOut([*held_out, *suite.test_prompts()])
+        probes = [[question.prompt for question in each] for each in self.questions["probe"]]
+        self._held_out = HeldOut([*held_out, *suite.test_prompts()], by_source=probes)
         self._streams: dict[int, PromptStreams] = {}
         self.untrained: tuple[Profile, DevScore] | None = None  # as the first trial measured it: all begin with the same student
         self._encoded: dict[Split, list[list[Encoded]]] = {}
