@@ -54,6 +54,7 @@ import readbench.suites.verifiers.gym as module
 module.UNSTABLE = frozenset()
 for name in sys.argv[1:]:
     entries = [module.make_dataset(name, seed=seed, size=1, settings={})[0] for seed in range(40)]
+    print()  # some print dots while they search
     print(json.dumps([[entry["question"] for entry in entries], [str(entry["answer"]) for entry in entries]]))
 """
 
