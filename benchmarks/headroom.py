@@ -25,7 +25,8 @@ from readbench.api import Vector
 from readbench.base import processes
 from readbench.results.stats import difference_of
 from readbench.runs.config import resolve
-from readbench.suites.evaluation import evaluate
+from readbench.suites.evaluation.evaluate import evaluate
+from readbench.suites.grading import Grader
 from readbench.suites.splits import normalise
 from readbench.suites.suite import load_suite
 
@@ -42,7 +43,7 @@ def utility(suite_name: str, sets: tuple[str, ...], phases: list[list[float]], s
     student = start(config)
     schedule = np.array(phases)[np.arange(config.num_intervals) * len(phases) // config.num_intervals]
     train(student, suite, config, schedule, seed, {normalise(prompt) for prompt in suite.test_prompts()})
-    return evaluate(student.model, suite.folder, suite.config.test.task, joint=suite.composition is not None).utility
+    return evaluate(student.model, suite, Grader(), max_new_tokens=config.max_new_tokens).utility
 
 
 class Trials:

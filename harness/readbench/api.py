@@ -112,8 +112,9 @@ class Question:
 
     prompt: str
     answer: str
-    key: str = ""  # identity of the problem behind the prompt (7+5 is 5+7); empty: the normalised prompt
+    key: str = ""  # identity of the problem behind the prompt (7+5 is 5+7): it has one split; empty: the prompt's text and n-grams
     reference: str = ""  # what a verifier holds answers against, if that is not `answer`: tests, checkers, a dataset's entry
+    verifier: str = "exact"  # the registered verifier that says whether a free text answers it
 
 
 class Source(Protocol):

@@ -1,4 +1,4 @@
-"""The six suites: each is the folder that holds its suite.yaml, its lm-eval task and its test set (docs/lab.md)."""
+"""The suites that ship: each is the folder that holds its suite.yaml and its test set (docs/lab.md, docs/suites.md)."""
 
 from pathlib import Path
 
@@ -41,3 +41,27 @@ def generalist() -> Path:
 def misread() -> Path:
     """Joint; the card asks for the wrong capability: w = r 0.49, best mix known 0.76."""
     return HERE / "misread"
+
+
+@suite("lm-math")
+def lm_math() -> Path:
+    """A mixture in plain language: word problems, sums, equations; for any instruct model."""
+    return HERE / "lm_math"
+
+
+@suite("lm-reasoning")
+def lm_reasoning() -> Path:
+    """A mixture in plain language: liars and truth-tellers, syllogisms, families; for any instruct model."""
+    return HERE / "lm_reasoning"
+
+
+@suite("lm-tools")
+def lm_tools() -> Path:
+    """Joint, in plain language: a figure or a sum, and a tool call; for any instruct model."""
+    return HERE / "lm_tools"
+
+
+@suite("lm-generalist")
+def lm_generalist() -> Path:
+    """A mixture in plain language: problems, puzzles, calls, tables, translation; for any instruct model."""
+    return HERE / "lm_generalist"

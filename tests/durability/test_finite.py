@@ -39,13 +39,13 @@ def token_losses(self, logits, labels):
 o.CrossEntropy.token_losses = token_losses
 """,
     "a score": """
-import dataclasses, readbench.trials.environments.distillation as r
-sound, calls = r.measure, []
-def measure(student, questions):
+import dataclasses, readbench.trials.environments.resources as r
+sound, calls = r.Setting.profile, []
+def measure(setting, model):
     calls.append(1)
-    profile = sound(student, questions)
+    profile = sound(setting, model)
     return dataclasses.replace(profile, score=profile.score * float("{value}")) if len(calls) > {step} else profile
-r.measure = measure
+r.Setting.profile = measure
 """,
     "a reward": """
 import readbench.trials.feedback as r

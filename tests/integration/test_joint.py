@@ -12,7 +12,7 @@ from readbench.results.document.model import Results
 from readbench.results.document.reading import load
 from readbench.runs.config import resolve
 from readbench.runs.plan import plan
-from readbench.runs.studies.lab import test_set as lab_test_set
+from readbench.runs.studies.test_set import write_test_set
 from readbench.trials.record.trial_file import read_trial
 from support.suites import suite_text, write_suite
 
@@ -35,7 +35,7 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = ("general_knowledge", "steerability", "tool_use", "math")
     text = suite_text(name="joint", more=MORE, **{name: f"source: lab.{name}" for name in names})
     folder = write_suite(tmp_path_factory.mktemp("suites") / "joint", text, test=[])
-    (folder / "test.jsonl").write_text(lab_test_set(folder))
+    write_test_set(folder, 400)
     return folder
 
 

@@ -16,7 +16,7 @@ import pytest
 
 from readbench.results.document.reading import load
 from readbench.results.stats import difference_of
-from readbench.runs.studies.lab import test_set as lab_test_set
+from readbench.runs.studies.test_set import write_test_set
 from support.plugins import install
 from support.suites import suite_text, write_suite
 
@@ -72,7 +72,7 @@ def readbench(tmp_path_factory: pytest.TempPathFactory) -> Commands:
     base = tmp_path_factory.mktemp("pilots")
     text = suite_text(name="piloted", more=MORE, **{name: f"source: lab.{name}" for name in NAMES})
     folder = write_suite(base / "suite", text, test=[])
-    (folder / "test.jsonl").write_text(lab_test_set(folder))
+    write_test_set(folder, 400)
     return Commands(folder, base / "cache", install(base / "site", "asking", ASKING))
 
 

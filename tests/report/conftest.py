@@ -91,6 +91,8 @@ def _interval(index: int, shares: npt.NDArray[np.float64], charged: int, profile
         "requested": _named(shares),
         "allocation": _named(shares),
         "examples": dict.fromkeys(CAPABILITIES, 3),
+        "verified": dict.fromkeys(CAPABILITIES, 3),
+        "unverified": {},
         "tokens": {"generated": 200, "trained": charged - 200, "probe": 50, "dev": 40},
         "profile": _named(profile),
         "exact_match": _named(profile),

@@ -45,6 +45,8 @@ def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> d
                 "requested": shares,
                 "allocation": shares,
                 "examples": {"math": 3, "code": 2, "tool_use": 0},
+                "verified": {"math": 3, "code": 1, "tool_use": 0},
+                "unverified": {},
                 "tokens": {"generated": 1_900, "trained": 8_000, "probe": 150, "dev": 100},
                 "profile": after,
                 "exact_match": after,

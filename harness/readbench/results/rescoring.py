@@ -13,7 +13,8 @@ from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.results.document.building import check_student, gather
 from readbench.results.document.model import CompleteTrial, Results, TrialResult
-from readbench.suites.evaluation import Evaluation, evaluate
+from readbench.suites.evaluation.evaluate import Evaluation, evaluate
+from readbench.suites.grading import Grader
 from readbench.suites.suite import Suite
 
 
@@ -28,12 +29,12 @@ def rescore(run_dir: Path, suite: Suite, *, student: str, device: str, observe: 
     _check_same_but_for_the_test(results, suite)
     if results.start is None or not results.complete:
         raise IncompleteRunError(f"{run_dir} has no finished student", hint=f"readbench resume {run_dir}")
-    task, chat = suite.config.test.task, results.config.student_chat
-
-    joint = suite.composition is not None
+    config, joint = results.config, suite.composition is not None
+    grader = Grader(config.params.get("verifier", {}))
 
     def score(folder: Path, name: str) -> Evaluation:
-        evaluation = evaluate(LanguageModel.load(folder, device=device, chat=chat), suite.folder, task, joint=joint)
+        model = LanguageModel.load(folder, device=device, chat=config.student_chat)
+        evaluation = evaluate(model, suite, grader, max_new_tokens=config.max_new_tokens)
         observe(f"{name}: utility {evaluation.utility:.3f} on {evaluation.n} {'items' if joint else 'questions'}")
         return evaluation
 

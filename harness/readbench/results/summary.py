@@ -10,6 +10,7 @@ from readbench.results.document.model import CompleteTrial, Results
 from readbench.results.scores import metric_values
 from readbench.results.stats import Estimate, estimate
 
+SAMPLES = 3  # answers of a capability to show
 TOKEN_KINDS = ("generated", "trained", "probe", "dev", "eval", "pilot")
 
 
@@ -43,6 +44,20 @@ class Unfinished:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """The teacher's answers to a capability's prompts, over all trials; an answer that several trials bought counts in each."""
+
+    examples: int
+    verified: int  # of them, what the questions' verifiers accept
+    samples: tuple[str, ...]  # a few answers, where an interval had none that verifies
+
+    @property
+    def share(self) -> float | None:
+        """The share of answers that verify; None without any answer."""
+        return self.verified / self.examples if self.examples else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """A run: its allocators, highest mean utility first, and its trials without a result."""
 
@@ -57,6 +72,7 @@ class Summary:
     charged_tokens: int  # of all complete trials
     pilot_tokens: int | None  # charged by all pilots together; None if the run made none
     inferred: bool  # whether the requirement is the pilots'
+    taught: Mapping[str, Taught]  # by capability; empty for older results, which do not say what verified
 
 
 def summarise(results: Results) -> Summary:
@@ -79,7 +95,22 @@ def summarise(results: Results) -> Summary:
         charged_tokens=sum(trial.tokens.charged for trial in complete),
         pilot_tokens=None if results.pilots is None else results.pilots.tokens.charged,
         inferred=results.config.requirement == "pilots" and results.pilots is not None,
+        taught=_taught(results),
     )
+
+
+def _taught(results: Results) -> dict[str, Taught]:
+    counted = [(i, i.verified) for trial in results.trials for i in trial.intervals if i.verified is not None]
+    if not counted:
+        return {}
+    return {
+        c: Taught(
+            examples=sum(interval.examples[c] for interval, _ in counted),
+            verified=sum(verified[c] for _, verified in counted),
+            samples=tuple(dict.fromkeys(answer for interval, _ in counted for answer in interval.unverified.get(c, ())))[:SAMPLES],
+        )
+        for c in results.suite.capabilities
+    }
 
 
 def mean_or(value: Estimate | None, otherwise: float) -> float:

@@ -56,6 +56,7 @@ class IntervalRow:
     requested: float  # share that the allocator asked for
     allocation: float  # share of the tokens that were charged
     examples: int
+    verified: int | None  # examples whose answer by the teacher is right; None in older results
     train_loss: float | None  # nats a label token; None if nothing was taught
     profile_before: float | None  # None before the first interval of an incomplete trial
     profile: float
@@ -118,6 +119,7 @@ def _intervals(results: Results, trial: TrialResult) -> Iterator[IntervalRow]:
                 requested=interval.requested[capability],
                 allocation=interval.allocation[capability],
                 examples=interval.examples[capability],
+                verified=None if interval.verified is None else interval.verified[capability],
                 train_loss=interval.train_loss[capability],
                 profile_before=before.get(capability),
                 profile=interval.profile[capability],
@@ -171,7 +173,7 @@ def write_parquet(results: Results, folder: Path) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    types: dict[Any, Any] = {str: pa.string(), int: pa.int64(), float: pa.float64(), float | None: pa.float64()}
+    types: dict[Any, Any] = {str: pa.string(), int: pa.int64(), int | None: pa.int64(), float: pa.float64(), float | None: pa.float64()}
     for name, kind, rows in _tables(results):
         schema = pa.schema([pa.field(field.name, types[field.type]) for field in fields(kind)])
         content = io.BytesIO()

@@ -1,6 +1,6 @@
 """The parameters of a run's plug-ins: ``params.KIND.NAME.PARAMETER``, by kind, since an allocator and an objective may share a name."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, get_args
 
 from readbench.api import Kind
@@ -21,7 +21,9 @@ def parameter_path(dotted: str) -> tuple[str, ...]:
 
 def in_use(*, allocators: tuple[str, ...], objective: str, teacher: str) -> tuple[tuple[Kind, str], ...]:
     """The plug-ins that take parameters."""
-    return (*(("allocator", name) for name in allocators), ("objective", objective), ("teacher", teacher))
+    # a suite's questions say which verifiers they need
+    verifiers: Iterable[tuple[Kind, str]] = (("verifier", name) for name in registry().plugins("verifier"))
+    return (*(("allocator", name) for name in allocators), ("objective", objective), ("teacher", teacher), *verifiers)
 
 
 def by_kind(params: Params, used: tuple[tuple[Kind, str], ...]) -> tuple[dict[str, dict[str, dict[str, Any]]], list[str]]:

@@ -97,6 +97,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             training=config.training,
             teacher_chat=config.teacher_chat,
             student_chat=config.student_chat,
+            verifier_params=config.params.get("verifier", {}),
         )
         # all seeds of one allocator, then the next: workers running at once then ask the teacher different prompts
         for name in config.allocators

@@ -3,8 +3,8 @@
 A slot is position i in the endless stream of (capability, difficulty, seed); its prompt depends on nothing else, so
 all allocators of a seed draw from the same streams and differ only in how far they draw. Difficulty follows a
 curriculum over the share of the budget spent (ReAD, arXiv 2605.11290): mostly medium at first, mostly hard at the end.
-A prompt that shares its normalised text or an n-gram with a probe, dev or test prompt is never taught; a source's fixed wording,
-such as an instruction at the end of every prompt, is no such n-gram.
+A prompt that shares its normalised text or an n-gram with a probe, dev or test prompt is never taught. A source's fixed wording, such
+as an instruction at the end of every prompt, is no such n-gram, and a source that gives its problems keys is held to these instead.
 """
 
 import random
@@ -49,10 +49,13 @@ class HeldOut:
         self._ngrams = {ngram for text in self._texts for ngram in _ngrams(text)}
         self._ngrams.difference_update(*map(_wording, by_source))
 
-    def leaks(self, prompt: str) -> bool:
-        """Whether the prompt is a held-out one or shares eight words in a row with one."""
-        text = normalise(prompt)
-        return text in self._texts or any(ngram in self._ngrams for ngram in _ngrams(text))
+    def leaks(self, question: Question) -> bool:
+        """Whether the prompt is a held-out one or shares eight words in a row with one.
+
+        Where a source tells problems apart by their keys, a key is in one split only, and words in a row are those of a template.
+        """
+        text = normalise(question.prompt)
+        return text in self._texts or (not question.key and any(ngram in self._ngrams for ngram in _ngrams(text)))
 
 
 def held_out_questions(sources: Sequence[Source], split: Split, count: int, suite: str) -> list[list[Question]]:
@@ -76,12 +79,17 @@ def _level(index: int) -> Difficulty:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A position in a stream and its prompt."""
+    """A position in a stream and its question."""
 
     capability: int
     difficulty: int
     index: int
-    prompt: str
+    question: Question
+
+    @property
+    def prompt(self) -> str:
+        """What the teacher is asked."""
+        return self.question.prompt
 
 
 class PromptStreams:
@@ -93,23 +101,23 @@ class PromptStreams:
         self._sources = sources
         self._seed = seed
         self._held_out = held_out
-        self._prompts: dict[tuple[int, int, int], str] = {}
+        self._questions: dict[tuple[int, int, int], Question] = {}
 
     def slot(self, capability: int, difficulty: int, index: int) -> Slot:
         """The slot; ConfigError if the source has nothing that may be taught."""
         key = (capability, difficulty, index)
-        prompt = self._prompts.get(key)
-        if prompt is None:
-            prompt = self._prompts[key] = self._sample(*key)
-        return Slot(capability, difficulty, index, prompt)
+        question = self._questions.get(key)
+        if question is None:
+            question = self._questions[key] = self._sample(*key)
+        return Slot(capability, difficulty, index, question)
 
-    def _sample(self, capability: int, difficulty: int, index: int) -> str:
+    def _sample(self, capability: int, difficulty: int, index: int) -> Question:
         rng = random.Random(derive_seed("slot", self._seed, capability, difficulty, index))
         source = self._sources[capability]
         for _ in range(self.MAX_LEAKS):
             question = source.sample(rng, _level(difficulty))
-            if split_of(question) == "teach" and not self._held_out.leaks(question.prompt):
-                return question.prompt
+            if split_of(question) == "teach" and not self._held_out.leaks(question):
+                return question
         raise ConfigError(
             f"capability {capability} has no prompt of difficulty {difficulty} that may be taught", hint="give it more questions"
         )

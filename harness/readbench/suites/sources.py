@@ -13,9 +13,12 @@ from readbench.api import DIFFICULTIES, Difficulty, Question, Source
 from readbench.base.documents import check_values, read_json_lines
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
+from readbench.suites.grading import check_verifier
 from readbench.suites.verifiers.gym import UNSETTLED, level_settings, make_dataset
 
 GYM = "gym:"  # what a source's name begins with, if it is a dataset of reasoning-gym
+NEEDED: tuple[str, ...] = ("prompt", "answer")
+TEXTS: tuple[str, ...] = (*NEEDED, "verifier", "reference")  # of a question in a file
 _ASK = "\n\nWrite your final answer between <answer> and </answer>."
 
 
@@ -58,7 +61,9 @@ class GymSource:
         return Question(
             prompt=str(entry["question"]).strip() + _ASK,
             answer=f"<answer>{entry['answer']}</answer>",
+            key=f"{self._dataset}: {entry['question']}",
             reference=json.dumps({"dataset": self._dataset, "seed": seed, "size": 1, "index": 0, "settings": settings}),
+            verifier="gym",
         )
 
 
@@ -107,15 +112,18 @@ class JsonLines:
 
 
 def read_question(record: dict[str, Any], where: str) -> Question:
-    """The question of a line; ConfigError for an unknown key and for a text that is missing, empty or not encodable."""
-    unknown = set(record) - {"prompt", "answer", "factors"}
+    """The question of a line; ConfigError for an unknown key or verifier and for a text that is missing, empty or not encodable."""
+    unknown = set(record) - {*TEXTS, "factors"}
     if unknown:
-        raise ConfigError(f"{where}: unknown key {min(unknown)!r}", hint="known: prompt, answer, factors")
-    for key in ("prompt", "answer"):
-        if not isinstance(record.get(key), str) or not record[key]:
+        raise ConfigError(f"{where}: unknown key {min(unknown)!r}", hint=f"known: {', '.join(TEXTS)}, factors")
+    texts: dict[str, Any] = {key: record.get(key) for key in TEXTS if key in record or key in NEEDED}
+    for key, text in texts.items():
+        if not isinstance(text, str) or not text:
             raise ConfigError(f"{where}: {key!r} must be a text that is not empty")
-        check_values(record[key], f"{where}: {key}")
-    return Question(prompt=record["prompt"], answer=record["answer"])
+        check_values(text, f"{where}: {key}")
+    if "verifier" in texts:
+        check_verifier(texts["verifier"], f"{where}: ")
+    return Question(**texts)
 
 
 def _factors(record: dict[str, Any], where: str) -> dict[str, float]:

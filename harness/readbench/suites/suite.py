@@ -15,15 +15,16 @@ from annotated_types import Ge, Gt, MaxLen, MinLen
 from pydantic import StringConstraints
 from pydantic.dataclasses import dataclass
 
-from readbench.api import NAME_PATTERN, Source, Vector
+from readbench.api import NAME_PATTERN, Question, Source, Vector
 from readbench.base.documents import STRICT, read_json_lines, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.hashing import named_hash
 from readbench.base.plugins import registry
 from readbench.suites.composition import Composition, check_items
+from readbench.suites.evaluation.task import read_task
+from readbench.suites.grading import Grader
 from readbench.suites.metric_names import metrics_of
-from readbench.suites.sources import GYM, GymSource, JsonLines, open_source, read_question, source_versions
-from readbench.suites.task import read_task
+from readbench.suites.sources import GYM, NEEDED, TEXTS, GymSource, JsonLines, open_source, read_question, source_versions
 
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
 Text = Annotated[str, MinLen(1), MaxLen(4000)]
@@ -60,11 +61,13 @@ class ChainConfig:
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
 class TestConfig:
-    """The test set: an lm-eval task file next to suite.yaml."""
+    """The test set: one of an lm-eval task file or a file of questions, next to suite.yaml, or the names of lm-eval's own tasks."""
 
     __test__ = False  # not a test class, despite its name
 
-    task: Text
+    task: Text | None = None  # scored by likelihood
+    generate: Text | None = None  # lines {"prompt", "answer", "verifier", "reference"}: the student answers, verifiers score
+    lm_eval: Annotated[dict[Text, Name], MinLen(1)] | None = None  # tasks that lm-eval installs, each with its capability
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -85,6 +88,7 @@ class SuiteConfig:
     card: Text
     capabilities: dict[Name, CapabilityConfig]
     test: TestConfig
+    probes: Literal["likelihood", "generate"] = "likelihood"  # of the right answers, or verified answers of the student
     requirement: RequirementSource = "card"  # where r comes from, unless the run says otherwise
     composition: tuple[ChainConfig, ...] = ()  # of a joint task; empty: an item of the test is one question
     defaults: dict[str, Any] = field(default_factory=dict)  # settings of the run, see readbench.runs.config.RunConfig
@@ -98,7 +102,7 @@ class Suite:
     def __init__(self, config: SuiteConfig, file: Path) -> None:
         self.config = config
         self.file = file
-        self.folder = folder = file.parent
+        self.folder = file.parent
         self.name = config.name
         self.capabilities = tuple(config.capabilities)
         index = {name: number for number, name in enumerate(self.capabilities)}
@@ -108,7 +112,11 @@ class Suite:
         if self.composition is not None and not weights.any():
             weights = self.composition.step_shares(len(weights))
         self.requirement: Vector = weights / weights.sum()
-        self.task_path = folder / config.test.task
+
+    @property
+    def task_path(self) -> Path:
+        """The test set's lm-eval task, where it has one."""
+        return self.folder / str(self.config.test.task)
 
     def sources(self) -> tuple[Source, ...]:
         """The K sources of questions, in suite order."""
@@ -119,14 +127,24 @@ class Suite:
 
     def test_prompts(self) -> list[str]:
         """The prompts of the test set, which must never be taught."""
-        task, _ = read_task(self.task_path)
-        name = task.data_file
-        records = read_json_lines(_inside(self.folder, name, f"{self.task_path}: dataset_kwargs.data_files.{task.test_split}"))
+        if self.config.test.lm_eval is not None:
+            from readbench.suites.evaluation.installed import load_installed  # late: lm-eval imports torch
+
+            return load_installed(tuple(self.config.test.lm_eval)).prompts()
+        return [question.prompt for question in self.test_questions()[0]]
+
+    def test_questions(self) -> tuple[list[Question], list[int]]:
+        """The questions of the test set, and the item that each is a step of."""
+        name, keys = str(self.config.test.generate), TEXTS
+        if self.config.test.generate is None:
+            task, _ = read_task(self.task_path)
+            name, keys = task.data_file, NEEDED  # the rest of a line is the task's
+            _inside(self.folder, name, f"{self.task_path}: dataset_kwargs.data_files.{task.test_split}")
+        records = read_json_lines(self.folder / name)
         if self.composition is not None:
             check_items(records, self.composition, self.capabilities, name)
-        return [
-            read_question({k: r[k] for k in ("prompt", "answer") if k in r}, f"{name}, line {n}").prompt for n, r in enumerate(records, 1)
-        ]
+        questions = [read_question({k: r[k] for k in keys if k in r}, f"{name}, line {n}") for n, r in enumerate(records, 1)]
+        return questions, [n if self.composition is None else record["item"] for n, record in enumerate(records)]
 
     def content_hash(self) -> str:
         """The hash of the suite's files, part of a trial's identity; ``suite.yaml`` counts only as far as results depend on it.
@@ -163,15 +181,52 @@ def load_suite(reference: str, *, tested: bool = True) -> Suite:
     if not config.capabilities:
         raise ConfigError(f"{where}: capabilities: at least one is needed")
     _check_capabilities(config, folder, where)
-    _inside(folder, config.test.task, f"{where}: test.task")
+    _check_test_config(config, folder, where, tested=tested)
     metrics = [metric.name for metric in metrics_of(tuple(config.capabilities))]
     for name in config.check.margins:
         if name not in metrics:
             raise ConfigError(f"{where}: check.margins: unknown metric {name!r}", hint=near_match(name, metrics))
     suite = Suite(config, file)
     if tested:
-        suite.test_prompts()  # finds an unreadable test set now, not after the first trial
+        _check_test(suite)  # finds an unreadable test set now, not after the first trial
     return suite
+
+
+def _check_test_config(config: SuiteConfig, folder: Path, where: str, *, tested: bool) -> None:
+    """ConfigError if the test set is named in more than one way, or is of a capability or file that is not there."""
+    given = {kind: name for kind, name in (("task", config.test.task), ("generate", config.test.generate)) if name is not None}
+    if len(given) + (config.test.lm_eval is not None) != 1:
+        raise ConfigError(f"{where}: test needs one of task, generate and lm_eval")
+    for task, capability in (config.test.lm_eval or {}).items():
+        if capability not in config.capabilities:
+            raise ConfigError(
+                f"{where}: test.lm_eval: {task} is of unknown capability {capability!r}", hint=near_match(capability, config.capabilities)
+            )
+        if config.composition:
+            raise ConfigError(f"{where}: lm-eval's tasks have no items of several steps", hint="leave out the composition, or name a file")
+    for kind, name in given.items():
+        _inside(folder, name, f"{where}: test.{kind}", there=tested or kind == "task")
+
+
+def _check_test(suite: Suite) -> None:
+    """ConfigError if the test set cannot be read, or a question's own answer is wrong by its verifier.
+
+    Tasks that lm-eval installs are looked at where the student is: that takes torch and, perhaps, the network.
+    """
+    if suite.config.test.lm_eval is not None:
+        return
+    questions, _ = suite.test_questions()
+    if not questions:
+        raise ConfigError(f"{suite.file}: the test set holds no questions", hint="one JSON object a line")
+    if suite.config.test.generate is not None:
+        grader = Grader()
+        for number, question in enumerate(questions, start=1):
+            # the sandbox of `code` must be asked for, and texts that keep to instructions need no one right answer
+            if question.verifier not in ("code", "instruction") and not grader.right(question, question.answer):
+                raise ConfigError(
+                    f"{suite.config.test.generate}, line {number}: its own answer is wrong by verifier {question.verifier!r}",
+                    hint="correct the answer or the reference",
+                )
 
 
 def _check_capabilities(config: SuiteConfig, folder: Path, where: str) -> None:
@@ -198,7 +253,8 @@ def _check_capabilities(config: SuiteConfig, folder: Path, where: str) -> None:
             _inside(folder, capability.jsonl, f"{where}: capabilities.{name}.jsonl")
 
 
-def _inside(folder: Path, name: str, where: str) -> Path:
+def _inside(folder: Path, name: str, where: str, *, there: bool = True) -> Path:
+    """The file's path; ConfigError if it is outside the folder, or is to be there and is not."""
     path = folder / name
     try:
         inside, found = path.resolve().is_relative_to(folder.resolve()), path.is_file()
@@ -206,6 +262,6 @@ def _inside(folder: Path, name: str, where: str) -> Path:
         raise ConfigError(f"{where}: {name!r:.80} is not a file name") from error
     if not inside:
         raise ConfigError(f"{where}: {name!r} is outside the suite's folder")
-    if not found:
+    if there and not found:
         raise ConfigError(f"{where}: there is no file {name!r} next to suite.yaml")
     return path

@@ -3,6 +3,7 @@
 Vectors are (K,) in suite order; N examples.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from readbench.suites.suite import RewardConfig
 from readbench.trials.environments.supervision import Example
 from readbench.trials.metrics import reward
 
+SHOWN_ANSWERS, SHOWN_CHARACTERS = 3, 200  # of a capability whose answers never verify
 NOT_MEASURED = {"dev_utility": None, "dev_exact": None, "dev_soft": None}
 
 
@@ -72,6 +74,7 @@ def to_record(
 ) -> dict[str, Any]:
     """The interval as JSON values; `dev` is the score on the dev questions, None if it was not measured."""
     capabilities = np.array([example.slot.capability for example in examples], dtype=np.int64)
+    verified = np.bincount(capabilities[[example.right for example in examples]], minlength=len(requested))
     return {
         "interval": feedback.interval,
         "requested": requested.tolist(),
@@ -84,6 +87,8 @@ def to_record(
             "dev": 0 if dev is None else dev.tokens,
         },
         "examples": np.bincount(capabilities, minlength=len(requested)).tolist(),
+        "verified": verified.tolist(),
+        "unverified": [_some_answers(examples, c) if n == 0 else [] for c, n in enumerate(verified)],
         "profile_before": feedback.profile_before.tolist(),
         "profile": feedback.profile_after.tolist(),
         "exact_match": after.exact_match.tolist(),
@@ -93,6 +98,12 @@ def to_record(
         "reward": feedback.reward,
         "epsilon": epsilon,
     }
+
+
+def _some_answers(examples: Sequence[Example], capability: int) -> list[str]:
+    """The first of the teacher's answers to a capability's prompts, to show why none of them verifies."""
+    answers = (example.answer for example in examples if example.slot.capability == capability)
+    return [answer[:SHOWN_CHARACTERS] for answer in itertools.islice(answers, SHOWN_ANSWERS)]
 
 
 def from_record(record: Mapping[str, Any]) -> Feedback:

@@ -89,6 +89,7 @@ class TrialSpec:
     tested: bool = True  # whether the student is evaluated on the test set, and kept
     teacher_chat: ChatConfig = field(default_factory=ChatConfig)
     student_chat: ChatConfig = field(default_factory=ChatConfig)
+    verifier_params: Mapping[str, Mapping[str, bool | int | float | str]] = field(default_factory=dict)  # by the verifier's name
 
     def document(self) -> dict[str, Any]:
         """The spec as JSON values, without the folders that things are in."""

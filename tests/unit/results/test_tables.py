@@ -27,6 +27,7 @@ def interval(number: int, after: float) -> dict[str, Any]:
         "requested": {"math": 0.75, "code": 0.25},
         "allocation": {"math": 1.0, "code": 0.0},
         "examples": {"math": 7, "code": 0},
+        "verified": {"math": 6, "code": 0},
         "tokens": {"generated": 100 + number, "trained": 900, "probe": 9, "dev": 8},
         "profile": {"math": after, "code": 0.1},
         "exact_match": {"math": 0.5, "code": 0.0},

@@ -14,8 +14,10 @@ from readbench.api import Difficulty, Question
 from readbench.base.errors import ConfigError
 from readbench.students.student import Student
 from readbench.suites.composition import Composition, held_out_items
-from readbench.suites.evaluation import evaluate, share_of_items
-from readbench.suites.probes import score_items
+from readbench.suites.evaluation.evaluate import evaluate
+from readbench.suites.evaluation.tasks import share_of_items
+from readbench.suites.grading import Grader
+from readbench.suites.probes import by_likelihood, score_items
 from readbench.suites.splits import split_of
 from readbench.suites.suite import load_suite
 from support.suites import suite_text, write_suite
@@ -108,10 +110,10 @@ def test_the_utility_is_the_share_of_right_items_beside_that_of_right_steps(tmp_
     matches = [[bool(match) for match in model.log_likelihoods(item)[1]] for item in encoded]
     steps = [match for item in matches for match in item]
     share = sum(map(all, matches)) / 24
-    result = evaluate(model, folder, "task.yaml", joint=True)
+    result = evaluate(model, load_suite(str(folder)), Grader(), max_new_tokens=8)
     assert (result.utility, result.step_accuracy, result.n) == (share, sum(steps) / len(steps), 24)
     assert 0 < result.utility < result.step_accuracy < 1
-    score = score_items(model, encoded)
+    score = score_items(by_likelihood(model, [step for item in encoded for step in item]), [len(item) for item in encoded])
     assert (score.utility, score.exact, score.tokens) == (share, share, result.tokens)
     each = [model.log_likelihoods(item)[0] / np.array([step.label_count for step in item]) for item in encoded]
     assert score.soft == pytest.approx(np.mean([np.exp(item.sum()) for item in each]), rel=1e-6)

@@ -10,10 +10,13 @@ import pytest
 import torch
 
 from readbench.base.errors import ConfigError
+from readbench.models.language_model import LanguageModel
 from readbench.models.text import render
 from readbench.students.student import Student
-from readbench.suites.evaluation import Evaluation, evaluate
-from support.suites import TASK
+from readbench.suites.evaluation.evaluate import Evaluation, evaluate
+from readbench.suites.grading import Grader
+from readbench.suites.suite import load_suite
+from support.suites import TASK, suite_text
 
 VERSIONED = f"{TASK}metadata: {{version: 3}}\n"
 
@@ -22,11 +25,16 @@ VERSIONED = f"{TASK}metadata: {{version: 3}}\n"
 def suite(tmp_path: Path) -> Path:
     folder = tmp_path / "suite"
     folder.mkdir()
+    (folder / "suite.yaml").write_text(suite_text(math="source: lab.math, weight: 1"))
     (folder / "task.yaml").write_text(VERSIONED)
     rng = random.Random(0)
     lines = [{"prompt": f"{rng.randint(0, 9)}{rng.choice('ab')}=", "answer": rng.choice(["7", "07", "x y"])} for _ in range(60)]
     (folder / "test.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
     return folder
+
+
+def evaluated(model: LanguageModel, folder: Path) -> Evaluation:
+    return evaluate(model, load_suite(str(folder), tested=False), Grader(), max_new_tokens=8)
 
 
 @pytest.fixture
@@ -48,7 +56,7 @@ def test_utility_is_exact_match_of_greedy_generation(half_taught: Student, suite
         mask = torch.ones(1, len(ids), dtype=torch.long)
         written = model.network.generate(torch.tensor([ids]), attention_mask=mask, max_new_tokens=8, do_sample=False)[0, len(ids) :]
         right += model.tokenizer.decode(written) == question["answer"] + "<eos>"
-    result = evaluate(model, suite, "task.yaml")
+    result = evaluated(model, suite)
     tokens = sum(len(model.encode(question["prompt"], question["answer"]).tokens) for question in questions(suite))
     assert 0 < right < 60
     assert result == Evaluation(utility=right / 60, step_accuracy=right / 60, n=60, tokens=tokens, task="tiny", version="3")
@@ -65,7 +73,7 @@ def test_lm_eval_s_own_model_gives_the_same_utility(half_taught: Student, suite:
     ]  # as tokens: from text, it would count the newline before the answer as part of the answer
     matches = [match for _, match in lm._loglikelihood_tokens(requests, disable_tqdm=True)]
     assert 0 < sum(matches) < 60
-    assert evaluate(half_taught.model, suite, "task.yaml").utility == pytest.approx(sum(matches) / 60)
+    assert evaluated(half_taught.model, suite).utility == pytest.approx(sum(matches) / 60)
 
 
 def test_it_stays_in_the_suite_s_folder(
@@ -78,18 +86,18 @@ def test_it_stays_in_the_suite_s_folder(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(socket.socket, "connect", refused)
     monkeypatch.setattr(socket, "getaddrinfo", refused)
-    evaluate(half_taught.model, suite, "task.yaml")
+    evaluated(half_taught.model, suite)
     assert sorted(tmp_path.rglob("*")) == before
     assert capfd.readouterr() == ("", "")
 
 
 def test_the_same_student_is_evaluated_twice_alike_and_a_trained_one_anew(half_taught: Student, suite: Path) -> None:
-    first = evaluate(half_taught.model, suite, "task.yaml")
-    assert evaluate(half_taught.model, suite, "task.yaml") == first
+    first = evaluated(half_taught.model, suite)
+    assert evaluated(half_taught.model, suite) == first
     taught = [half_taught.model.encode(question["prompt"], "07") for question in questions(suite)]
     for step in range(10):
         half_taught.train(taught, progress=(0.0, 0.1), seed=step)
-    assert evaluate(half_taught.model, suite, "task.yaml").utility != first.utility
+    assert evaluated(half_taught.model, suite).utility != first.utility
 
 
 def replaced(old: str, new: str) -> str:
@@ -112,9 +120,4 @@ def test_a_task_that_cannot_be_used_is_one_line(student: Student, suite: Path, t
     (suite / "empty.jsonl").write_text("\n")
     (suite / "task.yaml").write_text(task)
     with pytest.raises(ConfigError, match=message):
-        evaluate(student.model, suite, "task.yaml")
-
-
-def test_a_missing_task_file_is_one_line(student: Student, suite: Path) -> None:
-    with pytest.raises(ConfigError, match="does not exist"):
-        evaluate(student.model, suite, "other.yaml")
+        evaluated(student.model, suite)

@@ -10,7 +10,8 @@ from readbench.base.plugins import make
 from readbench.models.folder import resolve_model
 from readbench.runs.config import resolve
 from readbench.students.student import Student
-from readbench.suites.probes import Profile, measure
+from readbench.suites.probes import Profile
+from support.probes import measure
 
 QUESTIONS = [[("1+1=", "2"), ("what?", "nothing")], [], [("capital", "letter a"), ("x", "y"), ("yes", "no")]]
 

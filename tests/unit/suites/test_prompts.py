@@ -66,9 +66,19 @@ def test_taught_prompts_are_never_held_out_ones() -> None:
 
 def test_a_common_run_of_eight_words_leaks_and_seven_do_not() -> None:
     held_out = HeldOut(["one two three four five six seven eight nine"])
-    assert held_out.leaks("Zero TWO three four five six  seven eight nine ten")
-    assert not held_out.leaks("two three four five six seven eight and so on")
-    assert held_out.leaks("One two three four five six seven eight nine")
+    assert held_out.leaks(Question(prompt="Zero TWO three four five six  seven eight nine ten", answer="x"))
+    assert not held_out.leaks(Question(prompt="two three four five six seven eight and so on", answer="x"))
+    assert held_out.leaks(Question(prompt="One two three four five six seven eight nine", answer="x"))
+
+
+def test_a_source_with_keys_is_held_to_them_and_not_to_its_template() -> None:
+    held_out = HeldOut(["Please book a table for five people in Rome today"])
+    for prompt, leaks in (
+        ("Please book a table for five people in Rome tomorrow", False),
+        ("please book a table for five people in Rome TODAY", True),
+    ):
+        assert held_out.leaks(Question(prompt=prompt, answer="x", key="a table")) is leaks
+        assert held_out.leaks(Question(prompt=prompt, answer="x"))
 
 
 def test_a_slot_depends_on_its_place_alone() -> None:
@@ -113,17 +123,17 @@ def test_the_fixed_wording_of_a_source_is_no_leak_but_a_passage_of_two_questions
     passage = "the river rose over its banks in the night and took the old bridge"
     probes = [f"what is {n} plus {n}? {ask}" for n in range(18)] + [f"{passage}: {what}?" for what in ("where", "when")]
     held_out = HeldOut(probes, by_source=[probes])
-    assert HeldOut(probes).leaks(f"what is 70 plus 71? {ask}")
-    assert not held_out.leaks(f"what is 70 plus 71? {ask}")
-    assert held_out.leaks(f"What is 3 plus 3? {ask}")  # the whole text of a probe
-    assert held_out.leaks(f"{passage}: why?")
+    assert HeldOut(probes).leaks(Question(prompt=f"what is 70 plus 71? {ask}", answer="x"))
+    assert not held_out.leaks(Question(prompt=f"what is 70 plus 71? {ask}", answer="x"))
+    assert held_out.leaks(Question(prompt=f"What is 3 plus 3? {ask}", answer="x"))  # the whole text of a probe
+    assert held_out.leaks(Question(prompt=f"{passage}: why?", answer="x"))
 
 
 def test_wording_needs_three_prompts_and_a_tenth_of_the_source_s() -> None:
     run = "one two three four five six seven eight"
     for repeats, count, wording in ((2, 4, False), (3, 4, True), (3, 30, True), (3, 31, False), (4, 31, True)):
         probes = [f"{run} {n}" for n in range(repeats)] + [f"other {n}" for n in range(count - repeats)]
-        assert HeldOut(probes, by_source=[probes]).leaks(f"{run} and more") is not wording
+        assert HeldOut(probes, by_source=[probes]).leaks(Question(prompt=f"{run} and more", answer="x")) is not wording
 
 
 @pytest.mark.parametrize("dataset", ["chain_sum", "knights_knaves", "syllogism"])

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from readbench.api import Feedback, Vector
+from readbench.api import Feedback, Question, Vector
 from readbench.models.batches import Encoded
 from readbench.suites.probes import DevScore, Profile
 from readbench.suites.prompts import Slot
@@ -17,8 +17,9 @@ from readbench.trials.feedback import from_record, frozen, make_feedback, standa
 REQUIREMENT = np.array([0.75, 0.25, 0.0])  # math, code, facts
 
 
-def example(capability: int, *, generated: int, prompt: int, labels: int) -> Example:
-    return Example(Slot(capability, 0, 0, "?"), Encoded(tuple(range(prompt + labels)), prompt), generated, prompt + labels)
+def example(capability: int, *, generated: int, prompt: int, labels: int, right: bool = True) -> Example:
+    slot, encoded = Slot(capability, 0, 0, Question(prompt="?", answer="!")), Encoded(tuple(range(prompt + labels)), prompt)
+    return Example(slot, encoded, generated, prompt + labels, answer="?" * labels, right=right)
 
 
 EXAMPLES = [
@@ -106,6 +107,15 @@ def test_the_standard_error_is_that_of_docs_metrics_md() -> None:
     assert standard_error(before, after, np.array([0.0, 1.0])) == pytest.approx(0.10)
 
 
+def test_the_record_counts_verified_answers_and_shows_three_where_none_is() -> None:
+    long = [example(1, generated=20, prompt=12, labels=length, right=False) for length in (300, 2, 3, 4)]
+    examples = [EXAMPLES[0], example(0, generated=30, prompt=5, labels=5, right=False), *long]
+    feedback = feedback_of(examples, np.ones(6))
+    record = to_record(feedback, requested=np.ones(3) / 3, examples=examples, after=AFTER, dev=DEV, epsilon=0.01)
+    assert (record["examples"], record["verified"]) == ([2, 4, 0], [1, 0, 0])
+    assert record["unverified"] == [[], ["?" * 200, "??", "???"], []]
+
+
 def test_the_record_holds_the_interval_as_json_values() -> None:
     record = to_record(
         feedback_of(EXAMPLES, LOSSES), requested=np.array([0.5, 0.25, 0.25]), examples=EXAMPLES, after=AFTER, dev=DEV, epsilon=0.01
@@ -117,6 +127,8 @@ def test_the_record_holds_the_interval_as_json_values() -> None:
         "charged": 100,
         "tokens": {"generated": 60, "trained": 40, "probe": 70, "dev": 90},
         "examples": [2, 1, 0],
+        "verified": [2, 1, 0],
+        "unverified": [[], [], []],
         "profile_before": [0.5, 0.25, 0.75],
         "profile": [0.5625, 0.125, 0.75],
         "exact_match": [0.5, 0.0, 1.0],

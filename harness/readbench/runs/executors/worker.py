@@ -20,8 +20,7 @@ from readbench.runs.executors.base import Observer, WorkerConfig
 from readbench.runs.executors.fingerprint import fingerprint
 from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import teacher_reference
-from readbench.suites.evaluation import evaluate
-from readbench.suites.probes import measure
+from readbench.suites.evaluation.evaluate import evaluate
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.chat import set_chat
@@ -51,7 +50,14 @@ class Worker:
         teacher = CachedTeacher(self._teacher, responses)
         self._setting_of = functools.cache(  # a run has two: its pilots have more probes
             lambda num_probes: Setting(
-                suite, student_path=student_path, teacher=teacher, device=self._device, num_probes=num_probes, num_dev=spec.num_dev
+                suite,
+                student_path=student_path,
+                teacher=teacher,
+                device=self._device,
+                num_probes=num_probes,
+                num_dev=spec.num_dev,
+                max_new_tokens=spec.max_new_tokens,
+                verifier_params=spec.verifier_params,
             )
         )
         self._setting = self._setting_of(spec.num_probes)
@@ -72,8 +78,7 @@ class Worker:
         if name != "hf":
             return {"profile": None, "answers": None, "tokens": 0}
         teacher = LanguageModel.load(resolve_model(model), device=self._device, chat=self._config.shared.teacher_chat)
-        encoded = [[teacher.encode(q.prompt, q.answer) for q in each] for each in self._setting.questions["probe"]]
-        profile = measure(teacher, encoded)
+        profile = self._setting.teacher_profile(teacher)
         if not np.isfinite(profile.score).all():
             raise ConfigError(f"teacher {model!r} has a score that is not finite", hint="its weights are damaged: give another --teacher")
         answers = self._answers(teacher)
@@ -86,8 +91,7 @@ class Worker:
     def measure_start(self) -> dict[str, Any]:
         """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
         student = LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
-        suite = self._setting.suite
-        evaluation = evaluate(student, suite.folder, suite.config.test.task, joint=suite.composition is not None)
+        evaluation = evaluate(student, self._setting.suite, self._setting.grader, max_new_tokens=self._config.shared.max_new_tokens)
         answers = self._answers(student)
         return {
             "utility": evaluation.utility,

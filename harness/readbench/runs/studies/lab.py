@@ -1,12 +1,11 @@
-"""The lab: builds the embedded teacher and student from nothing, checks them, and makes the suites' test sets.
+"""The lab: builds the embedded teacher and student from nothing, and checks them.
 
 Both models are Llamas over raw bytes, trained by `readbench.students.student` on the right answers of the *teach* split of the
 lab's eight sources, so the lab is made by the very code that it tests. The teacher is trained until it has learned
 everything; the student's training ends before the hard skills appear. One seed gives one pair, bit for bit, on CPUs of
 one kind (the order of floating-point sums depends on the vector width).
 
-``python -m readbench.runs.studies.lab FOLDER ...`` writes the test set of each suite folder; ``readbench lab build`` and ``readbench
-lab check`` build and check the models.
+``readbench lab build`` and ``readbench lab check`` build and check the models.
 """
 
 import json
@@ -22,9 +21,9 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from readbench.api import DIFFICULTIES, Difficulty, Question, Source
+from readbench.api import DIFFICULTIES, Difficulty, Source
 from readbench.base import processes
-from readbench.base.files import write_bytes, write_json
+from readbench.base.files import write_json
 from readbench.base.plugins import make
 from readbench.base.seeds import derive_seed
 from readbench.models.batches import Encoded
@@ -32,9 +31,7 @@ from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.students.schedule import TrainingConfig
 from readbench.students.student import Student
-from readbench.suites.composition import Composition, held_out_items
 from readbench.suites.splits import normalise, sample_from
-from readbench.suites.suite import Suite, load_suite
 
 CAPABILITIES = ("general_knowledge", "steerability", "reasoning", "math", "code", "tool_use", "long_context", "multilingual")
 LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
@@ -42,7 +39,6 @@ CONTEXT_TOKENS = 256
 EOS, PAD = "<|eos|>", "<|pad|>"
 LESSON_TOKENS = 32_768  # trained between two checks of the mix: the examples of one lesson are sorted by length
 SEED = 0
-TEST_SET_SIZE = 400
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -231,44 +227,3 @@ def check(teacher: str = "lab/teacher", student: str = "lab/student", *, n: int 
                 matches.append(float(model.log_likelihoods(encoded)[1].mean()))
             rows.append(CheckRow(capability=capability, difficulty=DIFFICULTIES[level], n=n, teacher=matches[0], student=matches[1]))
     return rows
-
-
-def test_set(folder: Path) -> str:
-    """A suite's test set as JSON lines: questions of the test split, capabilities by the requirement, difficulties in thirds.
-
-    Of a joint task: items of its composition, a line a step.
-    """
-    suite = load_suite(str(folder.resolve()), tested=False)  # absolute: a relative name may be that of a registered suite
-    lines = _mixture(suite) if suite.composition is None else _items(suite, suite.composition)
-    return "".join(json.dumps(line) + "\n" for line in lines)
-
-
-def _mixture(suite: Suite) -> Iterator[dict[str, str | int]]:
-    taken: set[str] = set()
-    for name, share, source in zip(suite.capabilities, suite.requirement, suite.sources(), strict=True):
-        rng = random.Random(derive_seed("lab", "test set", suite.name, name))
-        for index in range(round(TEST_SET_SIZE * share)):
-            level = LEVELS[index % len(LEVELS)]
-            question = sample_from(source, "test", rng, level, taken)
-            taken.add(normalise(question.prompt))
-            yield _line(name, level, question)
-
-
-def _items(suite: Suite, composition: Composition) -> Iterator[dict[str, str | int]]:
-    for number, item in enumerate(held_out_items(suite.sources(), "test", composition, TEST_SET_SIZE, suite.name)):
-        for step in item:
-            yield {"item": number, **_line(suite.capabilities[step.capability], step.difficulty, step.question)}
-
-
-def _line(capability: str, level: Difficulty, question: Question) -> dict[str, str | int]:
-    return {"capability": capability, "difficulty": DIFFICULTIES[level], "prompt": question.prompt, "answer": question.answer}
-
-
-def main() -> None:
-    """Writes the test sets of the suite folders given as arguments."""
-    for folder in map(Path, sys.argv[1:]):
-        write_bytes(folder / "test.jsonl", test_set(folder).encode())
-
-
-if __name__ == "__main__":
-    main()

@@ -1,17 +1,25 @@
 """Where a free text states its final answer.
 
-Models reason first and answer last: in a LaTeX box, after words such as "the answer is", or on the last line.
+Models reason first and answer last: between <answer> tags, in a LaTeX box, after words such as "the answer is", or on the last line.
 """
 
 import re
 import unicodedata
 
+from readbench.api import Question
+
 MAX_CHARACTERS = 100_000  # of an answer; what comes before is not read
+_TAGGED = re.compile(r"<answer>(.*?)(?:</answer>|\Z)", re.DOTALL | re.IGNORECASE)
 _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _MARK = re.compile(r"(?:####|\bfinal answer\b|\banswer\b|\bresult\b)(?:\s+is\b|\s*[:=])?", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[\w+-]*[ \t]*$", re.MULTILINE)
 _EMPHASIS = re.compile(r"\*{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)|`+|\$+(?![\d.])")
 _EDGES = " \t.,;:!?\"'“”‘’«»()[]{}<>"
+
+
+def reference_of(question: Question) -> str:
+    """What answers are held against."""
+    return question.reference or question.answer
 
 
 def bounded(text: str) -> str:
@@ -21,15 +29,27 @@ def bounded(text: str) -> str:
 
 
 def final_answer(text: str) -> str:
-    """The part of the text that states the answer, in one line: the last box, else what follows the last mark, else the last line."""
+    """The part that states the answer: the last tags, in them or else anywhere the last box, else what follows the last mark, else the
+    last line.
+    """
     text = bounded(text)
+    tagged = tagged_answer(text)
+    text = tagged or text
     boxed = _last_box(text)
     if boxed is not None:
         return boxed.strip()
     text = _EMPHASIS.sub("", _FENCE.sub("", text))
+    if tagged:
+        return text.strip()
     marks = [match.end() for match in _MARK.finditer(text)]
     after = _first_line(text[marks[-1] :]) if marks else ""
     return after or _last_line(text)
+
+
+def tagged_answer(text: str) -> str:
+    """What stands in the last <answer> tags, of which the closing one may lack at the end; empty without tags."""
+    tagged = _TAGGED.findall(text)
+    return tagged[-1].strip() if tagged else ""
 
 
 def plain(text: str) -> str:

@@ -5,7 +5,7 @@ import unicodedata
 
 from readbench.api import Question, Verifier, verifier
 from readbench.base.errors import ConfigError
-from readbench.suites.verifiers._final import final_answer
+from readbench.suites.verifiers._final import final_answer, reference_of
 
 _STATED = re.compile(  # (B), B), option b, choice: B
     r"\(\s*([A-Za-z])\s*\)|\b(?:option|choice|letter)\b\s*(?:is\b|:)?\s*\(?\s*([A-Za-z])\b|(?<![\w'])([A-Za-z])\)", re.IGNORECASE
@@ -20,9 +20,9 @@ class Choice:
 
     def score(self, question: Question, answer: str) -> float:
         """1 if the text names the reference's letter, and no other, as its answer; else 0."""
-        reference = question.answer.strip().strip("().").upper()
+        reference = reference_of(question).strip().strip("().").upper()
         if len(reference) != 1 or not "A" <= reference <= "Z":
-            raise ConfigError(f"verifier choice needs a letter as the right answer, not {question.answer!r:.40}")
+            raise ConfigError(f"verifier choice needs a letter as the right answer, not {reference_of(question)!r:.40}")
         return float(_letter(unicodedata.normalize("NFKC", final_answer(answer))) == reference)
 
 

@@ -1,7 +1,7 @@
 """``exact``: the answer is the reference, whatever its case, spacing, quotes and final punctuation."""
 
 from readbench.api import Question, Verifier, verifier
-from readbench.suites.verifiers._final import bounded, final_answer, plain
+from readbench.suites.verifiers._final import bounded, final_answer, plain, reference_of
 
 
 class Exact:
@@ -9,7 +9,7 @@ class Exact:
 
     def score(self, question: Question, answer: str) -> float:
         """1 if they are equal, else 0."""
-        reference = plain(question.answer)
+        reference = plain(reference_of(question))
         return float(reference in (plain(final_answer(answer)), plain(bounded(answer))))
 
 

@@ -10,13 +10,12 @@ questions in another process.
 
 import functools
 import json
-import re
 import warnings
 from typing import Any
 
 from readbench.api import Question, Verifier, verifier
 from readbench.base.errors import ConfigError, SurroundingError, near_match
-from readbench.suites.verifiers._final import bounded, final_answer
+from readbench.suites.verifiers._final import bounded, final_answer, tagged_answer
 
 EVALUATING = frozenset(
     {
@@ -35,7 +34,6 @@ ANSWERLESS = frozenset({"boxnet", "composite", "graph_color", "propositional_log
 LENIENT = frozenset({"game_of_life_halting"})  # 0.1.25 gives 1 to any text
 UNSTABLE = frozenset({"codeio", "isomorphic_strings", "list_functions", "ransom_note"})  # 0.1.25: the seed does not settle the question
 UNSETTLED = frozenset({"knight_swap", "word_ladder"})  # of several right answers the dataset's own is another in another process
-_TAGGED = re.compile(r"<answer>(.*?)</answer>", re.DOTALL)
 
 
 class Gym:
@@ -45,8 +43,8 @@ class Gym:
         """The scorer's value in [0, 1] for the text in the last <answer> tags, else for the final answer or the whole text."""
         dataset, entry = _entry(question.reference)
         text = bounded(answer)
-        tagged = _TAGGED.findall(text)
-        candidates = [tagged[-1].strip()] if tagged else [final_answer(text), text.strip()]
+        tagged = tagged_answer(text)
+        candidates = [tagged] if tagged else [final_answer(text), text.strip()]
         return max(_score(dataset, entry, each) for each in candidates)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from readbench.api import Question, Verifier, verifier
 from readbench.base.errors import ConfigError, SurroundingError, near_match
-from readbench.suites.verifiers._final import MAX_CHARACTERS
+from readbench.suites.verifiers._final import MAX_CHARACTERS, reference_of
 
 _Checkers = Mapping[str, Any]
 
@@ -26,7 +26,7 @@ class Instruction:
     def score(self, question: Question, answer: str) -> float:
         """1 if the whole text keeps to every instruction, else 0; with `partial` the share that it keeps to."""
         text = answer[-MAX_CHARACTERS:]
-        kept = [bool(text.strip()) and _keeps(checker, text) for checker in _checkers_of(question.reference or question.answer)]
+        kept = [bool(text.strip()) and _keeps(checker, text) for checker in _checkers_of(reference_of(question))]
         return sum(kept) / len(kept) if self._partial else float(all(kept))
 
 

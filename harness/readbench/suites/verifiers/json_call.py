@@ -14,6 +14,7 @@ from typing import Any
 from readbench.api import Question, Verifier, verifier
 from readbench.base.errors import ConfigError
 from readbench.suites.verifiers._calls import Call, calls_of, read_calls
+from readbench.suites.verifiers._final import reference_of
 
 _IGNORED = re.compile(r"[ ,./\-_*^]")  # in texts, as the leaderboard does
 _MAX_DEPTH = 20
@@ -40,7 +41,7 @@ class JsonCall:
 
     def score(self, question: Question, answer: str) -> float:
         """1 if the answer makes just the reference's calls (in its order, if order matters), else 0."""
-        expected, given = _expected(question.answer), read_calls(answer)
+        expected, given = _expected(reference_of(question)), read_calls(answer)
         if len(given) != len(expected):
             return 0.0
         if self._ordered:

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 from readbench.api import Question, Verifier, verifier
 from readbench.base.errors import ConfigError
-from readbench.suites.verifiers._final import final_answer
+from readbench.suites.verifiers._final import final_answer, reference_of
 
 _MAX_DIGITS = 60
 _MAX_EXPONENT = 300
@@ -52,9 +52,9 @@ class Numeric:
 
         Where only one of the two has a percent sign, equal figures are right too: "50 %" answers 50 as well as 0.5.
         """
-        reference = last_number(question.answer)
+        reference = last_number(reference_of(question))
         if reference is None:
-            raise ConfigError(f"verifier number needs a number as the right answer, not {question.answer!r:.40}")
+            raise ConfigError(f"verifier number needs a number as the right answer, not {reference_of(question)!r:.40}")
         given = last_number(final_answer(answer))
         if given is None:
             return 0.0

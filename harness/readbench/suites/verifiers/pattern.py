@@ -4,7 +4,7 @@ import regex
 
 from readbench.api import Question, Verifier, verifier
 from readbench.base.errors import ConfigError
-from readbench.suites.verifiers._final import bounded, final_answer
+from readbench.suites.verifiers._final import bounded, final_answer, reference_of
 
 _SECONDS = 0.25  # of a match; a pattern that backtracks without end matches nothing
 
@@ -15,9 +15,9 @@ class Regex:
     def score(self, question: Question, answer: str) -> float:
         """1 if the pattern matches the whole final answer or the whole text; 0 if not, or if that takes too long."""
         try:
-            pattern = regex.compile(question.answer, regex.DOTALL)
+            pattern = regex.compile(reference_of(question), regex.DOTALL)
         except (regex.error, OverflowError, RecursionError, ValueError) as error:
-            raise ConfigError(f"verifier regex needs a pattern as the right answer: {error} in {question.answer!r:.60}") from None
+            raise ConfigError(f"verifier regex needs a pattern as the right answer: {error} in {reference_of(question)!r:.60}") from None
         return float(any(_matches(pattern, text) for text in (final_answer(answer), bounded(answer).strip())))
 
 

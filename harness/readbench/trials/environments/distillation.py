@@ -14,8 +14,8 @@ from readbench.base.errors import TrialFailure
 from readbench.base.seeds import derive_seed
 from readbench.students.guarded import make_objective
 from readbench.students.student import Student
-from readbench.suites.evaluation import evaluate
-from readbench.suites.probes import DevScore, Profile, measure, score_items, score_mixture
+from readbench.suites.evaluation.evaluate import evaluate
+from readbench.suites.probes import DevScore, Profile
 from readbench.suites.prompts import PromptQueue
 from readbench.trials.briefing import Briefing
 from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome, Step
@@ -62,6 +62,7 @@ class Distillation:
             self._queue,
             setting.teacher,
             functools.partial(setting.encode, self._student.model),
+            setting.grader,
             num_capabilities=num_capabilities,
             max_new_tokens=spec.max_new_tokens,
         )
@@ -163,8 +164,7 @@ class Distillation:
             return Outcome(record={}, save_student=lambda _: None)
         model = self._student.model
         with self.watch.phase("eval"):
-            suite = self._setting.suite
-            evaluation = evaluate(model, suite.folder, suite.config.test.task, joint=suite.composition is not None)
+            evaluation = evaluate(model, self._setting.suite, self._setting.grader, max_new_tokens=self._spec.max_new_tokens)
             if not math.isfinite(evaluation.utility):
                 raise TrialFailure("the utility is not finite")
             prompts = [question.prompt for question in self._setting.samples()]
@@ -181,7 +181,7 @@ class Distillation:
     def _measure_probes(self) -> Profile:
         """The student's current profile."""
         with self.watch.phase("probe"):
-            profile = measure(self._student.model, self._setting.encoded("probe", self._student.model))
+            profile = self._setting.profile(self._student.model)
         if not np.isfinite(profile.score).all():
             raise TrialFailure("a probe's score is not finite")
         return profile
@@ -189,10 +189,7 @@ class Distillation:
     def _measure_dev(self) -> DevScore:
         """The student's current score on the dev questions."""
         with self.watch.phase("probe"):
-            encoded = self._setting.encoded("dev", self._student.model)
-            if self._setting.suite.composition is not None:
-                return score_items(self._student.model, encoded)
-            return score_mixture(measure(self._student.model, encoded), self._setting.suite.requirement)
+            return self._setting.dev_score(self._student.model)
 
 
 def _interval_tokens(budget: int, num_intervals: int, interval: int) -> int:

@@ -4,14 +4,25 @@ Each worker makes it once, so a trial never reloads the teacher or samples a pro
 sampled.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from readbench.api import Question
 from readbench.models.batches import Encoded
 from readbench.models.language_model import LanguageModel
 from readbench.suites.composition import held_out_items
-from readbench.suites.probes import DevScore, Profile
+from readbench.suites.grading import Grader
+from readbench.suites.probes import (
+    DevScore,
+    Examined,
+    Profile,
+    by_generation,
+    by_likelihood,
+    profile_of,
+    score_items,
+    score_mixture,
+)
 from readbench.suites.prompts import HeldOut, PromptStreams, held_out_questions
 from readbench.suites.splits import Split
 from readbench.suites.suite import Suite
@@ -21,16 +32,30 @@ from readbench.teachers.cached import CachedTeacher
 class Setting:
     """What the trials of one suite share."""
 
-    def __init__(self, suite: Suite, *, student_path: Path, teacher: CachedTeacher, device: str, num_probes: int, num_dev: int) -> None:
+    def __init__(
+        self,
+        suite: Suite,
+        *,
+        student_path: Path,
+        teacher: CachedTeacher,
+        device: str,
+        num_probes: int,
+        num_dev: int,
+        max_new_tokens: int,
+        verifier_params: Mapping[str, Mapping[str, Any]],
+    ) -> None:
         self.suite = suite
         self.student_path = student_path
         self.teacher = teacher
         self.device = device
+        self.grader = Grader(verifier_params)
+        self._max_new_tokens = max_new_tokens
         self._sources = suite.sources()
         self.questions: dict[Split, list[list[Question]]] = {
             "probe": held_out_questions(self._sources, "probe", num_probes, suite.name),
             "dev": self._dev(num_dev),
         }
+        self.grader.prepare(question for questions in self.questions.values() for each in questions for question in each)
         held_out = [question.prompt for questions in self.questions.values() for each in questions for question in each]
         probes = [[question.prompt for question in each] for each in self.questions["probe"]]
         self._held_out = HeldOut([*held_out, *suite.test_prompts()], by_source=probes)
@@ -48,6 +73,32 @@ class Setting:
         questions = held_out_questions(self._sources, "dev", count, suite.name)
         # the curve is r·s: capabilities that the task does not need add nothing to it
         return [each if needed else [] for each, needed in zip(questions, suite.requirement, strict=True)]
+
+    def profile(self, model: LanguageModel) -> Profile:
+        """The student's current profile."""
+        return self._profile(model, self.encoded("probe", model))
+
+    def teacher_profile(self, model: LanguageModel) -> Profile:
+        """Likewise the teacher's, whose tokens may be others."""
+        return self._profile(model, self._encode("probe", model))
+
+    def dev_score(self, model: LanguageModel) -> DevScore:
+        """The student's current score on the dev questions."""
+        examined, counts = self._examined("dev", model, self.encoded("dev", model))
+        if self.suite.composition is not None:
+            return score_items(examined, counts)
+        return score_mixture(profile_of(examined, counts), self.suite.requirement)
+
+    def _profile(self, model: LanguageModel, encoded: Sequence[Sequence[Encoded]]) -> Profile:
+        return profile_of(*self._examined("probe", model, encoded))
+
+    def _examined(self, split: Split, model: LanguageModel, encoded: Sequence[Sequence[Encoded]]) -> tuple[Examined, list[int]]:
+        """The outcome of a split's questions, and how many each capability or item has."""
+        examples, counts = [example for each in encoded for example in each], [len(each) for each in encoded]
+        if self.suite.config.probes == "likelihood":
+            return by_likelihood(model, examples), counts
+        questions = [question for each in self.questions[split] for question in each]
+        return by_generation(model, questions, examples, self.grader, max_new_tokens=self._max_new_tokens), counts
 
     def samples(self) -> list[Question]:
         """One probe of each capability, to show what a model answers to it."""
@@ -69,5 +120,8 @@ class Setting:
     def encoded(self, split: Split, model: LanguageModel) -> Sequence[Sequence[Encoded]]:
         """The questions of a split with their right answers, in the student's tokens: of K capabilities, or a joint task's dev items."""
         if split not in self._encoded:
-            self._encoded[split] = [[model.encode(q.prompt, q.answer) for q in each] for each in self.questions[split]]
+            self._encoded[split] = self._encode(split, model)
         return self._encoded[split]
+
+    def _encode(self, split: Split, model: LanguageModel) -> list[list[Encoded]]:
+        return [[model.encode(q.prompt, q.answer) for q in each] for each in self.questions[split]]

@@ -116,6 +116,8 @@ def _record(feedback: Feedback, allocation: Vector) -> dict[str, Any]:
         "charged": feedback.tokens,
         "tokens": {"generated": 0, "trained": feedback.tokens, "probe": 0, "dev": 0},
         "examples": [0] * allocation.size,
+        "verified": [0] * allocation.size,
+        "unverified": [[]] * allocation.size,
         "profile": feedback.profile_after.tolist(),
         "exact_match": feedback.profile_after.tolist(),
         "dev_utility": 0.0,

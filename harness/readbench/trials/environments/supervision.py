@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from readbench._core import Ledger, Scheduler
 from readbench.models.batches import Encoded
+from readbench.suites.grading import Grader
 from readbench.suites.prompts import PromptQueue, Slot
 from readbench.teachers.cached import CachedTeacher
 
@@ -29,6 +30,8 @@ class Example:
     encoded: Encoded
     generated_tokens: int
     trained_tokens: int
+    answer: str  # the teacher's
+    right: bool  # whether the question's verifier accepts it
 
     @property
     def cost(self) -> int:
@@ -40,11 +43,19 @@ class Supply:
     """Draws the examples of a trial's intervals."""
 
     def __init__(
-        self, queue: PromptQueue, teacher: CachedTeacher, encode: Callable[..., Encoded], *, num_capabilities: int, max_new_tokens: int
+        self,
+        queue: PromptQueue,
+        teacher: CachedTeacher,
+        encode: Callable[..., Encoded],
+        grader: Grader,
+        *,
+        num_capabilities: int,
+        max_new_tokens: int,
     ) -> None:
         self._queue = queue
         self._teacher = teacher
         self._encode = encode
+        self._grader = grader
         self._num_capabilities = num_capabilities
         self._max_new_tokens = max_new_tokens
 
@@ -92,7 +103,9 @@ class Supply:
         responses = self._teacher.respond([slot.prompt for slot in slots], max_new_tokens=self._max_new_tokens)
         for slot, response in zip(slots, responses, strict=True):
             encoded = self._encode(slot.prompt, response.text, finished=response.finished)
-            heads[slot.capability].append(Example(slot, encoded, response.tokens, len(encoded.tokens)))
+            right = self._grader.right(slot.question, response.text)
+            example = Example(slot, encoded, response.tokens, len(encoded.tokens), answer=response.text, right=right)
+            heads[slot.capability].append(example)
 
 
 def _mean_costs(heads: list[list[Example]], bought: list[list[Example]]) -> npt.NDArray[np.float64]:

@@ -1,7 +1,7 @@
 """An interval as results and trackers see it: every vector is keyed by capability name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
 from annotated_types import Ge, Le
@@ -48,6 +48,9 @@ class Interval(Strict):
     requested: ByCapability  # the share that the allocator asked for
     allocation: ByCapability  # the share of the tokens that were charged
     examples: dict[Name, Count]
+    verified: dict[Name, Count] | None = None  # examples whose answer by the teacher is right; None in older records
+    # the first answers to a capability's prompts, if none of the interval's is right
+    unverified: dict[Name, tuple[str, ...]] = field(default_factory=dict)
     tokens: IntervalTokens
     profile: ByCapability
     exact_match: ByCapability
@@ -64,6 +67,8 @@ def interval_of(capabilities: Sequence[str], record: Mapping[str, Any]) -> Inter
         requested=named(capabilities, record["requested"]),
         allocation=named(capabilities, record["allocation"]),
         examples=named(capabilities, record["examples"]),
+        verified=None if record.get("verified") is None else named(capabilities, record["verified"]),
+        unverified={name: tuple(answers) for name, answers in zip(capabilities, record.get("unverified", ()), strict=False) if answers},
         tokens=IntervalTokens(**record["tokens"]),
         profile=named(capabilities, record["profile"]),
         exact_match=named(capabilities, record["exact_match"]),

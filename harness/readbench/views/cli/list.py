@@ -10,6 +10,7 @@ class Listed(StrEnum):
     """What can be listed."""
 
     SUITES = "suites"
+    SOURCES = "sources"
     ALLOCATORS = "allocators"
     OBJECTIVES = "objectives"
     TEACHERS = "teachers"
@@ -18,11 +19,11 @@ class Listed(StrEnum):
 
 
 def list_plugins(
-    what: Annotated[Listed, typer.Argument(metavar="suites|allocators|objectives|teachers|trackers|verifiers", show_default=False)],
+    what: Annotated[Listed, typer.Argument(metavar="suites|sources|allocators|objectives|teachers|trackers|verifiers", show_default=False)],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="A list of objects with name, summary, parameters and source.")] = False,
 ) -> None:
-    """List the installed suites, allocators, objectives, teachers, trackers or verifiers."""
+    """List the installed suites, sources, allocators, objectives, teachers, trackers or verifiers."""
     from readbench.views.console.listing import show_plugins
 
     show_plugins(what.value, as_json=as_json)

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import typer
 
 from readbench.base.errors import ReadbenchError
-from readbench.views.cli import check, compare, doctor, evaluate, lab, pilot, report, requirement, results, resume, run, transfer
+from readbench.views.cli import check, compare, doctor, evaluate, lab, pilot, report, requirement, results, resume, run, suite, transfer
 from readbench.views.cli import list as listing
 from readbench.views.cli.endings import EXIT_INTERRUPTED, UsageError, closed_pipe, failed, unexpected
 from readbench.views.cli.options import Once
@@ -37,6 +37,7 @@ app.command("list", cls=Once)(listing.list_plugins)
 app.command("pilot", cls=Once)(pilot.pilot)
 app.command("transfer", cls=Once)(transfer.transfer)
 app.add_typer(requirement.app, name="requirement")
+app.add_typer(suite.app, name="suite")
 app.add_typer(lab.app, name="lab")
 app.command("doctor", cls=Once)(doctor.doctor)
 

@@ -8,6 +8,8 @@ from readbench.results.summary import AllocatorSummary, Summary, mean_or
 from readbench.teachers.spend.ledger import read_spent
 from readbench.views.console.text import tokens_text
 
+FEW_VERIFY = 0.95  # a capability with a lower share of verified answers is named
+
 
 def closing_lines(summary: Summary, *run_dirs: Path) -> list[str]:
     """In the order in which they are printed."""
@@ -18,6 +20,7 @@ def closing_lines(summary: Summary, *run_dirs: Path) -> list[str]:
     if summary.inferred:
         needed = sorted(((weight, name) for name, weight in summary.requirement.items() if weight >= 0.005), reverse=True)
         lines.append(f"requirement, by the pilots: {', '.join(f'{name} {weight:.0%}' for weight, name in needed)}")
+    lines += teaching(summary)
     lines.append(f"{spent}; {missing} of {summary.num_trials} without a result" if missing else spent)
     for run_dir in run_dirs:
         teacher = read_spent(run_dir)
@@ -34,6 +37,26 @@ def closing_lines(summary: Summary, *run_dirs: Path) -> list[str]:
     else:
         lines.append(f"next:    readbench report {folder}{page}")
     return lines
+
+
+def teaching(summary: Summary) -> list[str]:
+    """How many of the teacher's answers verify; a capability where few do is named."""
+    shares = {name: share for name, taught in summary.taught.items() if (share := taught.share) is not None}
+    if not shares:
+        return []
+    examples, verified = (sum(getattr(taught, key) for taught in summary.taught.values()) for key in ("examples", "verified"))
+    named = ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if share < FEW_VERIFY)
+    whole = f"{verified / examples:.1%} of the teacher's answers verify{f' ({named})' if named else ''}"
+    return [whole, *(f"warning: {line}" for line in unverified(summary))]
+
+
+def unverified(summary: Summary) -> list[str]:
+    """The capabilities in which none of the teacher's answers verifies, with three of them, in printable characters."""
+    return [
+        f"none of the teacher's {taught.examples} answers to {name} verifies, such as {'; '.join(map(repr, taught.samples))}"
+        for name, taught in summary.taught.items()
+        if taught.share == 0
+    ]
 
 
 def reference_for(summary: Summary) -> str:

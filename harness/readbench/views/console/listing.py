@@ -1,14 +1,22 @@
-"""``readbench list``: plug-ins with their parameters and the distribution that brings them."""
+"""``readbench list``: plug-ins, their parameters and where they come from; ``readbench suite show``: a look into a suite."""
 
+import random
 import sys
-from typing import Any
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
 
-from readbench.api import Kind
+from readbench.api import DIFFICULTIES, Difficulty, Kind
 from readbench.base.plugins import Registered, registry
+from readbench.base.seeds import derive_seed
 from readbench.views.console.text import cell, console_for, new_table, write_json, write_line
 
+if TYPE_CHECKING:
+    from readbench.suites.suite import Suite
+
+LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
 KINDS: dict[str, Kind] = {
     "suites": "suite",
+    "sources": "source",
     "allocators": "allocator",
     "objectives": "objective",
     "teachers": "teacher",
@@ -34,6 +42,25 @@ def show_plugins(what: str, *, as_json: bool) -> None:
         parameters = ", ".join(f"{name}={parameter['default']}" for name, parameter in row["parameters"].items())
         table.add_row(cell(row["name"]), cell(row["summary"]), cell(parameters), cell(row["source"], "dim"))
     console_for(sys.stdout).print(table)
+
+
+def show_suite(suite: "Suite", *, as_json: bool) -> None:
+    """Each capability with its weight in the task and a question of each difficulty."""
+    rows = []
+    for name, weight, source in zip(suite.capabilities, suite.requirement, suite.sources(), strict=True):
+        for level in LEVELS:
+            question = source.sample(random.Random(derive_seed("shown", suite.name, name, level)), level)
+            rows.append({"capability": name, "weight": float(weight), "difficulty": DIFFICULTIES[level], **asdict(question)})
+    if as_json:
+        write_json(rows)
+        return
+    console = console_for(sys.stdout)
+    for row in rows:
+        needed = f"{row['weight']:.0%} of the task" if row["weight"] else "not in the task"
+        console.print(cell(f"{row['capability']} ({needed}), {row['difficulty']}, verifier {row['verifier']}", "bold"), soft_wrap=True)
+        for key in ("prompt", "answer"):
+            for line in row[key].splitlines():
+                console.print(cell(f"  {line}", "" if key == "prompt" else "green"), soft_wrap=True)
 
 
 def _record(name: str, registered: Registered) -> dict[str, Any]:

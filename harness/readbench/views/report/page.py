@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from readbench.results.document.model import Results
 from readbench.results.stats import MIN_PAIRS, paired_difference
-from readbench.views.console.closing import verdict
+from readbench.views.console.closing import unverified, verdict
 from readbench.views.console.text import duration_text, printable, tokens_text
 from readbench.views.report import numbers, tables
 from readbench.views.report.examples import examples
@@ -95,7 +95,7 @@ def _warnings(run: View) -> list[str]:
     if seeds < MIN_PAIRS:
         count = "One seed" if seeds == 1 else f"{seeds} seeds"
         said.append(f"{count}: no intervals are given. An interval takes at least {MIN_PAIRS} seeds, and the order below may be chance.")
-    return said
+    return said + unverified(run.summary)
 
 
 def _headline_facts(run: View) -> list[Fact]:

@@ -25,6 +25,7 @@ SUITE = suite_text(
     tool_use="source: lab.tool_use",
     more="reward: {beta: 2.0, cost: 0.25, top_k: 1}\n",
 )
+SIZES: dict[str, Any] = {"device": "cpu", "num_probes": 4, "num_dev": 3, "max_new_tokens": 8, "verifier_params": {}}
 SPEC = spec_of(seed=5, budget_tokens=1000, teacher="", num_dev=3)
 
 
@@ -35,7 +36,7 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
     write_suite(folder, SUITE, test=[{"prompt": "1+1=?", "answer": "2"}])
     write_blank(folder / "student", TINY)
     teacher = CachedTeacher(Canned(), ResponseCache(folder / "responses.sqlite"))
-    return Setting(load_suite(str(folder)), student_path=folder / "student", teacher=teacher, device="cpu", num_probes=4, num_dev=3)
+    return Setting(load_suite(str(folder)), student_path=folder / "student", teacher=teacher, **SIZES)
 
 
 @pytest.fixture

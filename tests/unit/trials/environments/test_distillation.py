@@ -14,8 +14,8 @@ from readbench._core import Ledger, Scheduler
 from readbench.base.errors import TrialFailure
 from readbench.base.seeds import derive_seed
 from readbench.students.student import Student
-from readbench.suites.evaluation import Evaluation
-from readbench.suites.probes import DevScore, Profile, measure
+from readbench.suites.evaluation.evaluate import Evaluation
+from readbench.suites.probes import DevScore, Profile
 from readbench.trials.environments import distillation
 from readbench.trials.environments.base import Step
 from readbench.trials.environments.distillation import Distillation
@@ -23,6 +23,7 @@ from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.supervision import Supply
 from readbench.trials.feedback import standard_error
 from readbench.trials.metrics import reward
+from support.probes import measure
 
 Make = Callable[..., Distillation]
 REQUIREMENT = np.array([0.75, 0.25, 0.0])
@@ -251,8 +252,8 @@ def test_the_end_is_the_test_set_once_and_an_answer_to_a_probe_of_each_capabilit
 ) -> None:
     asked: list[Any] = []
 
-    def evaluate(*arguments: Any, joint: bool) -> Evaluation:
-        asked.append((*arguments, joint))
+    def evaluate(*arguments: Any, max_new_tokens: int) -> Evaluation:
+        asked.append((*arguments, max_new_tokens))
         return Evaluation(utility=0.625, step_accuracy=0.75, n=16, tokens=100, task="tiny", version="0")
 
     monkeypatch.setattr(distillation, "evaluate", evaluate)
@@ -260,7 +261,7 @@ def test_the_end_is_the_test_set_once_and_an_answer_to_a_probe_of_each_capabilit
     model = environment._student.model
     outcome = environment.finish()
     answers = model.answer([question.prompt for question in setting.samples()], max_new_tokens=3)
-    assert asked == [(model, setting.suite.folder, "task.yaml", False)]
+    assert asked == [(model, setting.suite, setting.grader, 3)]
     assert outcome.record == {
         "utility": 0.625,
         "step_accuracy": 0.75,
@@ -286,7 +287,7 @@ def test_a_utility_that_is_not_finite_fails_the_trial(begun: Make, monkeypatch: 
 
 def test_a_probe_s_score_that_is_not_finite_fails_the_trial(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
     broken = Profile.from_scores([[0.5], [float("nan")], [0.5]], exact_match=[0, 0, 0], soft=[0, 0, 0])
-    monkeypatch.setattr(distillation, "measure", lambda *_: broken)
+    monkeypatch.setattr(Setting, "profile", lambda *_: broken)
     with pytest.raises(TrialFailure, match=r"^a probe's score is not finite$"):
         make().begin()
 

@@ -9,6 +9,7 @@ import pytest
 from readbench._core import Ledger, Scheduler
 from readbench.api import Difficulty, Question, Response
 from readbench.models.batches import Encoded
+from readbench.suites.grading import Grader
 from readbench.suites.prompts import HeldOut, PromptQueue, PromptStreams
 from readbench.trials.environments import supervision
 from readbench.trials.environments.supervision import Example, Supply
@@ -49,7 +50,7 @@ class Trial:
         self.encoded: dict[str, tuple[str, bool]] = {}
         self.scheduler, self.ledger = Scheduler(2), Ledger(budget_tokens, 2)
         self.queue = self.fresh_queue()
-        self._supply = Supply(self.queue, self.teacher, self._encode, num_capabilities=2, max_new_tokens=9)  # type: ignore[arg-type]
+        self._supply = Supply(self.queue, self.teacher, self._encode, Grader(), num_capabilities=2, max_new_tokens=9)  # type: ignore[arg-type]
 
     @staticmethod
     def fresh_queue() -> PromptQueue:
@@ -84,6 +85,18 @@ def first_slots(capability: int, count: int) -> list[tuple[int, int]]:
 def test_an_example_costs_what_was_generated_and_what_is_trained() -> None:
     (example,) = Trial(100).draw([1.0, 0.0], 8)
     assert (example.generated_tokens, example.trained_tokens, example.cost) == (3, 5, 8)
+
+
+def test_the_verifier_of_its_question_judges_the_teacher_s_answer() -> None:
+    trial = Trial(1000)
+    trial.teacher.respond = (
+        lambda prompts, **_: [  # type: ignore[method-assign]
+            Response(text=f"The answer is {int(p[2:]) + (p[0] == '1')}.", tokens=3, finished=True) for p in prompts
+        ]
+    )
+    examples = trial.draw([0.5, 0.5], 100)
+    assert {(example.slot.capability, example.right) for example in examples} == {(0, True), (1, False)}
+    assert all(example.answer.startswith("The answer is") for example in examples)
 
 
 def test_the_credit_buys_the_first_slots_of_each_stream_in_order_of_capability() -> None:

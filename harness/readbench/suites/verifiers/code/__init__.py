@@ -9,7 +9,7 @@ import re
 
 from readbench.api import Question, Verifier, verifier
 from readbench.base.errors import ConfigError
-from readbench.suites.verifiers._final import MAX_CHARACTERS
+from readbench.suites.verifiers._final import MAX_CHARACTERS, reference_of
 
 _FENCED = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n(.*?)(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -25,7 +25,7 @@ class Code:
         """1 if the tests pass, else 0; ConfigError if the tests are no Python, SurroundingError if there is no sandbox."""
         from readbench.suites.verifiers.code.sandbox import passes  # late: the other verifiers need no processes
 
-        tests = question.reference or question.answer
+        tests = reference_of(question)
         try:
             ast.parse(tests)
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:

@@ -6,16 +6,21 @@ import numpy as np
 import pytest
 
 from readbench.base.plugins import registry
-from readbench.runs.studies.lab import CAPABILITIES, TEST_SET_SIZE, test_set
+from readbench.runs.studies.lab import CAPABILITIES
+from readbench.runs.studies.test_set import sampled_test
 from readbench.suites.composition import held_out_items
 from readbench.suites.prompts import held_out_questions
 from readbench.suites.splits import normalise
 from readbench.suites.suite import Suite, load_suite
 
-MIXTURES = ("multilingual",)
-JOINT = ("coding", "generalist", "misread", "reasoning", "tool-use")
+SIZES = {"lm-tools": 150} | dict.fromkeys(("lm-generalist", "lm-math", "lm-reasoning"), 200)  # items; of the lab's suites 400
+MIXTURES = ("multilingual", "lm-generalist", "lm-math", "lm-reasoning")
+JOINT = ("coding", "generalist", "misread", "reasoning", "tool-use", "lm-tools")
 NAMES = (*MIXTURES, *JOINT)
-test_set.__test__ = False  # type: ignore[attr-defined]  # a function of the lab, no test
+
+
+def size_of(name: str) -> int:
+    return SIZES.get(name, 400)
 
 
 def lines_of(suite: Suite) -> list[dict[str, Any]]:
@@ -28,17 +33,18 @@ def test_the_suites_are_registered() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_test_set_is_what_the_command_writes(name: str) -> None:
-    folder = load_suite(name).folder
-    assert (folder / "test.jsonl").read_text(encoding="utf-8") == test_set(folder)
+    suite = load_suite(name)
+    assert (suite.folder / "test.jsonl").read_text(encoding="utf-8") == sampled_test(suite, size_of(name))
 
 
 @pytest.mark.parametrize("name", MIXTURES)
 def test_the_test_set_follows_the_requirement(name: str) -> None:
     suite = load_suite(name)
     lines = lines_of(suite)
-    assert len(lines) == len({normalise(line["prompt"]) for line in lines}) >= TEST_SET_SIZE
+    assert len(lines) == len({normalise(line["prompt"]) for line in lines})
+    assert len(lines) == pytest.approx(size_of(name), abs=2)
     for capability, share in zip(suite.capabilities, suite.requirement, strict=True):
-        assert sum(line["capability"] == capability for line in lines) == pytest.approx(share * TEST_SET_SIZE, abs=1)
+        assert sum(line["capability"] == capability for line in lines) == pytest.approx(share * size_of(name), abs=1)
 
 
 @pytest.mark.parametrize("name", JOINT)
@@ -48,7 +54,7 @@ def test_a_joint_test_set_follows_the_composition(name: str) -> None:
     items: dict[int, list[str]] = {}
     for line in lines_of(suite):
         items.setdefault(line["item"], []).append(line["capability"])
-    chains = [tuple(suite.capabilities[step] for step in steps) for steps in suite.composition.plan(TEST_SET_SIZE)]
+    chains = [tuple(suite.capabilities[step] for step in steps) for steps in suite.composition.plan(size_of(name))]
     assert Counter(map(tuple, items.values())) == Counter(chains)
 
 
@@ -73,10 +79,10 @@ def test_the_test_set_shares_nothing_with_probes_and_dev(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_suite_knows_all_capabilities_and_needs_some_of_them(name: str) -> None:
+def test_every_suite_of_the_lab_knows_all_capabilities_and_each_needs_some_of_them(name: str) -> None:
     suite = load_suite(name)
-    assert suite.capabilities == CAPABILITIES
-    assert 2 <= np.count_nonzero(suite.requirement) < len(CAPABILITIES)
+    assert name in SIZES or suite.capabilities == CAPABILITIES
+    assert 2 <= np.count_nonzero(suite.requirement) < len(suite.capabilities)
 
 
 @pytest.mark.parametrize("name", [name for name in JOINT if name != "misread"])
