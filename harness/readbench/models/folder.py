@@ -95,6 +95,14 @@ def check_model(path: Path) -> None:
         )
 
 
+def check_trainable(path: Path) -> None:
+    """ConfigError for a model that readbench can load, but neither train nor save."""
+    method = read_config(path).get("quantization_config")
+    if method is not None:
+        name = method.get("quant_method", "an unnamed method") if isinstance(method, dict) else method
+        raise ConfigError(f"student {path} is quantized ({name}), and readbench trains full weights", hint="give the unquantized model")
+
+
 def read_config(path: Path) -> dict[str, Any]:
     """The folder's config.json; ConfigError if it is missing or not a JSON object with a model type."""
     file = path / "config.json"

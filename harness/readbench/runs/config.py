@@ -27,6 +27,7 @@ from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.trials.spec import MAX_SEEDS, RunIdentity, placeless
 
 ENVIRONMENT_PREFIX = "READBENCH_"
+ALLOWING_CODE = ("params.verifier.code.run", "params.code.run")  # only the user sets it, not a suite of somebody else's
 ENOUGH_ITEMS = 160  # of a joint task: below, a standard error exceeds 0.04
 
 
@@ -119,6 +120,9 @@ def resolve(
         _check(values, suite, origin)
     values["suite"], origins["suite"] = suite, "flag --suite"
     config, warnings = _checked_names(_check(values, suite, "settings"))
+    allows_code = config.params.get("verifier", {}).get("code", {}).get("run", False)
+    if allows_code and not any(key in ALLOWING_CODE for _, layer in layers[2:] for key in layer):
+        raise ConfigError(f"suite {loaded.name}: a suite cannot allow code to run", hint=f"say it yourself: --set {ALLOWING_CODE[0]}=true")
     if loaded.composition is not None:
         loaded.composition.plan(config.num_dev)  # a chain without an item is refused now, not in a worker
         if config.num_dev < ENOUGH_ITEMS:

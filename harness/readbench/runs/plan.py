@@ -11,7 +11,7 @@ from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make, make_allocator, registry, resolve_parameters
 from readbench.models.counting import open_counter
-from readbench.models.folder import check_model, fingerprint, resolve_device, resolve_model
+from readbench.models.folder import check_model, check_trainable, fingerprint, resolve_device, resolve_model
 from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
 from readbench.runs.executors.pool import num_cores
@@ -49,6 +49,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
     if config.device not in ("auto", "cpu"):  # the workers resolve auto: here it would need to import torch
         resolve_device(config.device)
     student_path = _checked_model(config.student)
+    check_trainable(student_path)
     teacher_plugin, teacher_model = teacher_reference(config.teacher)
     teacher_params = _teacher_params(teacher_plugin, _params(config, "teacher", teacher_plugin))
     teacher: Teacher | None = None  # None for a local model: making it here would import torch
@@ -143,7 +144,7 @@ def _foreign_prompts(suite: Suite, student: Path) -> tuple[str, ...]:
         return ()
     return (
         f"suite {suite.name} asks in the lab's shorthand over bytes (a<g top?), which means little to this student: "
-        "for a language model write a suite in plain language (docs/extending.md)",
+        "for a language model take lm-math, lm-reasoning, lm-tools or lm-generalist, or write one (docs/suites.md)",
     )
 
 

@@ -24,22 +24,14 @@ from readbench.suites.composition import Composition, check_items
 from readbench.suites.evaluation.task import read_task
 from readbench.suites.grading import Grader
 from readbench.suites.metric_names import metrics_of
-from readbench.suites.sources import GYM, NEEDED, TEXTS, GymSource, JsonLines, open_source, read_question, source_versions
+from readbench.suites.sources.listed import NEEDED, TEXTS, read_question
+from readbench.suites.sources.opening import CapabilityConfig, check_source, open_source, source_versions
+from readbench.suites.sources.table import SUFFIXES
 
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
 Text = Annotated[str, MinLen(1), MaxLen(4000)]
-SourceName = Annotated[str, StringConstraints(pattern=f"^({GYM})?{NAME_PATTERN.pattern}$")]
+DATA_SUFFIXES = (".yaml", *SUFFIXES)  # of the files that a suite is made of
 RequirementSource = Literal["card", "pilots"]
-
-
-@dataclass(frozen=True, kw_only=True, config=STRICT)
-class CapabilityConfig:
-    """Where a capability's questions come from, and how much the task needs it."""
-
-    source: SourceName | None = None  # a registered source, or gym:NAME of reasoning-gym
-    levels: tuple[dict[str, Any], ...] | None = None  # of a gym source: its settings when easy, medium, hard
-    jsonl: str | None = None  # or a file next to suite.yaml: lines {"prompt", "answer", "factors": {"steps": 3}}
-    weight: Annotated[float, Gt(0)] | None = None  # relative need; absent: the task does not need it
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -120,10 +112,7 @@ class Suite:
 
     def sources(self) -> tuple[Source, ...]:
         """The K sources of questions, in suite order."""
-        return tuple(
-            JsonLines(self.folder / str(c.jsonl)) if c.source is None else open_source(c.source, c.levels)
-            for c in self.config.capabilities.values()
-        )
+        return tuple(open_source(capability, self.folder) for capability in self.config.capabilities.values())
 
     def test_prompts(self) -> list[str]:
         """The prompts of the test set, which must never be taught."""
@@ -151,9 +140,9 @@ class Suite:
 
         `defaults` and `requirement` are left out, since the resulting settings are in the trial's config, and so is how strict a gate is.
         """
-        paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in (".yaml", ".jsonl", ".json"))
+        paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in DATA_SUFFIXES)
         files = [(str(path.relative_to(self.folder)), self._settings() if path == self.file else path) for path in paths]
-        return named_hash([*files, *source_versions(c.source for c in self.config.capabilities.values())])
+        return named_hash([*files, *source_versions(self.config.capabilities.values(), self.folder)])
 
     def _settings(self) -> bytes:
         settings = {key: value for key, value in read_yaml(self.file).items() if key not in ("check", "defaults", "requirement")}
@@ -237,20 +226,10 @@ def _check_capabilities(config: SuiteConfig, folder: Path, where: str) -> None:
                 raise ConfigError(f"{where}: composition: unknown capability {step!r}", hint=near_match(step, config.capabilities))
     if all(c.weight is None for c in config.capabilities.values()) and not config.composition:
         raise ConfigError(f"{where}: no capability has a weight", hint="give the capabilities that the task needs a weight above 0")
-    sources = registry().plugins("source")
     for name, capability in config.capabilities.items():
-        if (capability.source is None) == (capability.jsonl is None):
-            raise ConfigError(f"{where}: capabilities.{name} needs either a source or a jsonl file")
-        if capability.levels is not None and not str(capability.source).startswith(GYM):
-            raise ConfigError(f"{where}: capabilities.{name}: only a gym source has levels", hint=f"source: {GYM}chain_sum")
-        if capability.source is not None and capability.source.startswith(GYM):
-            GymSource(capability.source, capability.levels)  # finds an unknown dataset or setting now
-        elif capability.source is not None and capability.source not in sources:
-            raise ConfigError(
-                f"{where}: capabilities.{name}: unknown source {capability.source!r}", hint=near_match(capability.source, sources)
-            )
-        if capability.jsonl is not None:
-            _inside(folder, capability.jsonl, f"{where}: capabilities.{name}.jsonl")
+        check_source(capability, f"{where}: capabilities.{name}")
+        if capability.file is not None:
+            _inside(folder, capability.file, f"{where}: capabilities.{name}")
 
 
 def _inside(folder: Path, name: str, where: str, *, there: bool = True) -> Path:

@@ -12,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from readbench.base.errors import ConfigError, SurroundingError
 from readbench.models.folder import (
     check_model,
+    check_trainable,
     context_length,
     fingerprint,
     load_causal_lm,
@@ -102,6 +103,13 @@ def test_a_byte_order_mark_is_refused_in_a_line_that_names_the_file(name: str, f
         check_model(folder)
     assert str(caught.value).startswith(f"{folder / name} begins with a byte order mark")
     assert caught.value.hint == "save it as UTF-8 without one"
+
+
+def test_a_quantised_student_is_refused_before_it_is_trained(folder: Path) -> None:
+    check_trainable(folder)
+    rewrite_config(folder, quantization_config={"quant_method": "gguf"})
+    with pytest.raises(ConfigError, match=r"is quantized \(gguf\), and readbench trains full weights"):
+        check_trainable(folder)
 
 
 def test_a_native_model_with_an_auto_map_is_fine(folder: Path) -> None:

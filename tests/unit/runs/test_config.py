@@ -51,6 +51,18 @@ def test_every_layer_is_over_the_one_before_and_says_so(tmp_path: Path) -> None:
     assert run.origins["device"] == "default"
 
 
+@pytest.mark.parametrize("written", ["{verifier: {code: {run: true}}}", "{code: {run: true}}"])
+def test_a_suite_cannot_allow_code_to_run_and_the_user_can(tmp_path: Path, written: str) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(SUITES / "multilingual", folder)
+    file = folder / "suite.yaml"
+    file.write_text(file.read_text().replace("defaults:\n", f"defaults:\n  params: {written}\n"))
+    with pytest.raises(ConfigError, match="a suite cannot allow code to run"):
+        resolve(str(folder), environment={})
+    own = resolve(str(folder), environment={}, sets=["params.verifier.code.run=true"])
+    assert own.config.params["verifier"]["code"]["run"] is True
+
+
 def test_scientific_notation_is_a_number() -> None:
     assert resolved(sets=["training.learning_rate=3e-4"]).config.training.learning_rate == 3e-4
 

@@ -8,7 +8,7 @@ import pytest
 
 import readbench
 from readbench.base.errors import ConfigError
-from readbench.suites.sources import GymSource
+from readbench.suites.sources.gym import GymSource
 from readbench.suites.suite import load_suite
 from support.suites import suite_text, write_suite
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from readbench.api import Difficulty, Question
 from readbench.base.errors import ConfigError
 from readbench.suites.prompts import CURRICULUM, HeldOut, PromptQueue, PromptStreams, difficulty_mix, held_out_questions
-from readbench.suites.sources import GymSource
+from readbench.suites.sources.gym import GymSource
 from readbench.suites.splits import normalise, split_of
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import registry
-from readbench.suites.sources import JsonLines
+from readbench.suites.sources.listed import read_list
 from readbench.suites.splits import normalise
 from readbench.suites.suite import load_suite
 from support.suites import suite_text, write_suite
@@ -33,7 +33,7 @@ def test_a_suite_file_of_one_s_own_is_read_by_its_path(folder: Path) -> None:
 
 
 def test_difficulty_is_the_tertile_of_the_mean_normalised_factor(folder: Path) -> None:
-    source = JsonLines(folder / "facts.jsonl")
+    source = read_list(folder / "facts.jsonl")
     rng = random.Random(0)
     means = [np.mean([int(source.sample(rng, level).answer) for _ in range(100)]) for level in (0, 1, 2)]
     assert means == sorted(means)
@@ -97,7 +97,7 @@ def replaced(old: str, new: str) -> Callable[[Path], None]:
         (replaced("weight: 3", "weight: 'much'"), "capabilities.math.weight"),
         (replaced(", weight: 3", "").__call__, ""),
         (replaced("source: lab.math", "source: lab.maths"), "unknown source 'lab.maths'; did you mean 'lab.math'"),
-        (replaced("{source: lab.math, weight: 3}", "{weight: 3}"), "needs either a source or a jsonl"),
+        (replaced("{source: lab.math, weight: 3}", "{weight: 3}"), "needs one of source, jsonl and dataset"),
         (replaced("facts.jsonl", "none.jsonl"), "no file 'none.jsonl'"),
         (replaced("facts.jsonl", "../facts.jsonl"), "outside the suite's folder"),
         (replaced("version: 1", "version: one"), "version"),
@@ -137,7 +137,7 @@ def test_a_wrong_question_names_its_record(folder: Path, record: dict[str, objec
     lines = (folder / "facts.jsonl").read_text().splitlines()
     (folder / "facts.jsonl").write_text("\n".join([*lines[:4], json.dumps(record), *lines[4:]]))
     with pytest.raises(ConfigError, match="record 5"):
-        JsonLines(folder / "facts.jsonl")
+        read_list(folder / "facts.jsonl")
 
 
 def test_every_shipped_suite_is_sound_and_its_test_set_is_held_out() -> None:
