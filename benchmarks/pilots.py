@@ -21,7 +21,7 @@ import numpy as np
 
 from readbench.suites.suite import load_suite
 from readbench.trials.briefing import pilot_from
-from readbench.trials.requirement import infer
+from readbench.trials.requirement.by_pilots import infer
 
 
 def main() -> None:

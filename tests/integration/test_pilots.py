@@ -129,7 +129,8 @@ def test_the_students_are_scored_again_though_the_requirement_was_not_the_suite_
 def test_show_prints_both_requirements_as_json(readbench: Commands, run_dir: Path) -> None:
     command = readbench.command("requirement show", "--json")
     document = json.loads(subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=True).stdout)
-    assert document == {"card": load(run_dir).suite.card, "pilots": pytest.approx(load(run_dir).suite.requirement)}
+    suite = load(run_dir).suite
+    assert document == {"card": suite.card, "pilots": pytest.approx(suite.requirement), "identifier": None}
 
 
 def test_a_damaged_cache_is_said_and_not_used(readbench: Commands, run_dir: Path, tmp_path: Path) -> None:

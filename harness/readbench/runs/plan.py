@@ -21,6 +21,7 @@ from readbench.suites.suite import Suite
 from readbench.teachers.chat import set_chat
 from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.forecast import Forecast, forecast
+from readbench.trials.requirement.known import check_identifier
 from readbench.trials.spec import TrialSpec
 
 # Parameters added after the first trials: while they are empty, those trials keep their ids.
@@ -72,6 +73,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
     _build_allocators(resolved)
     piloted = piloted or any(uses_pilots(config, name) for name in config.allocators)
     _check_pilots(config, piloted=piloted, example_tokens=example_tokens)
+    identifier = _identifier(config, resolved.suite)
     objective = registry().get("objective", config.objective)
     trials = tuple(
         TrialSpec(
@@ -94,6 +96,8 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             num_dev=config.num_dev,
             dev_every=config.dev_every,
             requirement=config.requirement,
+            identifier=config.identifier if identifier else "",
+            identifier_fingerprint=identifier,
             pilots=config.pilots if uses_pilots(config, name) else None,
             training=config.training,
             teacher_chat=config.teacher_chat,
@@ -133,6 +137,18 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         else None,
         warnings=(*_foreign_prompts(resolved.suite, student_path), *_too_few(config, resolved.suite, piloted=piloted)),
     )
+
+
+def _identifier(config: RunConfig, suite: Suite) -> str:
+    """The fingerprint of the identifier whose answer is the requirement; empty if it is not asked."""
+    if config.requirement != "identifier":
+        return ""
+    if not config.identifier:
+        raise ConfigError(
+            "the requirement is to be an identifier's, and none is given",
+            hint="fit one with readbench requirement fit, then --set identifier=FOLDER",
+        )
+    return check_identifier(Path(config.identifier), suite.capabilities)
 
 
 def _foreign_prompts(suite: Suite, student: Path) -> tuple[str, ...]:

@@ -55,5 +55,10 @@ def moved(reference: str, then: Path, now: Path) -> str:
     return f"{plugin}{colon}{found}" if Path(found).exists() else reference
 
 
+def identifier_place(folder: str) -> str:
+    """The absolute path of an identifier's folder; none stays none."""
+    return absolute(folder) if folder else ""
+
+
 Place = Callable[[str], str]
-PLACES: dict[str, Place] = {"suite": suite_place, "student": model_place, "teacher": teacher_place}
+PLACES: dict[str, Place] = {"suite": suite_place, "student": model_place, "teacher": teacher_place, "identifier": identifier_place}

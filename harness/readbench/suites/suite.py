@@ -31,7 +31,7 @@ from readbench.suites.sources.table import SUFFIXES
 Name = Annotated[str, StringConstraints(pattern=f"^{NAME_PATTERN.pattern}$")]
 Text = Annotated[str, MinLen(1), MaxLen(4000)]
 DATA_SUFFIXES = (".yaml", *SUFFIXES)  # of the files that a suite is made of
-RequirementSource = Literal["card", "pilots"]
+RequirementSource = Literal["card", "pilots", "identifier"]
 
 
 @dataclass(frozen=True, kw_only=True, config=STRICT)

@@ -52,7 +52,8 @@ class RunIdentity:
     num_probes: Annotated[int, Ge(2)] = 40  # a capability; the reward and the profile are measured on them
     num_dev: Annotated[int, Ge(2)] = 40  # questions a required capability, or items of a joint task; for the learning curve
     dev_every: Annotated[int, Ge(1)] = 1  # the learning curve is measured after every so many intervals, and after the last
-    requirement: RequirementSource = "card"  # where r comes from: the suite's card, or the pilots
+    requirement: RequirementSource = "card"  # where r comes from: the suite's card, the pilots, or an identifier that reads the card
+    identifier: str = ""  # the folder of a fitted identifier, if the requirement is its
     pilots: PilotConfig = field(default_factory=PilotConfig)
     params: dict[str, dict[str, dict[str, bool | int | float | str]]] = field(default_factory=dict)  # of plug-ins, by kind and name
     training: TrainingConfig = field(default_factory=TrainingConfig)
@@ -84,6 +85,8 @@ class TrialSpec:
     training: TrainingConfig
     dev_every: int = 1
     requirement: RequirementSource = "card"
+    identifier: str = ""  # the folder, if the requirement is an identifier's
+    identifier_fingerprint: str = ""
     pilots: PilotConfig | None = None  # None: the trial does not depend on them
     horizon: int = 1  # the training is the beginning of one that is as many times longer: for learning rate and curriculum
     tested: bool = True  # whether the student is evaluated on the test set, and kept
@@ -93,7 +96,7 @@ class TrialSpec:
 
     def document(self) -> dict[str, Any]:
         """The spec as JSON values, without the folders that things are in."""
-        places = {name: placeless(getattr(self, name)) for name in ("suite", "teacher", "student")}
+        places = {name: placeless(getattr(self, name)) for name in ("suite", "teacher", "student", "identifier")}
         document: dict[str, Any] = json.loads(json.dumps(asdict(self) | places))
         return document
 

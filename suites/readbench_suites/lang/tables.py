@@ -1,7 +1,7 @@
 """Reading tables: a stock list, and a question about it.
 
-Difficulty: easy, one cell of four rows; medium, the row with the highest or lowest figure of eight; hard, the sum of a column over the
-rows of one city, of twelve. A table is in Markdown or in CSV, whatever the difficulty.
+Difficulty: easy, one cell of three rows; medium, the row with the highest or lowest figure of six; hard, the sum of a column over the
+rows of one city, of ten. A table is in Markdown or in CSV, whatever the difficulty.
 """
 
 import random
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from readbench.api import Difficulty, Question, source
 from readbench_suites.lang.wording import ASK, CITIES, tagged
 
-ROWS = (4, 8, 12)  # by difficulty
+ROWS = (3, 6, 10)  # by difficulty
 ITEMS = (
     "anchors", "baskets", "belts", "blankets", "bottles", "brushes", "buckets", "candles", "chairs", "clocks", "curtains", "desks",
     "drums", "fans", "flutes", "gloves", "hammers", "helmets", "kettles", "ladders", "lamps", "mirrors", "needles", "pillows",
     "ropes", "saws", "scarves", "shelves", "spoons", "tents", "towels", "vases",
 )  # fmt: skip
-COLUMNS = ("price", "stock", "weight")
+COLUMNS = ("price", "stock")
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Calling tools: a request, the definitions of some tools in JSON, and the call that the request asks for.
+"""Calling tools: a request, the signatures of some tools, and the call in JSON that the request asks for.
 
 Difficulty: easy, one of two tools with all its arguments in the request; medium, one of four; hard, one of six, with an argument that
 must be computed from the request.
@@ -15,7 +15,7 @@ from readbench_suites.lang.wording import CITIES, PEOPLE
 SUPPLIES = ("notebooks", "pencils", "folders", "stamps", "envelopes", "erasers")
 ROOMS = ("kitchen", "bedroom", "office", "garden", "hall")
 TOOLS_SHOWN = (2, 4, 6)  # by difficulty
-_ASK = '\n\nAnswer with one call as JSON and nothing else: {"name": ..., "arguments": {...}}'
+_SHOWN = 'Request: Lock the attic for 5 minutes.\nCall: {"name": "lock_room", "arguments": {"room": "attic", "minutes": 5}}'
 Arguments = dict[str, str | int]
 Drawn = tuple[str, Arguments]  # a request and its arguments
 
@@ -32,7 +32,8 @@ class Tool:
 
     def definition(self) -> str:
         """As a model is told of it."""
-        return json.dumps({"name": self.name, "description": self.does, "parameters": self.parameters})
+        parameters = ", ".join(f"{name}: {kind}" for name, kind in self.parameters.items())
+        return f"{self.name}({parameters}): {self.does}"
 
 
 def _table(rng: random.Random) -> Drawn:
@@ -151,10 +152,15 @@ class ToolCalls:
         request, arguments = (tool.computed if difficulty == 2 else tool.plain)(rng)
         call = json.dumps({"name": tool.name, "arguments": arguments})
         definitions = "\n".join(each.definition() for each in shown)
-        return Question(prompt=f"Tools:\n{definitions}\n\n{request}{_ASK}", answer=call, key=request, verifier="json-call")
+        return Question(
+            prompt=f"Write the call for the last request in JSON. The tools are:\n{definitions}\n\n{_SHOWN}\n\nRequest: {request}\nCall:",
+            answer=call,
+            key=request,
+            verifier="json-call",
+        )
 
 
 @source("lang.tool_calls")
 def tool_calls() -> ToolCalls:
-    """A request, definitions of tools, and the one call in JSON that it asks for."""
+    """A request, signatures of tools, and the one call in JSON that it asks for."""
     return ToolCalls()

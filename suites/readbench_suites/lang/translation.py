@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from readbench.api import Difficulty, Question, source
-from readbench_suites.lang.wording import ASK, PEOPLE, tagged
+from readbench_suites.lang.wording import PEOPLE
 
 LANGUAGES = ("German", "French", "Spanish")
+SHOWN = {"German": "der alte Mann", "French": "le vieil homme", "Spanish": "el hombre viejo"}
 NUMBERS = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve")
 NUMERALS = {
     "German": ("zwei", "drei", "vier", "fünf", "sechs", "sieben", "acht", "neun", "zehn", "elf", "zwölf"),
@@ -150,8 +151,8 @@ def told(language: str, person: str, verb: str, number: int, adjective: str, eng
 def _question(language: str, text: str, words: Sequence[str]) -> Question:
     answer = " ".join(word.split("|")[0] for word in words) + ("." if text.endswith(".") else "")
     return Question(
-        prompt=f"Translate into {language}: {text}{ASK}",
-        answer=tagged(answer),
+        prompt=f"Translate into {language}.\n\nEnglish: the old man\n{language}: {SHOWN[language]}\n\nEnglish: {text}\n{language}:",
+        answer=answer,
         key=f"{language}: {text}",
         reference=_pattern(words),
         verifier="regex",

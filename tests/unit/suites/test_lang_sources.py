@@ -53,7 +53,7 @@ def test_the_answer_stands_in_the_table(level: Difficulty) -> None:
     for question in drawn("lang.tables", level):
         table, asked, _ = question.prompt.split("\n\n")
         rows = rows_of(table)
-        assert len(rows) == (4, 8, 12)[level]
+        assert len(rows) == (3, 6, 10)[level]
         if level == 0:
             column, item = re.fullmatch(r"What is the (\w+) of the (\w+)\?", asked).groups()  # type: ignore[union-attr]
             (answer,) = [row[column] for row in rows if row["item"] == item]
@@ -85,8 +85,10 @@ COMPUTED: dict[str, tuple[str, Callable[[list[int]], int]]] = {
 def test_the_call_is_of_a_tool_that_is_shown_with_what_the_request_says(level: Difficulty) -> None:
     seen = set()
     for question in drawn("lang.tool_calls", level):
-        tools, request, _ = question.prompt.split("\n\n")
-        shown = {tool["name"]: tool["parameters"] for tool in map(json.loads, tools.splitlines()[1:])}
+        tools, _, asked = question.prompt.split("\n\n")
+        request = asked.removeprefix("Request: ").removesuffix("\nCall:")
+        signatures = [re.match(r"(\w+)\((.*)\): ", line) for line in tools.splitlines()[1:]]
+        shown = {found[1]: dict(part.split(": ") for part in found[2].split(", ")) for found in signatures if found}
         call = json.loads(question.answer)
         assert len(shown) == (2, 4, 6)[level]
         types = {name: {"integer": int, "string": str}[kind] for name, kind in shown[call["name"]].items()}

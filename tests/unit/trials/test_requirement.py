@@ -9,7 +9,8 @@ import pytest
 from readbench.api import Pilot
 from readbench.base.errors import ConfigError
 from readbench.trials.briefing import pilot_document, pilot_from
-from readbench.trials.requirement import infer, used_requirement
+from readbench.trials.requirement.by_pilots import infer
+from readbench.trials.requirement.choosing import used_requirement
 
 Array = npt.NDArray[np.float64]
 START = np.array([0.5, 0.6, 0.3, 0.8, 0.4])  # soft scores of the untrained student
@@ -110,4 +111,4 @@ def test_pilots_that_say_nothing_are_refused(is_joint: bool) -> None:
 
 
 def test_the_card_is_taken_as_it_is() -> None:
-    assert used_requirement("card", [0.25, 0.75], [], joint=True).tolist() == [0.25, 0.75]
+    assert used_requirement("card", [0.25, 0.75], pilots=[], identified=None, joint=True).tolist() == [0.25, 0.75]

@@ -34,9 +34,9 @@ from readbench.teachers.spend.ledger import read_spent
 from readbench.trials import metrics
 from readbench.trials.briefing import pilot_from
 from readbench.trials.record.interval import Interval, IntervalTokens, interval_of, named
-from readbench.trials.record.run_files import FINGERPRINT, PILOTS, START, is_complete, read_part, read_run
+from readbench.trials.record.run_files import FINGERPRINT, IDENTIFIED, PILOTS, START, is_complete, read_part, read_run
 from readbench.trials.record.trial_file import AGAIN, TrialRecord, find_trial
-from readbench.trials.requirement import used_requirement
+from readbench.trials.requirement.choosing import used_requirement
 from readbench.trials.spec import RunIdentity, trial_id, with_kinds
 
 
@@ -61,8 +61,13 @@ def gather(run_dir: Path) -> Results:
     pilots = read_part(run_dir, PILOTS, run)
     found = () if pilots is None else tuple(pilot_from(each) for each in pilots["pilots"])
     identity, capabilities = run["identity"], run["suite"]["capabilities"]
-    source = identity.get("requirement", "card") if found else "card"  # a run that was stopped before its pilots shows the card's
-    requirement = used_requirement(source, run["suite"]["requirement"], found, joint=run["suite"].get("joint", False))
+    requirement = used_requirement(
+        identity.get("requirement", "card"),
+        run["suite"]["requirement"],
+        pilots=found,
+        identified=(read_part(run_dir, IDENTIFIED, run) or {}).get("weights"),
+        joint=run["suite"].get("joint", False),
+    )
     suite = run["suite"] | {"requirement": requirement.tolist()}
     return Results(
         run=run["run"],

@@ -16,7 +16,7 @@ from readbench.trials.record.run_files import read_run
 from readbench.trials.spec import RunIdentity, with_kinds
 
 # settings that older results lack: they had their defaults
-_ADDED_LATER = {"teacher_chat", "student_chat", "dev_every", "requirement", "pilots"}
+_ADDED_LATER = {"teacher_chat", "student_chat", "dev_every", "requirement", "identifier", "pilots"}
 
 
 def load(path: Path) -> Results:

@@ -39,6 +39,9 @@ class Executor(Protocol):
     def measure_start(self) -> "Future[dict[str, Any]]":
         """The untrained student on the test set and the samples."""
 
+    def identify(self) -> "Future[list[float]]":
+        """The requirement by the run's identifier."""
+
     def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
         """A trial; False if it was asked to stop before its end."""
 

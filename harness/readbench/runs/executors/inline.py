@@ -39,6 +39,10 @@ class Inline:
         """Measures at once."""
         return self._done(lambda worker: worker.measure_start())
 
+    def identify(self) -> "Future[list[float]]":
+        """Reads the card at once."""
+        return self._done(lambda worker: worker.identify())
+
     def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
         """Runs at once; does not run after a failure."""
         return self._done(lambda worker: not self._stopped and worker.run(spec, briefing, self._observe, stopped=lambda: self._stopped))

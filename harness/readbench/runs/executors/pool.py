@@ -61,6 +61,10 @@ class Pool:
         """Runs in a worker."""
         return self._submit(_measure_start)
 
+    def identify(self) -> "Future[list[float]]":
+        """Runs in a worker."""
+        return self._submit(_identify)
+
     def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
         """Runs in a worker."""
         return self._submit(_run, spec, briefing)
@@ -174,6 +178,10 @@ def _measure_teacher() -> dict[str, Any]:
 
 def _measure_start() -> dict[str, Any]:
     return _worker().measure_start()
+
+
+def _identify() -> list[float]:
+    return _worker().identify()
 
 
 def _run(spec: TrialSpec, briefing: Briefing) -> bool:

@@ -20,6 +20,7 @@ from readbench.runs.executors.base import Observer, WorkerConfig
 from readbench.runs.executors.fingerprint import fingerprint
 from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import teacher_reference
+from readbench.runs.studies.identifier import identified
 from readbench.suites.evaluation.evaluate import evaluate
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
@@ -100,6 +101,11 @@ class Worker:
             "answers": [answer.text for answer in answers],
             "tokens": evaluation.tokens + sum(answer.tokens for answer in answers),
         }
+
+    def identify(self) -> list[float]:
+        """(K,) the requirement that the run's identifier reads from the suite's card."""
+        weights: list[float] = identified(Path(self._config.shared.identifier), self._setting.suite).tolist()
+        return weights
 
     def measure_fingerprint(self) -> dict[str, Any]:
         """What the bits of a result depend on besides the trial's spec."""

@@ -45,8 +45,8 @@ class Inferred:
 
 def infer(pilots: Sequence[Pilot], *, joint: bool) -> Inferred:
     """The requirement of a joint task or of a mixture; ConfigError if the pilots say nothing about it."""
-    changes, gains = _observed(pilots, joint=joint)
-    vetoed = np.max([np.maximum(p.exact_before, p.exact_after) for p in pilots], axis=0) <= NEVER_RIGHT
+    changes, gains = observed(pilots, joint=joint)
+    vetoed = never_right(pilots)
     weights = _weights(changes, gains, vetoed)
     if weights is None:
         raise ConfigError(
@@ -60,12 +60,7 @@ def infer(pilots: Sequence[Pilot], *, joint: bool) -> Inferred:
     return Inferred(weights=weights, standard_error=np.std(drawn, axis=0, ddof=1), low=low, high=high, vetoed=vetoed)
 
 
-def used_requirement(source: str, card: Sequence[float] | Vector, pilots: Sequence[Pilot], *, joint: bool) -> Vector:
-    """The requirement that a run uses: the card's, or the one that its pilots infer."""
-    return infer(pilots, joint=joint).weights if source == "pilots" else np.array(card, dtype=np.float64)
-
-
-def _observed(pilots: Sequence[Pilot], *, joint: bool) -> tuple[Matrix, Vector]:
+def observed(pilots: Sequence[Pilot], *, joint: bool) -> tuple[Matrix, Vector]:
     """(n, K) the changes of the soft scores, (n,) those of the soft utility; of a joint task those of their logarithms."""
     before, after = (np.array([getattr(p, f"soft_{name}") for p in pilots]) for name in ("before", "after"))
     start, end = (np.array([getattr(p, f"soft_utility_{name}") for p in pilots]) for name in ("before", "after"))
@@ -73,6 +68,12 @@ def _observed(pilots: Sequence[Pilot], *, joint: bool) -> tuple[Matrix, Vector]:
         return after - before, end - start
     before, after, start, end = (np.maximum(values, _LEAST) for values in (before, after, start, end))
     return np.log(after / before), np.log(end / start)
+
+
+def never_right(pilots: Sequence[Pilot]) -> npt.NDArray[np.bool_]:
+    """(K,) whether no pilot brought the capability above 2 % exact match."""
+    best = np.max([np.maximum(p.exact_before, p.exact_after) for p in pilots], axis=0)
+    return np.asarray(best <= NEVER_RIGHT)
 
 
 def _weights(changes: Matrix, gains: Vector, vetoed: npt.NDArray[np.bool_]) -> Vector | None:
