@@ -119,7 +119,7 @@ class PromptStreams:
             if split_of(question) == "teach" and not self._held_out.leaks(question):
                 return question
         raise ConfigError(
-            f"capability {capability} has no prompt of difficulty {difficulty} that may be taught", hint="give it more questions"
+            f"source {source} has no question that is {DIFFICULTIES[difficulty]} and may be taught", hint="give it more questions"
         )
 
 

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Collection
 from typing import Literal
 
-from readbench.api import Difficulty, Question, Source
+from readbench.api import DIFFICULTIES, Difficulty, Question, Source
 from readbench.base.errors import ConfigError
 from readbench.base.hashing import content_digest
 
@@ -38,6 +38,6 @@ def sample_from(source: Source, split: Split, rng: random.Random, difficulty: Di
         if split_of(question) == split and normalise(question.prompt) not in taken:
             return question
     raise ConfigError(
-        f"a source has no more {split} questions of difficulty {difficulty} ({len(taken)} are taken)",
+        f"source {source} has no more {split} questions that are {DIFFICULTIES[difficulty]} ({len(taken)} are taken)",
         hint="give it more problems or ask for fewer",
     )

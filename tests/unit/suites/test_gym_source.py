@@ -8,6 +8,7 @@ import pytest
 
 import readbench
 from readbench.base.errors import ConfigError
+from readbench.suites.prompts import held_out_questions
 from readbench.suites.sources.gym import GymSource
 from readbench.suites.suite import load_suite
 from support.suites import suite_text, write_suite
@@ -68,3 +69,9 @@ def test_a_gym_source_that_cannot_be_is_one_line(tmp_path: Path, settings: str, 
         load_suite(str(folder))
     line = " ".join(str(caught.value).split())
     assert re.search(message, f"{line} {caught.value.hint or ''}")
+
+
+def test_a_source_that_runs_out_is_named() -> None:
+    few = GymSource("gym:chain_sum", [{"min_terms": 2, "max_terms": 2, "min_digits": 1, "max_digits": 1}] * 3)
+    with pytest.raises(ConfigError, match=r"source gym:chain_sum has no more probe questions that are easy \(\d+ are taken\)"):
+        held_out_questions([few], "probe", 100, "s")

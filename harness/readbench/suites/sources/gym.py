@@ -22,6 +22,7 @@ class GymSource:
     """
 
     def __init__(self, name: str, levels: Sequence[Mapping[str, Any]] | None = None) -> None:
+        self._name = name
         self._dataset = name.removeprefix(GYM)
         if self._dataset in UNSETTLED:
             raise ConfigError(
@@ -33,10 +34,14 @@ class GymSource:
         for settings in self._levels:
             make_dataset(self._dataset, seed=0, size=1, settings=settings)
 
+    def __str__(self) -> str:
+        """Its name in suite.yaml."""
+        return self._name
+
     def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
         """A question of that level; its problem is what the dataset asks, its reference makes it again."""
         seed, settings = rng.getrandbits(31), self._levels[difficulty]
-        with foreign("source", GYM + self._dataset, ConfigError):
+        with foreign("source", self._name, ConfigError):
             entry = make_dataset(self._dataset, seed=seed, size=1, settings=settings)[0]
         return Question(
             prompt=str(entry["question"]).strip() + _ASK,

@@ -31,8 +31,13 @@ class Listed:
         spread = np.ptp(values, axis=0)
         difficulty = ((values - values.min(axis=0)) / np.where(spread > 0, spread, 1)).mean(axis=1)
         order = np.argsort(difficulty, kind="stable")
+        self._where = where
         self._questions = tuple(questions)
         self._levels = [level.tolist() for level in np.array_split(order, len(DIFFICULTIES))]
+
+    def __str__(self) -> str:
+        """The file or dataset."""
+        return self._where
 
     def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
         """A question from that tertile of the list."""

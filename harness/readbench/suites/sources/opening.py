@@ -78,6 +78,10 @@ class GuardedSource:
         with foreign("source", name, ConfigError):
             self._source: Source = make("source", name)
 
+    def __str__(self) -> str:
+        """Its name in suite.yaml."""
+        return self._name
+
     def sample(self, rng: random.Random, difficulty: Difficulty) -> Question:
         """The source's next question of that difficulty."""
         with foreign("source", self._name, ConfigError):
