@@ -19,7 +19,10 @@ torch.set_num_threads(1)
 left, right = (torch.arange(96 * 96).reshape(96, 96).mul(factor).remainder(1009).float() / 1009 for factor in (7919, 104729))
 print(hashlib.sha256((left @ right).softmax(-1).exp().numpy().tobytes()).hexdigest())
 """
-KERNELS = ({"MKL_CBWR": "COMPATIBLE"}, {"ATEN_CPU_CAPABILITY": "default"})
+KERNELS = (
+    pytest.param({"MKL_CBWR": "COMPATIBLE"}, id="MKL", marks=pytest.mark.slow),  # the same machinery by another library: half a minute
+    pytest.param({"ATEN_CPU_CAPABILITY": "default"}, id="ATEN"),
+)
 
 
 def python(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +39,7 @@ def test_a_fingerprint_is_the_same_when_measured_again() -> None:
     assert fingerprint("cpu") == fingerprint("cpu")
 
 
-@pytest.mark.parametrize("setting", KERNELS, ids=lambda setting: next(iter(setting)))
+@pytest.mark.parametrize("setting", KERNELS)
 def test_a_run_begun_with_other_kernels_is_refused(setting: dict[str, str], tmp_path: Path) -> None:
     products = [python(tmp_path, "-c", PRODUCT, **environment) for environment in (setting, {})]
     assert all(product.returncode == 0 for product in products), products

@@ -32,7 +32,7 @@ def test_a_real_teacher_and_student_end_a_run_on_a_cpu_with_verified_answers(tmp
         taught = {name: sum(interval.examples[name] for interval in trial.intervals) for name in results.suite.capabilities}
         verified = {name: sum((interval.verified or {})[name] for interval in trial.intervals) for name in taught}
         assert all(0 <= verified[name] <= taught[name] for name in taught)
-        assert sum(taught.values()) > 20
+        assert sum(taught.values()) > 15
     assert results.start is not None
     assert results.start.teacher_profile is not None
-    assert 0 < results.start.teacher_profile["tables"] < 1  # so small a model finds a cell at times, and adds nothing up
+    assert max(results.start.teacher_profile.values()) < 0.5  # so small a model finds a cell at times, and adds nothing up

@@ -5,6 +5,7 @@ name, any other by the path of its ``suite.yaml``. The requirement r (K,) is the
 weights it is each capability's share of the steps in the suite's composition.
 """
 
+import importlib.metadata
 import json
 from dataclasses import field
 from pathlib import Path
@@ -142,7 +143,10 @@ class Suite:
         """
         paths = sorted(p for p in self.folder.rglob("*") if p.is_file() and p.suffix in DATA_SUFFIXES)
         files = [(str(path.relative_to(self.folder)), self._settings() if path == self.file else path) for path in paths]
-        return named_hash([*files, *source_versions(self.config.capabilities.values(), self.folder)])
+        versions = source_versions(self.config.capabilities.values(), self.folder)
+        if self.config.test.lm_eval is not None:
+            versions.append(("lm-eval", importlib.metadata.version("lm_eval").encode()))
+        return named_hash([*files, *versions])
 
     def _settings(self) -> bytes:
         settings = {key: value for key, value in read_yaml(self.file).items() if key not in ("check", "defaults", "requirement")}
@@ -203,6 +207,9 @@ def _check_test(suite: Suite) -> None:
     Tasks that lm-eval installs are looked at where the student is: that takes torch and, perhaps, the network.
     """
     if suite.config.test.lm_eval is not None:
+        needed = dict(zip(suite.capabilities, suite.requirement, strict=True))
+        if not any(needed[capability] for capability in suite.config.test.lm_eval.values()):
+            raise ConfigError(f"{suite.file}: test.lm_eval names no capability that the task needs", hint="give one a weight")
         return
     questions, _ = suite.test_questions()
     if not questions:

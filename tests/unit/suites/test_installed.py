@@ -40,7 +40,7 @@ def gsm8k(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def suite_of(folder: Path, tasks: str, *, more: str = "") -> Suite:
     folder.mkdir(exist_ok=True)
-    sources = {"math": "source: lab.math, weight: 3", "code": "source: lab.code, weight: 1"}
+    sources = {"math": "source: lab.math, weight: 3", "code": "source: lab.code, weight: 1", "facts": "source: lab.math"}
     (folder / "suite.yaml").write_text(suite_text(more=more, **sources).replace("{task: task.yaml}", f"{{lm_eval: {tasks}}}"))
     return load_suite(str(folder))
 
@@ -113,6 +113,7 @@ def test_a_task_that_cannot_be_had_is_one_line(tmp_path: Path, tasks: str, said:
     [
         ("{gsm8k: maths}", "", "test.lm_eval: gsm8k is of unknown capability 'maths'"),
         ("{}", "", "test.lm_eval"),
+        ("{gsm8k: facts}", "", "test.lm_eval names no capability that the task needs"),
         ("{gsm8k: math}, task: task.yaml", "", "test needs one of task, generate and lm_eval"),
         ("{gsm8k: math}", "composition: [{steps: [math, code]}]\n", "lm-eval's tasks have no items of several steps"),
     ],
