@@ -3,8 +3,8 @@
 A slot is position i in the endless stream of (capability, difficulty, seed); its prompt depends on nothing else, so
 all allocators of a seed draw from the same streams and differ only in how far they draw. Difficulty follows a
 curriculum over the share of the budget spent (ReAD, arXiv 2605.11290): mostly medium at first, mostly hard at the end.
-A prompt that shares its normalised text or an n-gram with a probe, dev or test prompt is never taught. A source's fixed wording, such
-as an instruction at the end of every prompt, is no such n-gram, and a source that gives its problems keys is held to these instead.
+A question that shares its normalised text, its key or an n-gram with a probe, dev or test question is never taught. A source's fixed
+wording, such as an instruction at the end of every prompt, is no such n-gram; between two questions with keys, the keys alone decide.
 """
 
 import random
@@ -42,20 +42,25 @@ def _wording(prompts: Sequence[str]) -> set[str]:
 
 
 class HeldOut:
-    """The prompts that must not be taught; `by_source` are prompts of each source, which show its fixed wording."""
+    """The questions that must not be taught; `by_source` are prompts of each source, which show its fixed wording."""
 
-    def __init__(self, prompts: Iterable[str], *, by_source: Iterable[Sequence[str]] = ()) -> None:
-        self._texts = {normalise(prompt) for prompt in prompts}
-        self._ngrams = {ngram for text in self._texts for ngram in _ngrams(text)}
-        self._ngrams.difference_update(*map(_wording, by_source))
+    def __init__(self, questions: Iterable[Question], *, by_source: Iterable[Sequence[str]] = ()) -> None:
+        questions = list(questions)
+        self._texts = {normalise(question.prompt) for question in questions}
+        self._keys = {question.key for question in questions if question.key}
+        wording = set().union(*map(_wording, by_source))
+        keyless = {normalise(question.prompt) for question in questions if not question.key}
+        self._ngrams_of_any = {ngram for text in self._texts for ngram in _ngrams(text)} - wording
+        self._ngrams_of_keyless = {ngram for text in keyless for ngram in _ngrams(text)} - wording
 
     def leaks(self, question: Question) -> bool:
-        """Whether the prompt is a held-out one or shares eight words in a row with one.
+        """Whether the question's text or key is a held-out one, or it shares eight words in a row with one.
 
-        Where a source tells problems apart by their keys, a key is in one split only, and words in a row are those of a template.
+        Words in a row say nothing between two questions with keys: they are those of a template, and a key is in one split only.
         """
         text = normalise(question.prompt)
-        return text in self._texts or (not question.key and any(ngram in self._ngrams for ngram in _ngrams(text)))
+        ngrams = self._ngrams_of_keyless if question.key else self._ngrams_of_any
+        return text in self._texts or question.key in self._keys or any(ngram in ngrams for ngram in _ngrams(text))
 
 
 def held_out_questions(sources: Sequence[Source], split: Split, count: int, suite: str) -> list[list[Question]]:

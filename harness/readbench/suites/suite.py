@@ -117,14 +117,15 @@ class Suite:
 
     def test_prompts(self) -> list[str]:
         """The prompts of the test set, which must never be taught."""
-        if self.config.test.lm_eval is not None:
-            from readbench.suites.evaluation.installed import load_installed  # late: lm-eval imports torch
-
-            return load_installed(tuple(self.config.test.lm_eval)).prompts()
         return [question.prompt for question in self.test_questions()[0]]
 
     def test_questions(self) -> tuple[list[Question], list[int]]:
-        """The questions of the test set, and the item that each is a step of."""
+        """The questions of the test set, and the item that each is a step of; of lm-eval's own tasks, only what they ask."""
+        if self.config.test.lm_eval is not None:
+            from readbench.suites.evaluation.installed import load_installed  # late: lm-eval imports torch
+
+            prompts = load_installed(tuple(self.config.test.lm_eval)).prompts()
+            return [Question(prompt=prompt, answer="") for prompt in prompts], list(range(len(prompts)))
         name, keys = str(self.config.test.generate), TEXTS
         if self.config.test.generate is None:
             task, _ = read_task(self.task_path)

@@ -86,10 +86,12 @@ def test_answers_are_cut_and_read_as_the_task_says(model: LanguageModel, tmp_pat
 
 @pytest.mark.usefixtures("gsm8k")
 def test_its_questions_are_never_taught(tmp_path: Path) -> None:
-    prompts = suite_of(tmp_path / "s", "{gsm8k: math}").test_prompts()
-    assert len(prompts) == 3
-    assert HeldOut(prompts).leaks(Question(prompt="Today Tom has 0 apples and buys 1 more in a shop says Ann.", answer="1"))
-    assert not HeldOut(prompts).leaks(Question(prompt="Today Tom has 7 apples and buys 8 more in a shop says Ann.", answer="1"))
+    questions, _ = suite_of(tmp_path / "s", "{gsm8k: math}").test_questions()
+    assert len(questions) == 3
+    for number, leaks in ((0, True), (7, False)):
+        told = f"Today Tom has {number} apples and buys {number + 1} more in a shop says Ann."
+        for key in ("", "a generator's own"):  # what a generator made may be in a public benchmark
+            assert HeldOut(questions).leaks(Question(prompt=told, answer="1", key=key)) is leaks
 
 
 @pytest.mark.usefixtures("gsm8k")

@@ -55,5 +55,6 @@ def _line(suite: Suite, capability: str, level: Difficulty, question: Question) 
     line: dict[str, str | int] = {"capability": capability, "difficulty": DIFFICULTIES[level]}
     line |= {"prompt": question.prompt, "answer": question.answer}
     if suite.config.test.generate is not None:
-        line |= {"verifier": question.verifier} | ({"reference": question.reference} if question.reference else {})
+        line["verifier"] = question.verifier
+        line |= {name: text for name in ("reference", "key") if (text := getattr(question, name))}
     return line

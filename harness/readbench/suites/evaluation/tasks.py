@@ -53,14 +53,14 @@ class VerifiedTask(StepsTask):
 
     def right(self, doc: dict[str, Any], results: list[Any]) -> float:
         """1 if the verifier accepts the answer, else 0."""
-        question = Question(**{key: doc[key] for key in ("prompt", "answer", "verifier", "reference")})
+        question = Question(**{key: doc[key] for key in ("prompt", "answer", "verifier", "reference", "key")})
         return float(self._grader.score(question, results[0]) >= RIGHT)
 
 
 def rows(questions: Sequence[Question], items: Sequence[int]) -> list[dict[str, Any]]:
     """The questions and the item of each, as lines of a `VerifiedTask`'s table."""
     return [
-        {"item": item, "prompt": q.prompt, "answer": q.answer, "verifier": q.verifier, "reference": q.reference}
+        {"item": item, "prompt": q.prompt, "answer": q.answer, "verifier": q.verifier, "reference": q.reference, "key": q.key}
         for q, item in zip(questions, items, strict=True)
     ]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from readbench.api import DIFFICULTIES, Difficulty, Question
 from readbench.base.errors import ConfigError
+from readbench.base.hashing import content_hash
 from readbench.base.plugins import foreign
 from readbench.suites.verifiers.gym import UNSETTLED, level_settings, make_dataset
 
@@ -46,7 +47,7 @@ class GymSource:
         return Question(
             prompt=str(entry["question"]).strip() + _ASK,
             answer=f"<answer>{entry['answer']}</answer>",
-            key=f"{self._dataset}: {entry['question']}",
+            key=f"{self._dataset} {content_hash(entry['question'].encode())}",
             reference=json.dumps({"dataset": self._dataset, "seed": seed, "size": 1, "index": 0, "settings": settings}),
             verifier="gym",
         )

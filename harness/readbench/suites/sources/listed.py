@@ -13,7 +13,7 @@ from readbench.base.errors import ConfigError
 from readbench.suites.grading import check_verifier
 
 NEEDED: tuple[str, ...] = ("prompt", "answer")
-TEXTS: tuple[str, ...] = (*NEEDED, "verifier", "reference")  # of a question in a file
+TEXTS: tuple[str, ...] = (*NEEDED, "verifier", "reference", "key")  # of a question in a file
 FEWEST = 3
 
 

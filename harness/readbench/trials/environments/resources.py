@@ -56,9 +56,9 @@ class Setting:
             "dev": self._dev(num_dev),
         }
         self.grader.prepare(question for questions in self.questions.values() for each in questions for question in each)
-        held_out = [question.prompt for questions in self.questions.values() for each in questions for question in each]
+        held_out = [question for questions in self.questions.values() for each in questions for question in each]
         probes = [[question.prompt for question in each] for each in self.questions["probe"]]
-        self._held_out = HeldOut([*held_out, *suite.test_prompts()], by_source=probes)
+        self._held_out = HeldOut([*held_out, *suite.test_questions()[0]], by_source=probes)
         self._streams: dict[int, PromptStreams] = {}
         self.untrained: tuple[Profile, DevScore] | None = None  # as the first trial measured it: all begin with the same student
         self._encoded: dict[Split, list[list[Encoded]]] = {}
