@@ -29,7 +29,7 @@ BOMB = "a: &a [x, x, x, x, x, x, x, x]\n" + "".join(
         (SUITE.replace(", weight: 1.0", ""), "no capability has a weight"),
         (SUITE.partition("capabilities:")[0] + "capabilities: {}\ntest: {task: task.yaml}\n", "capabilities: at least one is needed"),
         (SUITE.partition("capabilities:")[0] + "test: {task: task.yaml}\n", "capabilities"),
-        (SUITE.replace("{source: lab.code}", "{}"), "capabilities.code needs either a source or a jsonl file"),
+        (SUITE.replace("{source: lab.code}", "{}"), "capabilities.code needs one of source, jsonl and dataset"),
         (SUITE.replace("lab.code", "lab.coed"), "capabilities.code: unknown source 'lab.coed'; did you mean 'lab.code'?"),
         (SUITE.replace("{source: lab.code}", "{jsonl: ../../secrets.jsonl}"), "is outside the suite's folder"),
         (SUITE.replace("{source: lab.code}", "{jsonl: none.jsonl}"), "there is no file 'none.jsonl' next to suite.yaml"),

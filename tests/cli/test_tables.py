@@ -101,7 +101,7 @@ def test_two_seeds_give_no_interval(document: dict[str, Any]) -> None:
 def test_closing_lines_of_a_complete_run_say_where_and_what_next(document: dict[str, Any]) -> None:
     lines = closing_lines(summarise(parsed(document)), Path("runs/a run"))
     assert lines[2:] == [
-        "80.0% of the teacher's answers verify (code 50%)",
+        "24 of the teacher's 30 answers verify (code 50%)",
         "59,400 tokens charged by 6 trials",
         "results: runs/a run/results.json",
         "look:    readbench report 'runs/a run'",
@@ -117,9 +117,8 @@ def test_closing_lines_say_what_share_of_the_teacher_s_answers_verifies(document
             interval["unverified"] = {names[0]: ["so \u202e it is", "2", "3", "4"]}
     lines = closing_lines(summarise(parsed(document)), Path("r"))
     total = 10 * sum(len(trial["intervals"]) for trial in document["trials"])
-    share = (len(names) - 1) / len(names)
     assert lines[2:4] == [
-        f"{share:.1%} of the teacher's answers verify ({names[0]} 0%)",
+        f"{total * (len(names) - 1)} of the teacher's {total * len(names)} answers verify ({names[0]} 0%)",
         f"warning: none of the teacher's {total} answers to {names[0]} verifies, such as 'so \\u202e it is'; '2'; '3'",
     ]
 

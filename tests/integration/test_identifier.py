@@ -16,7 +16,8 @@ from support.suites import suite_text, write_suite
 DEFAULTS = "defaults: {budget_tokens: 6000, num_intervals: 4, dev_every: 4, num_probes: 9, num_dev: 160, max_new_tokens: 32}\n"
 NAMES = ("general_knowledge", "tool_use", "long_context")
 STEPS = {"files": "[general_knowledge, long_context]", "calls": "[tool_use, general_knowledge]", "lists": "[long_context, tool_use]"}
-SETS = tuple(f"--set=pilots.{each}" for each in ("num=5", "tokens=1500", "num_probes=20"))
+INLINE = "--set=executor=inline"  # starts no process of its own
+SETS = (INLINE, *(f"--set=pilots.{each}" for each in ("num=5", "tokens=1500", "num_probes=20")))
 
 
 class Site:
@@ -52,7 +53,7 @@ def test_show_prints_three_requirements_and_a_run_uses_the_identifier_s(site: Si
     shown = json.loads(site("requirement", "show", "--suite", "./files", *SETS, "--set", "identifier=id", "--json"))
     assert set(shown) == {"card", "pilots", "identifier"}
     assert sum(shown["identifier"].values()) == pytest.approx(1)
-    flags = ("--requirement", "identifier", "--set", "identifier=id", "--allocators", "task-static", "--seeds", "1", "--out", "run")
+    flags = ("--requirement", "identifier", "--set", "identifier=id", "--allocators", "task-static", "--seeds", "1", INLINE, "--out", "run")
     site("run", "--suite", "./files", *flags)
     results = load(site.where / "run")
     assert results.config.requirement == "identifier"

@@ -96,7 +96,9 @@ def test_the_run_measures_what_is_written_and_shows_answers_that_never_verify(si
         "--out",
         "run",
     ]
-    done = readbench(site, *command, *small, *(f"--set={each}" for each in ("max_new_tokens=16", "num_probes=6", "num_dev=6")))
+    done = readbench(
+        site, *command, *small, *(f"--set={each}" for each in ("max_new_tokens=16", "num_probes=6", "num_dev=6", "executor=inline"))
+    )
     assert done.returncode == 0, done.stderr
     results = load(site / "run" / "results.json")
     (trial,) = results.complete
@@ -104,6 +106,6 @@ def test_the_run_measures_what_is_written_and_shows_answers_that_never_verify(si
     for interval in trial.intervals:
         assert interval.verified == dict.fromkeys(("manual", "sums", "tables"), 0)
         assert all(len(answers) <= 3 for answers in interval.unverified.values())
-    assert "0.0% of the teacher's answers verify (manual 0%, sums 0%, tables 0%)" in done.stderr + done.stdout
+    assert "answers verify (manual 0%, sums 0%, tables 0%)" in done.stderr + done.stdout
     count = sum(interval.examples["sums"] for interval in trial.intervals)
     assert f"warning: none of the teacher's {count} answers to sums verifies, such as " in done.stderr + done.stdout

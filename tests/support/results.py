@@ -96,6 +96,7 @@ def document_of(
             "num_dev": 4,
             "dev_every": 1,
             "requirement": "card",
+            "identifier": "",
             "pilots": {"num": 24, "tokens": 20_000, "num_probes": 160, "draw": 0, "charged": False},
             "params": {},
             "teacher_chat": {"system": "", "template_args": {}},

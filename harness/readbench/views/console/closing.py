@@ -46,7 +46,7 @@ def teaching(summary: Summary) -> list[str]:
         return []
     examples, verified = (sum(getattr(taught, key) for taught in summary.taught.values()) for key in ("examples", "verified"))
     named = ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if share < FEW_VERIFY)
-    whole = f"{verified / examples:.1%} of the teacher's answers verify{f' ({named})' if named else ''}"
+    whole = f"{verified:,} of the teacher's {examples:,} answers verify{f' ({named})' if named else ''}"
     return [whole, *(f"warning: {line}" for line in unverified(summary))]
 
 
