@@ -8,6 +8,8 @@ from readbench.base.errors import ConfigError, near_match
 from readbench.base.plugins import foreign, make_verifier, registry
 
 RIGHT = 1.0  # the score of a right answer
+# a sandbox must be asked for, and texts that keep to instructions need no one right answer
+WITHOUT_ANSWER = ("code", "instruction")
 
 
 class Grader:
@@ -20,8 +22,8 @@ class Grader:
         self._scores: dict[tuple[Question, str], float] = {}
 
     def prepare(self, questions: Iterable[Question]) -> None:
-        """Makes the verifiers that the questions need; ConfigError if one is unknown, cannot be had, or refuses its reference."""
-        for question in questions:
+        """Makes the verifiers that the questions need; ConfigError if one is unknown or cannot be had."""
+        for question in {question.verifier: question for question in questions}.values():
             self._asked(question, "")
 
     def score(self, question: Question, answer: str) -> float:
@@ -45,6 +47,18 @@ class Grader:
         if not 0 <= score <= 1:
             raise ConfigError(f"verifier {name!r} gave the score {score}", hint="a score is between 0 and 1")
         return score
+
+
+def check_answer(question: Question, grader: Grader, where: str) -> None:
+    """ConfigError if the question's own answer is wrong by its verifier, or the verifier cannot read its reference."""
+    if question.verifier in WITHOUT_ANSWER:
+        return
+    try:
+        right = grader.right(question, question.answer)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error.message}", hint=error.hint) from None
+    if not right:
+        raise ConfigError(f"{where}: its own answer is wrong by verifier {question.verifier!r}", hint="correct the answer or the reference")
 
 
 def check_verifier(name: object, where: str = "") -> None:

@@ -23,7 +23,7 @@ from readbench.base.hashing import named_hash
 from readbench.base.plugins import registry
 from readbench.suites.composition import Composition, check_items
 from readbench.suites.evaluation.task import read_task
-from readbench.suites.grading import Grader
+from readbench.suites.grading import Grader, check_answer
 from readbench.suites.metric_names import metrics_of
 from readbench.suites.sources.listed import NEEDED, TEXTS, read_question
 from readbench.suites.sources.opening import CapabilityConfig, check_source, open_source, source_versions
@@ -218,12 +218,7 @@ def _check_test(suite: Suite) -> None:
     if suite.config.test.generate is not None:
         grader = Grader()
         for number, question in enumerate(questions, start=1):
-            # the sandbox of `code` must be asked for, and texts that keep to instructions need no one right answer
-            if question.verifier not in ("code", "instruction") and not grader.right(question, question.answer):
-                raise ConfigError(
-                    f"{suite.config.test.generate}, line {number}: its own answer is wrong by verifier {question.verifier!r}",
-                    hint="correct the answer or the reference",
-                )
+            check_answer(question, grader, f"{suite.config.test.generate}, line {number}")
 
 
 def _check_capabilities(config: SuiteConfig, folder: Path, where: str) -> None:

@@ -13,7 +13,7 @@ from readbench.api import Difficulty
 from readbench.base.documents import typed
 from readbench.base.errors import ConfigError
 from readbench.suites.grading import Grader
-from readbench.suites.sources.table import Table, TableConfig, open_table
+from readbench.suites.sources.table import Table, TableConfig, _of_hub
 from readbench.suites.suite import load_suite
 from support.suites import suite_text, write_suite
 
@@ -53,7 +53,7 @@ def test_every_kind_of_file_gives_the_same_questions(tmp_path: Path, suffix: str
 
 
 def test_fields_inside_a_column_are_reached_and_only_the_first_rows_are_read(tmp_path: Path) -> None:
-    source = table(tmp_path, write(tmp_path, ".parquet"), answer="{{meta.steps[0]}} steps", rows=9)
+    source = table(tmp_path, write(tmp_path, ".parquet"), answer="{{meta.steps[0]}} steps", reference="", verifier="exact", rows=9)
     answers = {source.sample(random.Random(seed), 0).answer for seed in range(50)}
     assert answers == {"0 steps", "1 steps", "2 steps"}
 
@@ -79,6 +79,8 @@ def test_a_dataset_is_found_by_its_id(tmp_path: Path, monkeypatch: pytest.Monkey
         ({"answer": "{{empty}}"}, r"row 0: answer renders nothing"),
         ({"reference": "{{empty}}"}, r"row 0: reference renders nothing"),
         ({"verifier": "numbr"}, "dataset data.jsonl: unknown verifier 'numbr'"),
+        ({"reference": "{{question}} 9"}, "row 0: its own answer is wrong by verifier 'number'"),
+        ({"reference": "none"}, "row 0: verifier number needs a number as the right answer"),
         ({"factors": ["question"]}, "row 0: factors must be numbers"),
         ({"factors": ["depth"]}, "there is no column 'depth'"),
         ({"rows": 2}, "dataset data.jsonl has 2 questions"),
@@ -113,8 +115,9 @@ def test_a_suite_s_hash_follows_the_table(tmp_path: Path, monkeypatch: pytest.Mo
     first = load_suite(suite)
     assert first.sources()[0].sample(random.Random(0), 0).prompt.endswith("?")
     hashed = first.content_hash()
-    write(tmp_path / "s", ".csv", ROWS[:-1])
+    write(tmp_path / "s", ".csv", [{"question": "Another?", "solution": "1"}] * 3)
     assert load_suite(suite).content_hash() != hashed
+    assert load_suite(suite).sources()[0].sample(random.Random(0), 0).prompt == "Another?"
 
     folder = tmp_path / "some" / "dataset"
     folder.mkdir(parents=True)
@@ -123,6 +126,6 @@ def test_a_suite_s_hash_follows_the_table(tmp_path: Path, monkeypatch: pytest.Mo
     hashes = set()
     for rows in (ROWS, ROWS[:-1]):
         pd.DataFrame(rows).to_parquet(folder / "train.parquet")
-        open_table.cache_clear()
+        _of_hub.cache_clear()
         hashes.add(load_suite(suite_of(tmp_path / "h", f"path: some/dataset, {mapping}")).content_hash())
     assert len(hashes) == 2

@@ -10,7 +10,7 @@ import numpy as np
 from readbench.api import DIFFICULTIES, Difficulty, Question
 from readbench.base.documents import check_values, read_json_lines
 from readbench.base.errors import ConfigError
-from readbench.suites.grading import check_verifier
+from readbench.suites.grading import Grader, check_answer, check_verifier
 
 NEEDED: tuple[str, ...] = ("prompt", "answer")
 TEXTS: tuple[str, ...] = (*NEEDED, "verifier", "reference", "key")  # of a question in a file
@@ -49,6 +49,9 @@ def read_list(path: Path) -> Listed:
     """The questions of a file of JSON lines."""
     records = read_json_lines(path)
     questions = [read_question(record, f"{path}, record {number}") for number, record in enumerate(records, start=1)]
+    grader = Grader()
+    for number, question in enumerate(questions, start=1):
+        check_answer(question, grader, f"{path}, record {number}")
     return Listed(questions, [_factors(record, f"{path}, record {n}") for n, record in enumerate(records, start=1)], str(path))
 
 

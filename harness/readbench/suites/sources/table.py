@@ -17,7 +17,7 @@ from readbench.api import Question
 from readbench.base.documents import STRICT, read_json_lines, read_text
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.hashing import named_hash
-from readbench.suites.grading import check_verifier
+from readbench.suites.grading import Grader, check_answer, check_verifier
 from readbench.suites.sources.listed import Listed, lengths
 
 SUFFIXES = (".parquet", ".csv", ".json", ".jsonl")
@@ -54,18 +54,23 @@ class Table(Listed):
         """ConfigError for a table that cannot be had, a column that it lacks, and a template that renders nothing."""
         check_verifier(config.verifier, f"dataset {config.path}: ")
         every = _file_rows(folder / config.path) if config.is_file else _hub_rows(config)
-        questions, factors = [], []
+        questions, factors, grader = [], [], Grader()
         for number, row in enumerate(itertools.islice(every, config.rows)):
             where = f"dataset {config.path}, row {number}"
             questions.append(_question(config, row, where))
+            check_answer(questions[-1], grader, where)
             factors.append(_factors(config, row, questions[-1], where))
         super().__init__(questions, factors, f"dataset {config.path}")
         self.content = named_hash((str(n), f"{q.prompt}\0{q.answer}\0{q.reference}".encode()) for n, q in enumerate(questions))
 
 
-@functools.lru_cache(maxsize=16)
 def open_table(config: TableConfig, folder: Path) -> Table:
-    """The table; read once in a process."""
+    """The table; one of the hub is read once in a process."""
+    return Table(config, folder) if config.is_file else _of_hub(config, folder)
+
+
+@functools.lru_cache(maxsize=16)
+def _of_hub(config: TableConfig, folder: Path) -> Table:
     return Table(config, folder)
 
 
