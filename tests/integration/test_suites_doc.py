@@ -1,18 +1,21 @@
 """The suite that docs/suites.md writes, with its own commands, on models of a few thousand weights."""
 
 import json
+import random
 import re
+import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import pytest
-import torch
-from transformers import LlamaConfig, LlamaForCausalLM
 
-from readbench.models.folder import load_tokenizer, resolve_model
 from readbench.results.document.reading import load
+from readbench.runs.studies.test_set import write_test_set
+from readbench.suites.grading import Grader
 from readbench.suites.suite import load_suite
+from support.models import write_long_llama
 
 DOC = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", DOC, flags=re.DOTALL | re.MULTILINE)
@@ -40,19 +43,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     lines = [json.loads(line.replace("E4", f"E{n}").replace("filter", f"filter {n}")) for n in range(400)]
     (folder / "manual.jsonl").write_text("".join(json.dumps(each) + "\n" for each in lines), encoding="utf-8")
     for seed, name in enumerate(("my-teacher", "my-student")):
-        torch.manual_seed(seed)
-        config = LlamaConfig(
-            vocab_size=258,
-            hidden_size=32,
-            num_hidden_layers=1,
-            num_attention_heads=4,
-            intermediate_size=48,
-            max_position_embeddings=1024,
-            initializer_range=0.3,
-        )
-        config.bos_token_id, config.eos_token_id, config.pad_token_id = None, 0, 1
-        LlamaForCausalLM(config).save_pretrained(where / name)
-        load_tokenizer(resolve_model("lab/student")).save_pretrained(where / name)
+        write_long_llama(where / name, seed)
     done = readbench(where, *command_of("suite test-set machine"))
     assert (done.returncode, done.stderr) == (0, f"{(folder / 'test.jsonl').resolve()}: 60 questions\n")
     return where
@@ -109,3 +100,40 @@ def test_the_run_measures_what_is_written_and_shows_answers_that_never_verify(si
     assert "answers verify (manual 0%, sums 0%, tables 0%)" in done.stderr + done.stdout
     count = sum(interval.examples["sums"] for interval in trial.intervals)
     assert f"warning: none of the teacher's {count} answers to sums verifies, such as " in done.stderr + done.stdout
+
+
+def block_of(start: str) -> str:
+    (block,) = [block for kind, block in BLOCKS if kind == "yaml" and block.lstrip().startswith(start)]
+    return block
+
+
+def changed(site: Path, name: str, old: str, new: str) -> Path:
+    """A copy of the page's suite, with a line of it replaced."""
+    folder = site / name
+    shutil.copytree(site / "machine", folder)
+    text = (folder / "suite.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (folder / "suite.yaml").write_text(text.replace(old, new), encoding="utf-8")
+    return folder
+
+
+def test_the_joint_form_has_items_of_its_chains(site: Path) -> None:
+    folder = changed(site, "joint", "probes: generate\n", block_of("composition:") + "probes: generate\n")
+    write_test_set(folder, 30)
+    suite = load_suite(str(folder))
+    questions, items = suite.test_questions()
+    assert len(set(items)) == 30
+    pairs = Counter(tuple(q.verifier for q, item in zip(questions, items, strict=True) if item == n) for n in range(30))
+    assert pairs == {("regex", "gym"): 20, ("gym", "gym"): 10}
+
+
+def test_public_benchmarks_and_a_dataset_are_read_as_written(site: Path) -> None:
+    named = load_suite(str(changed(site, "public", "test: {generate: test.jsonl}\n", block_of("test: {lm_eval"))))
+    assert set(named.config.test.lm_eval or {}) == {"asdiv", "ifeval"}
+    rows = [{"question": f"{n} and {n}?", "answer": f"{n} + {n}\n#### {2 * n}"} for n in range(30)]
+    block = block_of("sums:\n    dataset:").replace("openai/gsm8k", "rows.jsonl")
+    folder = changed(site, "dataset", '  sums: {source: "gym:chain_sum", weight: 1}\n', block)
+    (folder / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    question = load_suite(str(folder), tested=False).sources()[1].sample(random.Random(0), 0)
+    assert question.prompt.endswith("End with: The answer is ...")
+    assert Grader().right(question, f"The answer is {2 * int(question.prompt.split()[0])}.")

@@ -64,3 +64,12 @@ def write_encoder(folder: Path) -> None:
     tokenizer = Tokenizer(models.WordLevel({word: n for n, word in enumerate(("[UNK]", *WORDS))}, unk_token="[UNK]"))  # noqa: S106
     tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     PreTrainedTokenizerFast(tokenizer_object=tokenizer, unk_token="[UNK]", pad_token="[UNK]").save_pretrained(folder)  # noqa: S106
+
+
+def write_long_llama(folder: Path, seed: int) -> None:
+    """A random Llama over bytes with room for prompts in plain language."""
+    torch.manual_seed(seed)
+    size = {"vocab_size": 258, "hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "intermediate_size": 48}
+    ends = {"eos_token_id": 1, "bos_token_id": None, "pad_token_id": 0}
+    LlamaForCausalLM(LlamaConfig(**size, **ends, max_position_embeddings=4096, initializer_range=0.3)).save_pretrained(folder)
+    byte_tokenizer().save_pretrained(folder)
