@@ -85,6 +85,15 @@ def test_answers_are_cut_and_read_as_the_task_says(model: LanguageModel, tmp_pat
 
 
 @pytest.mark.usefixtures("gsm8k")
+def test_a_task_that_executes_answers_is_refused(model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    suite = suite_of(tmp_path / "s", "{gsm8k: math}")
+    (task,) = load_installed(("gsm8k",)).by_name["gsm8k"]
+    monkeypatch.setattr(task, "UNSAFE_CODE", True, raising=False)  # as lm-eval marks humaneval
+    with pytest.raises(ConfigError, match="lm-eval cannot run the test: .*gsm8k which is marked as unsafe"):
+        evaluate(model, suite, Grader(), max_new_tokens=8)
+
+
+@pytest.mark.usefixtures("gsm8k")
 def test_its_questions_are_never_taught(tmp_path: Path) -> None:
     questions, _ = suite_of(tmp_path / "s", "{gsm8k: math}").test_questions()
     assert len(questions) == 3

@@ -88,6 +88,8 @@ def test_a_dataset_is_found_by_its_id(tmp_path: Path, monkeypatch: pytest.Monkey
         ({"path": "broken.json"}, "broken.json is not valid JSON"),
         ({"path": "broken.parquet"}, "broken.parquet cannot be read"),
         ({"path": "object.json"}, "object.json must be a list of objects"),
+        ({"path": "/etc/letters"}, "path: "),
+        ({"path": "../letters.csv"}, "path: "),
         ({"columns": "x"}, "unknown setting 'columns'"),
     ],
 )

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from annotated_types import Ge, MaxLen, MinLen
+from pydantic import StringConstraints
 from pydantic.dataclasses import dataclass
 
 from readbench.api import Question
@@ -30,7 +31,7 @@ Template = Annotated[str, MinLen(1), MaxLen(4000)]
 class TableConfig:
     """Which table, and how a row becomes a question. A template is text with fields: ``{{question}}``, ``{{answers.text[0]}}``."""
 
-    path: Template  # a hub id, or a file next to suite.yaml
+    path: Annotated[str, StringConstraints(pattern=r"^\w[\w.-]*(/\w[\w.-]*)*$")]  # a hub id, or a file in the folder of suite.yaml
     name: str | None = None  # the hub dataset's configuration
     split: str = "train"  # of a hub dataset
     revision: str | None = None  # of a hub dataset: a commit makes the data certain
