@@ -89,7 +89,7 @@ def test_a_task_that_executes_answers_is_refused(model: LanguageModel, tmp_path:
     suite = suite_of(tmp_path / "s", "{gsm8k: math}")
     (task,) = load_installed(("gsm8k",)).by_name["gsm8k"]
     monkeypatch.setattr(task, "UNSAFE_CODE", True, raising=False)  # as lm-eval marks humaneval
-    with pytest.raises(ConfigError, match="lm-eval cannot run the test: .*gsm8k which is marked as unsafe"):
+    with pytest.raises(ConfigError, match=r"lm-eval cannot run the test: .*gsm8k which is marked as unsafe"):
         evaluate(model, suite, Grader(), max_new_tokens=8)
 
 
