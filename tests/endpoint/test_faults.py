@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -204,9 +205,13 @@ def test_resets_along_an_answer_are_survived_and_charged_at_the_cap(stub: Any, o
 
 def test_an_endpoint_that_cannot_be_reached_costs_nothing(office: Callable[..., Any], stub: Any) -> None:
     made = office()
+    stub._server.shutdown()
     stub._server.server_close()
-    with pytest.raises(ReadbenchError, match="cannot be reached") as raised:
-        made.ask(PROMPT)
+    with socket.socket() as held:  # bound, but it does not listen: another test's server could else get the port
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        held.bind(stub._server.server_address)
+        with pytest.raises(ReadbenchError, match="cannot be reached") as raised:
+            made.ask(PROMPT)
     assert raised.value.exit_code == 5
     assert made.ledger.spent().tokens == 0
 
