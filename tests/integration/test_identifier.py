@@ -65,4 +65,7 @@ def test_show_prints_three_requirements_and_a_run_uses_the_identifier_s(site: Si
 def test_without_one_the_command_says_how_to_get_one(site: Site) -> None:
     said = site("run", "--suite", "./files", "--requirement", "identifier", "--out", "none", code=2)
     assert "fit one with readbench requirement fit" in said
+    assert "does not exist" in site(
+        "requirement", "fit", "--suites", "./files,./calls,./lists", "--encoder", "./gone", "--out", "x", code=2
+    )
     assert "3 or more" in site("requirement", "fit", "--suites", "./files", "--encoder", "encoder", "--out", "x", *SETS, code=2)

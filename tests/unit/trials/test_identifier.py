@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 
 from readbench.api import Vector
@@ -104,6 +105,22 @@ def test_an_encoder_with_code_of_its_own_is_refused(encoder: Path, tmp_path: Pat
     (tmp_path / "config.json").write_text(json.dumps(config | {"model_type": "homemade", "auto_map": {"AutoModel": "m.M"}}))
     with pytest.raises(ConfigError, match="needs code from its own folder"):
         embed(tmp_path, ["sums"])
+
+
+def test_an_encoder_that_lacks_weights_is_refused_and_one_without_a_pooler_is_not(encoder: Path, tmp_path: Path) -> None:
+    for file in encoder.iterdir():
+        (tmp_path / file.name).write_bytes(file.read_bytes())
+    weights = safetensors.torch.load((encoder / "model.safetensors").read_bytes())
+    known = {"pooler": "", "encoder.layer.0.output.dense": "lacks 2 weights of its config: encoder.layer.0.output.dense.bias"}
+    for part, said in known.items():
+        kept = {name: tensor for name, tensor in weights.items() if not name.startswith(f"{part}.")}
+        assert len(kept) == len(weights) - 2
+        (tmp_path / "model.safetensors").write_bytes(safetensors.torch.save(kept, metadata={"format": "pt"}))
+        if said:
+            with pytest.raises(ConfigError, match=said):
+                embed(tmp_path, ["sums"])
+        else:
+            assert np.array_equal(embed(tmp_path, ["sums"]), embed(encoder, ["sums"]))
 
 
 @pytest.fixture

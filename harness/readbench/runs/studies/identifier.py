@@ -31,12 +31,17 @@ class Skill:
     pilots: float  # the requirement that these very pilots infer
 
 
+def check_fit(suites: Sequence[Suite], encoder: str) -> None:
+    """ConfigError, before any pilot is made, for too few suites or an encoder that cannot be used."""
+    if len(suites) < FEWEST:
+        raise ConfigError(f"{len(suites)} suites are too few for an identifier", hint=f"give {FEWEST} or more, better dozens")
+    embed(resolve_model(encoder), [suites[0].config.card])
+
+
 def fit_identifier(
     suites: Sequence[Suite], found: Sequence[Mapping[str, Any]], *, encoder: str, entropy: float = ENTROPY
 ) -> tuple[Identifier, list[Skill]]:
-    """The identifier of the suites' pilots, as `PilotStudy` found them; ConfigError for too few suites or a useless encoder."""
-    if len(suites) < FEWEST:
-        raise ConfigError(f"{len(suites)} suites are too few for an identifier", hint=f"give {FEWEST} or more, better dozens")
+    """The identifier of the suites' pilots, as `PilotStudy` found them, and its skill on each."""
     path = resolve_model(encoder)
     capabilities = tuple(dict.fromkeys(name for suite in suites for name in suite.capabilities))
     embeddings = embed(path, [suite.config.card for suite in suites])

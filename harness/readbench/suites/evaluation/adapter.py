@@ -25,7 +25,7 @@ class Adapter(LM):  # type: ignore[misc]
         return [(float(value), bool(match)) for value, match in zip(log_likelihood, greedy, strict=True)]
 
     def generate_until(self, requests: list[Instance]) -> list[str]:
-        """Greedy answers, cut before the first stop text; ConfigError for a task that asks for samples or for no bound."""
+        """Greedy answers, cut before the first stop text; ConfigError for a task that asks for samples."""
         answers = [""] * len(requests)
         by_limit: dict[int, list[int]] = {}
         for index, request in enumerate(requests):

@@ -10,6 +10,8 @@ import torch
 from readbench.base.errors import ConfigError
 from readbench.models.folder import check_model
 
+_LONGEST = 8192  # tokens, of an encoder that states no context
+
 
 def embed(encoder: Path, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     """(n, d) unit vectors: the mean of the last hidden states over a text's tokens, as sentence encoders are trained.
@@ -23,10 +25,15 @@ def embed(encoder: Path, texts: Sequence[str]) -> npt.NDArray[np.float32]:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         tokenizer = AutoTokenizer.from_pretrained(encoder, trust_remote_code=False, local_files_only=True)
-        model = AutoModel.from_pretrained(encoder, use_safetensors=True, trust_remote_code=False, local_files_only=True).eval()
+        model, info = AutoModel.from_pretrained(
+            encoder, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True, output_loading_info=True
+        )
     except Exception as error:  # of transformers: an architecture that it does not know, weights that do not fit
         raise ConfigError(f"encoder {encoder} cannot be loaded: {' '.join(str(error).split()):.200}") from None
-    longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", tokenizer.model_max_length))
+    missing = sorted(key for key in info["missing_keys"] if not key.startswith("pooler."))  # of which the last hidden states know nothing
+    if missing:  # transformers would fill them with random numbers
+        raise ConfigError(f"encoder {encoder} lacks {len(missing)} weights of its config: {missing[0]}", hint="save or download it again")
+    longest = min(tokenizer.model_max_length, getattr(model.config, "max_position_embeddings", _LONGEST))
     vectors = []
     with torch.inference_mode():
         for text in texts:  # one by one: the same text has the same vector in any company

@@ -49,11 +49,12 @@ def fit(
 ) -> None:
     """Fit an identifier that reads a requirement from a card; pilots that are not in the cache are made first."""
     from readbench.runs.config import resolve
-    from readbench.runs.studies.identifier import fit_identifier
+    from readbench.runs.studies.identifier import check_fit, fit_identifier
     from readbench.views.cli.studies import carry_out_pilots
     from readbench.views.console.requirement import show_skill
 
     resolved = [resolve(name, file=config, environment=os.environ, sets=set_ or []) for name in suites.split(",")]
+    check_fit([each.suite for each in resolved], encoder)
     found = [carry_out_pilots(each, None, hint="the same command goes on") for each in resolved]
     identifier, skills = fit_identifier([each.suite for each in resolved], found, encoder=encoder)
     identifier.save(out)
