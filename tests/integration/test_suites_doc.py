@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from readbench.base.errors import ConfigError
 from readbench.results.document.reading import load
 from readbench.runs.studies.test_set import write_test_set
 from readbench.suites.grading import Grader
@@ -119,6 +120,9 @@ def changed(site: Path, name: str, old: str, new: str) -> Path:
 
 def test_the_joint_form_has_items_of_its_chains(site: Path) -> None:
     folder = changed(site, "joint", "probes: generate\n", block_of("composition:") + "probes: generate\n")
+    with pytest.raises(ConfigError, match="holds another test set; move it away first"):
+        write_test_set(folder, 30)
+    (folder / "test.jsonl").unlink()
     write_test_set(folder, 30)
     suite = load_suite(str(folder))
     questions, items = suite.test_questions()
@@ -130,6 +134,8 @@ def test_the_joint_form_has_items_of_its_chains(site: Path) -> None:
 def test_public_benchmarks_and_a_dataset_are_read_as_written(site: Path) -> None:
     named = load_suite(str(changed(site, "public", "test: {generate: test.jsonl}\n", block_of("test: {lm_eval"))))
     assert set(named.config.test.lm_eval or {}) == {"asdiv", "ifeval"}
+    with pytest.raises(ConfigError, match="names lm-eval's own tasks as its test"):
+        write_test_set(named.folder, 30)
     rows = [{"question": f"{n} and {n}?", "answer": f"{n} + {n}\n#### {2 * n}"} for n in range(30)]
     block = block_of("sums:\n    dataset:").replace("openai/gsm8k", "rows.jsonl")
     folder = changed(site, "dataset", '  sums: {source: "gym:chain_sum", weight: 1}\n', block)

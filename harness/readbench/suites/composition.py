@@ -13,10 +13,9 @@ import numpy as np
 from readbench.api import Difficulty, Question, Source, Vector
 from readbench.base.errors import ConfigError
 from readbench.base.seeds import derive_seed
-from readbench.suites.splits import Split, normalise, sample_from
+from readbench.suites.splits import LEVELS, Split, normalise, sample_from
 
 FEWEST = 100  # different questions of a capability in a set of items
-_LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +74,7 @@ def held_out_items(sources: Sequence[Source], split: Split, composition: Composi
     questions: dict[int, list[ChainStep]] = {}
     for capability in sorted({step for steps in plan for step in steps}):
         rng = random.Random(derive_seed("items", suite, split, capability))
-        levels: list[Difficulty] = [_LEVELS[n % len(_LEVELS)] for n in range(sum(steps.count(capability) for steps in plan))]
+        levels: list[Difficulty] = [LEVELS[n % len(LEVELS)] for n in range(sum(steps.count(capability) for steps in plan))]
         rng.shuffle(levels)
         taken: set[str] = set()
         drawn = questions[capability] = []

@@ -12,10 +12,10 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from readbench.api import DIFFICULTIES, Difficulty, Question, Source
+from readbench.api import DIFFICULTIES, Question, Source
 from readbench.base.errors import ConfigError
 from readbench.base.seeds import derive_seed
-from readbench.suites.splits import Split, normalise, sample_from, split_of
+from readbench.suites.splits import LEVELS, Split, normalise, sample_from, split_of
 
 # Shares of easy, medium and hard prompts until that share of the budget is spent (ReAD, §supervision).
 CURRICULUM = ((0.3, (0.10, 0.80, 0.10)), (0.7, (0.10, 0.50, 0.40)), (1.0, (0.05, 0.20, 0.75)))
@@ -71,15 +71,11 @@ def held_out_questions(sources: Sequence[Source], split: Split, count: int, suit
         questions: list[Question] = []
         taken: set[str] = set()
         for n in range(count):
-            question = sample_from(source, split, rng, _level(n % len(DIFFICULTIES)), taken)
+            question = sample_from(source, split, rng, LEVELS[n % len(LEVELS)], taken)
             taken.add(normalise(question.prompt))
             questions.append(question)
         chosen.append(questions)
     return chosen
-
-
-def _level(index: int) -> Difficulty:
-    return (0, 1, 2)[index]
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +116,7 @@ class PromptStreams:
         rng = random.Random(derive_seed("slot", self._seed, capability, difficulty, index))
         source = self._sources[capability]
         for _ in range(self.MAX_LEAKS):
-            question = source.sample(rng, _level(difficulty))
+            question = source.sample(rng, LEVELS[difficulty])
             if split_of(question) == "teach" and not self._held_out.leaks(question):
                 return question
         raise ConfigError(

@@ -14,6 +14,7 @@ from readbench.api import DIFFICULTIES, Difficulty, Question, Source
 from readbench.base.errors import ConfigError
 from readbench.base.hashing import content_digest
 
+LEVELS: tuple[Difficulty, ...] = (0, 1, 2)  # easy, medium, hard
 Split = Literal["teach", "probe", "dev", "test"]
 _UPPER_PERCENT: tuple[tuple[int, Split], ...] = ((60, "teach"), (72, "probe"), (80, "dev"), (100, "test"))
 _MAX_DRAWS = 1000  # a split holds at least 8 % of all problems, so 1000 misses in a row mean that a source has none left

@@ -21,7 +21,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from readbench.api import DIFFICULTIES, Difficulty, Source
+from readbench.api import DIFFICULTIES, Source
 from readbench.base import processes
 from readbench.base.files import write_json
 from readbench.base.plugins import make
@@ -31,10 +31,9 @@ from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.students.schedule import TrainingConfig
 from readbench.students.student import Student
-from readbench.suites.splits import normalise, sample_from
+from readbench.suites.splits import LEVELS, normalise, sample_from
 
 CAPABILITIES = ("general_knowledge", "steerability", "reasoning", "math", "code", "tool_use", "long_context", "multilingual")
-LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
 CONTEXT_TOKENS = 256
 EOS, PAD = "<|eos|>", "<|pad|>"
 LESSON_TOKENS = 32_768  # trained between two checks of the mix: the examples of one lesson are sorted by length

@@ -6,14 +6,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from readbench.api import DIFFICULTIES, Difficulty, Question
+from readbench.base.errors import ConfigError
 from readbench.base.files import write_bytes
 from readbench.base.seeds import derive_seed
 from readbench.suites.composition import Composition, held_out_items
 from readbench.suites.evaluation.task import read_task
-from readbench.suites.splits import normalise, sample_from
+from readbench.suites.splits import LEVELS, normalise, sample_from
 from readbench.suites.suite import Suite, load_suite
-
-LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
 
 
 def sampled_test(suite: Suite, num_items: int) -> str:
@@ -26,12 +25,19 @@ def sampled_test(suite: Suite, num_items: int) -> str:
 
 
 def write_test_set(folder: Path, num_items: int) -> tuple[Path, int]:
-    """Writes the test set of the suite in a folder; returns the file and its number of questions."""
+    """Writes the test set of the suite in a folder; returns the file and its number of questions.
+
+    ConfigError if the suite names lm-eval's own tasks, or if the file holds another test set: one written by hand is not replaced.
+    """
     suite = load_suite(str(folder.resolve()), tested=False)  # absolute: a relative name may be that of a registered suite
+    if suite.config.test.lm_eval is not None:
+        raise ConfigError(f"{suite.file} names lm-eval's own tasks as its test", hint="to test by a file: test: {generate: test.jsonl}")
     path = suite.folder / (suite.config.test.generate or read_task(suite.task_path)[0].data_file)
-    content = sampled_test(suite, num_items)
-    write_bytes(path, content.encode())
-    return path, content.count("\n")
+    content = sampled_test(suite, num_items).encode()
+    if path.exists() and path.read_bytes() not in (b"", content):
+        raise ConfigError(f"{path} holds another test set", hint="move it away first")
+    write_bytes(path, content)
+    return path, content.count(b"\n")
 
 
 def _mixture(suite: Suite, num_items: int) -> Iterator[dict[str, str | int]]:

@@ -5,15 +5,15 @@ import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from readbench.api import DIFFICULTIES, Difficulty, Kind
+from readbench.api import DIFFICULTIES, Kind
 from readbench.base.plugins import Registered, registry
 from readbench.base.seeds import derive_seed
+from readbench.suites.splits import LEVELS
 from readbench.views.console.text import cell, console_for, new_table, write_json, write_line
 
 if TYPE_CHECKING:
     from readbench.suites.suite import Suite
 
-LEVELS: tuple[Difficulty, ...] = (0, 1, 2)
 KINDS: dict[str, Kind] = {
     "suites": "suite",
     "sources": "source",
