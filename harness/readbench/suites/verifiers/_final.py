@@ -14,6 +14,7 @@ _BOXED = re.compile(r"\\(?:boxed|fbox)\s*\{")
 _MARK = re.compile(r"(?:####|\bfinal answer\b|\banswer\b|\bresult\b)(?:\s+is\b|\s*[:=])?", re.IGNORECASE)
 _FENCE = re.compile(r"^[ \t]*(?:```|~~~)[\w+-]*[ \t]*$", re.MULTILINE)
 _EMPHASIS = re.compile(r"\*{1,3}|(?<!\w)_{1,3}(?=\S)|(?<=\S)_{1,3}(?!\w)|`+|\$+(?![\d.])")
+_EMPHASIS_BUT_LATEX = re.compile(r"\*\*|`+")
 _EDGES = " \t.,;:!?\"'“”‘’«»()[]{}<>"
 
 
@@ -28,9 +29,9 @@ def bounded(text: str) -> str:
     return "".join(c if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cs") else " " for c in kept)
 
 
-def final_answer(text: str) -> str:
+def final_answer(text: str, *, latex: bool = False) -> str:
     """The part that states the answer: the last tags, in them or else anywhere the last box, else what follows the last mark, else the
-    last line.
+    last line. Emphasis is taken off; where the answer is LaTeX, signs that mean something there stay.
     """
     text = bounded(text)
     tagged = tagged_answer(text)
@@ -38,7 +39,7 @@ def final_answer(text: str) -> str:
     boxed = _last_box(text)
     if boxed is not None:
         return boxed.strip()
-    text = _EMPHASIS.sub("", _FENCE.sub("", text))
+    text = (_EMPHASIS_BUT_LATEX if latex else _EMPHASIS).sub("", _FENCE.sub("", text))
     if tagged:
         return text.strip()
     marks = [match.end() for match in _MARK.finditer(text)]
