@@ -21,6 +21,7 @@ void register_rng(py::module_& module);
 void register_ledger(py::module_& module);
 void register_scheduler(py::module_& module);
 void register_bandit(py::module_& module);
+void register_horizon(py::module_& module);
 
 template <typename T>
 using Array = py::array_t<T, py::array::c_style>;

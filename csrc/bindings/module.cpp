@@ -4,7 +4,7 @@
 using readbench::Isa;
 
 PYBIND11_MODULE(_core, module) {
-    module.doc() = "readbench's C++ core: token accounts, scheduler, ReAD's bandit (see _core.pyi).";
+    module.doc() = "readbench's C++ core: token accounts, scheduler, ReAD's bandit, a planner (see _core.pyi).";
     module.def("instruction_set", [] {
         switch (readbench::detect_isa()) {
         case Isa::avx512:
@@ -20,4 +20,5 @@ PYBIND11_MODULE(_core, module) {
     readbench::bindings::register_ledger(module);
     readbench::bindings::register_scheduler(module);
     readbench::bindings::register_bandit(module);
+    readbench::bindings::register_horizon(module);
 }

@@ -130,9 +130,9 @@ class _Grid:
             start_future, teacher_future = executor.measure_start(), executor.measure_teacher()
             executor.wait([fingerprint_future, teacher_future])
         fingerprint = self._check(fingerprint_future, executor)
-        profile = (teacher_future.result() if self._start is None else self._start["teacher"])["profile"]
+        teacher = teacher_future.result() if self._start is None else self._start["teacher"]
         self._observe(Event(kind="measured"))
-        briefing = self._briefing(executor, profile, fingerprint)
+        briefing = self._briefing(executor, teacher, fingerprint)
         trials = [executor.run(spec, briefing) for spec in self._todo]
         if self._start is None:
             executor.wait([start_future])
@@ -172,10 +172,10 @@ class _Grid:
         weights: list[float] = found["weights"]
         return weights
 
-    def _briefing(self, executor: Executor, teacher_profile: list[float] | None, fingerprint: Mapping[str, Any]) -> Briefing:
+    def _briefing(self, executor: Executor, teacher: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> Briefing:
         """What all trials are told; makes the pilots if the run needs them and has none."""
         suite = self._run["suite"]
-        profile = None if teacher_profile is None else np.array(teacher_profile)
+        profile, exact, loss = (None if (values := teacher.get(key)) is None else np.array(values) for key in ("profile", "exact", "loss"))
         pilots = tuple(pilot_from(each) for each in self._found_by_pilots(executor, fingerprint)["pilots"])
         return Briefing(
             requirement=used_requirement(
@@ -186,6 +186,8 @@ class _Grid:
                 joint=suite["joint"],
             ),
             teacher_profile=profile,
+            teacher_exact=exact,
+            teacher_loss=loss,
             pilots=pilots,
         )
 

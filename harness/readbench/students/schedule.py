@@ -8,6 +8,9 @@ import math
 import random
 from dataclasses import dataclass
 
+import numpy as np
+import numpy.typing as npt
+
 from readbench.base.errors import ConfigError
 
 
@@ -41,6 +44,12 @@ class TrainingConfig:
         decayed = (min(share, 1.0) - self.warmup_share) / (1.0 - self.warmup_share)
         cosine = 0.5 * (1.0 + math.cos(math.pi * decayed))
         return self.learning_rate * (self.final_lr_share + (1.0 - self.final_lr_share) * cosine)
+
+
+def learning_rates(training: TrainingConfig, num_intervals: int, horizon: int) -> npt.NDArray[np.float64]:
+    """(T,) the rate at the middle of each interval, as a share of its peak, of a training cut off after a `horizon`-th."""
+    middles = [(interval + 0.5) / (num_intervals * horizon) for interval in range(num_intervals)]
+    return np.array([training.learning_rate_at(share) for share in middles]) / training.learning_rate
 
 
 def _check(name: str, value: float, valid: bool, allowed: str) -> None:

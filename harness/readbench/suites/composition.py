@@ -10,20 +10,12 @@ from typing import Any
 
 import numpy as np
 
-from readbench.api import Difficulty, Question, Source, Vector
+from readbench.api import Chain, Difficulty, Question, Source, Vector
 from readbench.base.errors import ConfigError
 from readbench.base.seeds import derive_seed
 from readbench.suites.splits import LEVELS, Split, normalise, sample_from
 
 FEWEST = 100  # different questions of a capability in a set of items
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Chain:
-    """The capabilities of an item's steps (indices in suite order), and the share of items that have them."""
-
-    steps: tuple[int, ...]
-    share: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

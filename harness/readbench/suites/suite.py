@@ -16,7 +16,7 @@ from annotated_types import Ge, Gt, MaxLen, MinLen
 from pydantic import StringConstraints
 from pydantic.dataclasses import dataclass
 
-from readbench.api import NAME_PATTERN, Question, Source, Vector
+from readbench.api import NAME_PATTERN, Chain, Question, Source, Vector
 from readbench.base.documents import STRICT, read_json_lines, read_yaml, typed
 from readbench.base.errors import ConfigError, near_match
 from readbench.base.hashing import named_hash
@@ -86,6 +86,7 @@ class SuiteConfig:
     composition: tuple[ChainConfig, ...] = ()  # of a joint task; empty: an item of the test is one question
     defaults: dict[str, Any] = field(default_factory=dict)  # settings of the run, see readbench.runs.config.RunConfig
     reward: RewardConfig = field(default_factory=RewardConfig)
+    show_dev: bool = True  # whether an allocator sees the dev utility where it is measured
     check: CheckConfig = field(default_factory=CheckConfig)
 
 
@@ -105,6 +106,14 @@ class Suite:
         if self.composition is not None and not weights.any():
             weights = self.composition.step_shares(len(weights))
         self.requirement: Vector = weights / weights.sum()
+
+    @property
+    def known_composition(self) -> tuple[Chain, ...] | None:
+        """The kinds of items, as the card tells them: a mixture's are single questions. None where the card is wrong about the steps."""
+        if self.composition is None:
+            return tuple(Chain(steps=(c,), share=float(weight)) for c, weight in enumerate(self.requirement) if weight > 0)
+        stated = np.allclose(self.requirement, self.composition.step_shares(len(self.requirement)))
+        return self.composition.chains if stated else None
 
     @property
     def task_path(self) -> Path:

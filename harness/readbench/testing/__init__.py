@@ -20,7 +20,7 @@ from unittest import mock
 
 import numpy as np
 
-from readbench.api import Allocator, Feedback, Observation, Problem, Vector
+from readbench.api import Allocator, Feedback, Observation, Plugin, Problem, Vector
 from readbench.testing.transcripts import Turn, bits
 from readbench.trials.environments.scripted import Scripted, World, drifting_world, extreme_worlds
 from readbench.trials.loop import play
@@ -61,7 +61,7 @@ def check_allocator(
     between required capabilities). `num_intervals` is the length of the made-up trials: long enough to outlast a warm-up.
     """
     make = _maker(factory, params or {})
-    for world in extreme_worlds(num_intervals):
+    for world in extreme_worlds(num_intervals, pilots=_wants_pilots(factory)):
         _play(make, world)
     mixed = drifting_world(8, num_intervals, requirement="mixed")
     equal = drifting_world(3, num_intervals, requirement="equal")  # full of ties: the state must hold what breaks them
@@ -76,6 +76,16 @@ def check_allocator(
 
 def _broken(rule: str, detail: str) -> AssertionError:
     return AssertionError(f"{rule}: {detail} (the rule: {RULES[rule]})")
+
+
+def _wants_pilots(factory: Callable[..., Allocator] | str) -> bool:
+    if isinstance(factory, str):
+        from readbench.base.plugins import registry  # only a name needs it
+
+        registered = registry().plugins("allocator").get(factory)
+        return registered is not None and registered.plugin.pilots
+    plugin: Plugin | None = getattr(factory, "__readbench_plugin__", None)
+    return plugin is not None and plugin.pilots
 
 
 def _maker(factory: Callable[..., Allocator] | str, params: Mapping[str, bool | int | float | str]) -> Make:

@@ -19,10 +19,11 @@ class Turn:
     def again(self) -> tuple[Observation, Feedback]:
         """Copies at other addresses, with read-only arrays, as a trial hands them out."""
         observation, feedback = copy.deepcopy((self.observation, self.feedback))
-        observation.profile.setflags(write=False)
-        for seen in (feedback, *observation.recent):
-            for array in (seen.allocation, seen.profile_before, seen.profile_after, seen.train_loss):
-                array.setflags(write=False)
+        shown: tuple[Observation | Feedback, ...] = (observation, feedback, *observation.recent)
+        for seen in shown:
+            for field in fields(seen):
+                if isinstance(array := getattr(seen, field.name), np.ndarray):
+                    array.setflags(write=False)
         return observation, feedback
 
 

@@ -19,6 +19,8 @@ class Briefing:
 
     requirement: Vector  # (K,) on the simplex: the one that the run uses
     teacher_profile: Vector | None = None  # (K,)
+    teacher_exact: Vector | None = None  # (K,)
+    teacher_loss: Vector | None = None  # (K,) nats a token
     pilots: tuple[Pilot, ...] = ()
 
 

@@ -39,11 +39,12 @@ def make_feedback(
 ) -> Feedback:
     """What the allocator learns; `losses` (N,) are the examples' losses summed over label tokens, in nats."""
     num_capabilities = len(requirement)
-    tokens, labels, summed = np.zeros(num_capabilities), np.zeros(num_capabilities), np.zeros(num_capabilities)
+    tokens, labels, summed, examples_of = np.zeros((4, num_capabilities))
     for example, loss in zip(examples, losses, strict=True):
         tokens[example.slot.capability] += example.cost
         labels[example.slot.capability] += example.encoded.label_count
         summed[example.slot.capability] += loss
+        examples_of[example.slot.capability] += 1
     charged = int(tokens.sum())
     return Feedback(
         interval=interval,
@@ -52,6 +53,12 @@ def make_feedback(
         profile_before=frozen(before.score),
         profile_after=frozen(after.score),
         train_loss=frozen(np.divide(summed, labels, out=np.full(num_capabilities, np.nan), where=labels > 0)),
+        standard_error=frozen(standard_errors(before, after)),
+        exact_before=frozen(before.exact_match),
+        exact_after=frozen(after.exact_match),
+        probe_loss_before=frozen(before.loss),
+        probe_loss_after=frozen(after.loss),
+        examples=frozen(examples_of),
         reward=reward(
             before.score,
             after.score,
@@ -63,10 +70,14 @@ def make_feedback(
     )
 
 
-def standard_error(before: Profile, after: Profile, requirement: Vector) -> float:
-    """The standard error of r·Δs, from the paired differences of the probes: √(Σ_c r_c²·var_c/n_c)."""
-    errors = [np.std(b - a, ddof=1) / np.sqrt(len(a)) for a, b in zip(before.scores, after.scores, strict=True)]
-    return float(np.sqrt(np.sum((requirement * np.array(errors)) ** 2)))
+def standard_errors(before: Profile, after: Profile) -> Vector:
+    """(K,) the standard errors of Δs, from the paired differences of the probes: √(var_c/n_c)."""
+    return np.array([np.std(b - a, ddof=1) / np.sqrt(len(a)) for a, b in zip(before.scores, after.scores, strict=True)])
+
+
+def standard_error(errors: Vector, requirement: Vector) -> float:
+    """The standard error of r·Δs from those (K,) of Δs: √(Σ_c r_c²·e_c²)."""
+    return float(np.sqrt(np.sum((requirement * errors) ** 2)))
 
 
 def to_record(
@@ -86,13 +97,14 @@ def to_record(
             "probe": after.tokens,
             "dev": 0 if dev is None else dev.tokens,
         },
-        "examples": np.bincount(capabilities, minlength=len(requested)).tolist(),
+        "examples": feedback.examples.astype(int).tolist(),
         "verified": verified.tolist(),
         "unverified": [_some_answers(examples, c) if n == 0 else [] for c, n in enumerate(verified)],
         "profile_before": feedback.profile_before.tolist(),
-        "profile": feedback.profile_after.tolist(),
-        "exact_match": after.exact_match.tolist(),
-        "soft": after.soft.tolist(),
+        "exact_match_before": feedback.exact_before.tolist(),
+        "loss_before": feedback.probe_loss_before.tolist(),
+        "standard_error": feedback.standard_error.tolist(),
+        **after.record(),
         **(NOT_MEASURED if dev is None else dev.record()),
         "train_loss": [None if np.isnan(loss) else float(loss) for loss in feedback.train_loss],
         "reward": feedback.reward,
@@ -116,4 +128,10 @@ def from_record(record: Mapping[str, Any]) -> Feedback:
         profile_after=frozen(np.array(record["profile"])),
         train_loss=frozen(np.array([np.nan if loss is None else loss for loss in record["train_loss"]])),
         reward=record["reward"],
+        standard_error=frozen(np.array(record["standard_error"])),
+        exact_before=frozen(np.array(record["exact_match_before"])),
+        exact_after=frozen(np.array(record["exact_match"])),
+        probe_loss_before=frozen(np.array(record["loss_before"])),
+        probe_loss_after=frozen(np.array(record["loss"])),
+        examples=frozen(np.array(record["examples"], dtype=np.float64)),
     )

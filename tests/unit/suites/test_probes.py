@@ -61,9 +61,8 @@ def test_learning_the_form_of_answers_alone_earns_no_score() -> None:
 def test_a_profile_is_made_again_from_its_scores(student: Student) -> None:
     encoded = [[student.model.encode(prompt, answer) for prompt, answer in each] for each in QUESTIONS]
     profile = measure(student.model, encoded)
-    again = Profile.from_scores(
-        [each.tolist() for each in profile.scores], exact_match=profile.exact_match.tolist(), soft=profile.soft.tolist()
-    )
+    again = Profile.restored(profile.record(), [each.tolist() for each in profile.scores])
+    assert again.loss.tolist() == profile.loss.tolist()
     assert again.soft.tolist() == profile.soft.tolist()
     assert again.score.tolist() == profile.score.tolist()
     assert again.exact_match.tolist() == profile.exact_match.tolist()

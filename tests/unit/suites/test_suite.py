@@ -148,3 +148,13 @@ def test_every_shipped_suite_is_sound_and_its_test_set_is_held_out() -> None:
         assert (suite.requirement > 0).sum() >= 2
         prompts = suite.test_prompts()
         assert len({normalise(prompt) for prompt in prompts}) == len(prompts) >= 200
+
+
+def test_a_composition_is_known_unless_the_card_is_wrong_about_it() -> None:
+    assert load_suite("misread").known_composition is None
+    tools = load_suite("tool-use")
+    names = [tuple(tools.capabilities[step] for step in chain.steps) for chain in tools.known_composition or ()]
+    assert names == [("code", "tool_use", "steerability")]
+    control = load_suite("multilingual")
+    shares = {control.capabilities[chain.steps[0]]: chain.share for chain in control.known_composition or ()}
+    assert shares == {name: pytest.approx(r) for name, r in zip(control.capabilities, control.requirement, strict=True) if r > 0}

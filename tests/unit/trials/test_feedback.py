@@ -12,7 +12,7 @@ from readbench.suites.probes import DevScore, Profile
 from readbench.suites.prompts import Slot
 from readbench.suites.suite import RewardConfig
 from readbench.trials.environments.supervision import Example
-from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
+from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, standard_errors, to_record
 
 REQUIREMENT = np.array([0.75, 0.25, 0.0])  # math, code, facts
 
@@ -29,9 +29,11 @@ EXAMPLES = [
 ]
 DEV = DevScore(utility=0.4, exact=0.5, soft=0.6, tokens=90)
 LOSSES = np.array([6.0, 4.0, 3.0])  # nats, summed over the labels of each
-BEFORE = Profile.from_scores([[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]], exact_match=[0.0, 0.0, 0.0], soft=[0.5, 0.5, 0.5])
+BEFORE = Profile.from_scores(
+    [[0.5, 0.5], [0.25, 0.25], [0.75, 0.75]], exact_match=[0.0, 0.0, 0.0], soft=[0.5, 0.5, 0.5], loss=[0.7, 1.4, 0.3]
+)
 AFTER = Profile.from_scores(
-    [[0.5, 0.625], [0.125, 0.125], [0.75, 0.75]], exact_match=[0.5, 0.0, 1.0], tokens=70, soft=np.array([0.75, 0.5, 1.0])
+    [[0.5, 0.625], [0.125, 0.125], [0.75, 0.75]], exact_match=[0.5, 0.0, 1.0], tokens=70, soft=[0.75, 0.5, 1.0], loss=[0.6, 2.1, 0.3]
 )
 
 
@@ -81,7 +83,10 @@ def test_losses_that_are_not_one_an_example_are_refused() -> None:
         feedback_of(EXAMPLES, LOSSES[:2])
 
 
-@pytest.mark.parametrize("name", ["allocation", "profile_before", "profile_after", "train_loss"])
+@pytest.mark.parametrize(
+    "name",
+    ["allocation", "profile_before", "profile_after", "train_loss", "standard_error", "exact_before", "probe_loss_after", "examples"],
+)
 def test_an_allocator_cannot_change_what_it_is_shown(name: str) -> None:
     feedback = feedback_of(EXAMPLES, LOSSES)
     again = from_record(to_record(feedback, requested=np.ones(3) / 3, examples=EXAMPLES, after=AFTER, dev=DEV, epsilon=0.01))
@@ -100,11 +105,11 @@ def test_what_is_shown_is_a_copy() -> None:
 def test_the_standard_error_is_that_of_docs_metrics_md() -> None:
     """r = (0.6, 0.4) with se = (0.05, 0.10): √(0.03² + 0.04²). The sd of d ± a over n = 2 is a·√2, so the se is a; of ±a, ±a it is a/√3."""
     a = 0.1 * np.sqrt(3)
-    before = Profile.from_scores([[0.2, 0.6], [0.5, 0.4, 0.5, 0.4]], exact_match=[0, 0], soft=[0, 0])
-    after = Profile.from_scores([[0.35, 0.65], [0.5 + a, 0.4 - a, 0.5 - a, 0.4 + a]], exact_match=[0, 0], soft=[0, 0])
-    assert standard_error(before, after, np.array([0.6, 0.4])) == pytest.approx(0.05)
-    assert standard_error(before, after, np.array([1.0, 0.0])) == pytest.approx(0.05)
-    assert standard_error(before, after, np.array([0.0, 1.0])) == pytest.approx(0.10)
+    before = Profile.from_scores([[0.2, 0.6], [0.5, 0.4, 0.5, 0.4]], exact_match=[0, 0], soft=[0, 0], loss=[0, 0])
+    after = Profile.from_scores([[0.35, 0.65], [0.5 + a, 0.4 - a, 0.5 - a, 0.4 + a]], exact_match=[0, 0], soft=[0, 0], loss=[0, 0])
+    errors = standard_errors(before, after)
+    assert errors.tolist() == pytest.approx([0.05, 0.10])
+    assert standard_error(errors, np.array([0.6, 0.4])) == pytest.approx(0.05)
 
 
 def test_the_record_counts_verified_answers_and_shows_three_where_none_is() -> None:
@@ -130,9 +135,13 @@ def test_the_record_holds_the_interval_as_json_values() -> None:
         "verified": [2, 1, 0],
         "unverified": [[], [], []],
         "profile_before": [0.5, 0.25, 0.75],
+        "exact_match_before": [0.0, 0.0, 0.0],
+        "loss_before": [0.7, 1.4, 0.3],
+        "standard_error": [pytest.approx(0.0625), 0.0, 0.0],
         "profile": [0.5625, 0.125, 0.75],
         "exact_match": [0.5, 0.0, 1.0],
         "soft": [0.75, 0.5, 1.0],
+        "loss": [0.6, 2.1, 0.3],
         "dev_utility": 0.4,
         "dev_exact": 0.5,
         "dev_soft": 0.6,

@@ -69,7 +69,8 @@ class Worker:
         return model.answer(prompts, max_new_tokens=self._config.shared.max_new_tokens)
 
     def measure_teacher(self) -> dict[str, Any]:
-        """A local teacher's profile on the probes and its answers to the samples: {"profile": (K,), "answers": (K,), "tokens"}.
+        """A local teacher's profile on the probes and its answers to the samples: {"profile": (K,), "exact": (K,), "loss": (K,),
+        "answers": (K,), "tokens"}.
 
         A recorded teacher returns those of its run. Any other kind is not asked (it may cost money): profile and answers are None.
         """
@@ -77,7 +78,7 @@ class Worker:
             return self._teacher.measured()
         name, model = teacher_reference(self._config.shared.teacher)
         if name != "hf":
-            return {"profile": None, "answers": None, "tokens": 0}
+            return {"profile": None, "exact": None, "loss": None, "answers": None, "tokens": 0}
         teacher = LanguageModel.load(resolve_model(model), device=self._device, chat=self._config.shared.teacher_chat)
         profile = self._setting.teacher_profile(teacher)
         if not np.isfinite(profile.score).all():
@@ -85,6 +86,8 @@ class Worker:
         answers = self._answers(teacher)
         return {
             "profile": profile.score.tolist(),
+            "exact": profile.exact_match.tolist(),
+            "loss": profile.loss.tolist(),
             "answers": [answer.text for answer in answers],
             "tokens": profile.tokens + sum(answer.tokens for answer in answers),
         }

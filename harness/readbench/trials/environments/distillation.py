@@ -3,16 +3,18 @@
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 import safetensors.torch
 
 from readbench._core import Ledger, Scheduler
-from readbench.api import Feedback, Observation, Problem, Vector
+from readbench.api import Feedback, Observation, Problem, RewardTerms, Vector
 from readbench.base.errors import TrialFailure
 from readbench.base.seeds import derive_seed
 from readbench.students.guarded import make_objective
+from readbench.students.schedule import learning_rates
 from readbench.students.student import Student
 from readbench.suites.evaluation.evaluate import evaluate
 from readbench.suites.probes import DevScore, Profile
@@ -46,6 +48,13 @@ class Distillation:
             budget_tokens=self._budget,
             num_intervals=spec.num_intervals,
             pilots=pilots,
+            pilot_tokens=sum(pilot.tokens for pilot in pilots),
+            composition=setting.suite.known_composition if spec.requirement == "card" else None,
+            reward=RewardTerms(**asdict(setting.suite.config.reward)),
+            num_probes=spec.num_probes,
+            learning_rate=frozen(learning_rates(spec.training, spec.num_intervals, spec.horizon)),
+            teacher_exact=None if briefing.teacher_exact is None else frozen(briefing.teacher_exact),
+            teacher_loss=None if briefing.teacher_loss is None else frozen(briefing.teacher_loss),
         )
         with self.watch.phase("train"):
             self._student = Student.load(
@@ -68,16 +77,16 @@ class Distillation:
         )
         self._recent: tuple[Feedback, ...] = ()  # oldest first, at most RECENT
         self._profile: Profile
+        self._dev_utility: float | None  # of the dev questions, if they were measured after the last interval
 
     def begin(self) -> dict[str, Any]:
         """Measures the untrained student on the probes and on the dev questions, unless a trial of this process has done so."""
         if self._setting.untrained is None:
             self._setting.untrained = self._measure_probes(), self._measure_dev()
         self._profile, dev = self._setting.untrained
+        self._dev_utility = dev.utility
         return {
-            "profile": self._profile.score.tolist(),
-            "exact_match": self._profile.exact_match.tolist(),
-            "soft": self._profile.soft.tolist(),
+            **self._profile.record(),
             "probe_scores": [scores.tolist() for scores in self._profile.scores],
             **dev.record(),
             "tokens": {"probe": self._profile.tokens, "dev": dev.tokens, "pilot": self._pilot_tokens},
@@ -86,7 +95,8 @@ class Distillation:
     def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
         """Returns to the state after the last record; without a state, to that after `begin`."""
         if state is None:
-            self._profile = Profile.from_scores(start["probe_scores"], exact_match=start["exact_match"], soft=start["soft"])
+            self._profile = Profile.restored(start, start["probe_scores"])
+            self._dev_utility = start["dev_utility"]
             return
         self.interval = len(records)
         self._scheduler = Scheduler.from_bytes(state.scheduler)
@@ -94,7 +104,8 @@ class Distillation:
         self._queue.restore(state.prompts)
         self._student.restore(safetensors.torch.load(state.checkpoint))
         self._recent = tuple(from_record(record) for record in records[-RECENT:])
-        self._profile = Profile.from_scores(state.probe_scores, exact_match=records[-1]["exact_match"], soft=records[-1]["soft"])
+        self._profile = Profile.restored(records[-1], state.probe_scores)
+        self._dev_utility = records[-1]["dev_utility"]
 
     def observe(self) -> Observation:
         """The profile, the remaining share of the budget, and the last intervals' feedback."""
@@ -103,6 +114,8 @@ class Distillation:
             profile=frozen(self._profile.score),
             budget_left=self._ledger.remaining_tokens / self._budget,
             recent=self._recent,
+            exact=frozen(self._profile.exact_match),
+            dev_utility=self._dev_utility if self._setting.suite.config.show_dev else None,
         )
 
     def step(self, allocation: Vector) -> Step:
@@ -133,7 +146,8 @@ class Distillation:
             rewarded=rewarded,
             budget_tokens=self._budget,
         )
-        epsilon = standard_error(before, self._profile, requirement)
+        epsilon = standard_error(feedback.standard_error, requirement)
+        self._dev_utility = None if dev is None else dev.utility
         if not np.isfinite([feedback.reward, epsilon, 0.0 if dev is None else dev.utility]).all():
             raise TrialFailure(f"interval {self.interval}: the reward is not finite")
         self._recent = (*self._recent, feedback)[-RECENT:]

@@ -7,13 +7,13 @@ between 0 and 1, rewards of a million, a requirement of one capability in 64.
 
 import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from readbench.api import Feedback, Observation, Problem, Vector
+from readbench.api import Chain, Feedback, Observation, Pilot, Problem, Vector
 from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome, Step
 from readbench.trials.environments.stopwatch import Stopwatch
 
@@ -37,25 +37,33 @@ class World:
         realised = np.zeros_like(proposal) if bought_nothing else proposal + proposal**2
         allocation = realised if bought_nothing else realised / realised.sum()
         before, after = self.profiles[interval], self.profiles[interval + 1]
+        loss_before, loss_after = _loss(before), _loss(after)
         return Feedback(
             interval=interval,
             allocation=allocation,
             tokens=0 if bought_nothing else self.problem.budget_tokens // self.problem.num_intervals,
             profile_before=before.copy(),
             profile_after=after.copy(),
-            train_loss=np.where(allocation > 0.0, -np.log(np.maximum(before, 1e-3)), np.nan),
+            train_loss=np.where(allocation > 0.0, loss_before, np.nan),
             reward=float(self.rewards[interval]),
+            standard_error=np.full_like(before, 0.02),
+            exact_before=_exact(before),
+            exact_after=_exact(after),
+            probe_loss_before=loss_before,
+            probe_loss_after=loss_after,
+            examples=np.round(50 * allocation),
         )
 
     def permuted(self, order: npt.NDArray[np.intp]) -> "World":
         """The same trial with its capabilities in another order."""
-        teacher = self.problem.teacher_profile
-        problem = replace(
-            self.problem,
-            capabilities=tuple(self.problem.capabilities[c] for c in order),
-            requirement=self.problem.requirement[order],
-            teacher_profile=None if teacher is None else teacher[order],
+        problem, place = self.problem, np.argsort(order)
+        chains = problem.composition and tuple(
+            replace(chain, steps=tuple(int(place[c]) for c in chain.steps)) for chain in problem.composition
         )
+        permuted = _permuted(problem, order)
+        pilots = tuple(replace(pilot, **_permuted(pilot, order)) for pilot in problem.pilots)
+        permuted |= {"learning_rate": problem.learning_rate, "pilots": pilots, "composition": chains}
+        problem = replace(problem, capabilities=tuple(problem.capabilities[c] for c in order), **permuted)
         return World(label=f"{self.label}, permuted", problem=problem, profiles=self.profiles[:, order], rewards=self.rewards)
 
 
@@ -85,6 +93,8 @@ class Scripted:
             profile=self._world.profiles[self.interval].copy(),
             budget_left=1.0 - self.interval / self.problem.num_intervals,
             recent=self._recent,
+            exact=_exact(self._world.profiles[self.interval]),
+            dev_utility=float(self._world.profiles[self.interval].mean()) if self.interval % 4 == 0 else None,
         )
 
     def step(self, allocation: Vector) -> Step:
@@ -119,7 +129,7 @@ def _record(feedback: Feedback, allocation: Vector) -> dict[str, Any]:
         "verified": [0] * allocation.size,
         "unverified": [[]] * allocation.size,
         "profile": feedback.profile_after.tolist(),
-        "exact_match": feedback.profile_after.tolist(),
+        "exact_match": feedback.exact_after.tolist(),
         "dev_utility": 0.0,
         "train_loss": [None if np.isnan(loss) else float(loss) for loss in feedback.train_loss],
         "reward": feedback.reward,
@@ -128,17 +138,22 @@ def _record(feedback: Feedback, allocation: Vector) -> dict[str, Any]:
 
 
 def drifting_world(num_capabilities: int, num_intervals: int, *, requirement: str) -> World:
-    """The everyday case: scores that drift upwards with setbacks, a teacher that was measured; "mixed" or "equal" weights."""
+    """The everyday case: scores that drift upwards with setbacks, a teacher that was measured, pilots; "mixed" or "equal" weights."""
     return _world(
         (requirement, _requirements(num_capabilities)[requirement]),
         ("mixed", _teachers(num_capabilities)["mixed"]),
         ("drifting", _profiles(num_capabilities, num_intervals)["drifting"]),
         "of the gain",
+        known=True,
+        pilots=True,
     )
 
 
-def extreme_worlds(num_intervals: int) -> Iterator[World]:
-    """Every K × requirement × profile; teachers and rewards take turns, since their product would take too long."""
+def extreme_worlds(num_intervals: int, *, pilots: bool) -> Iterator[World]:
+    """Every K × requirement × profile; teachers, rewards and what else is known take turns, since their product would take too long.
+
+    With `pilots` all worlds have some.
+    """
     turn = itertools.count()
     for num_capabilities in (1, 2, 8, 64):
         teachers = _teachers(num_capabilities)
@@ -148,7 +163,9 @@ def extreme_worlds(num_intervals: int) -> Iterator[World]:
         for requirement, profiles in itertools.product(requirements.items(), _profiles(num_capabilities, num_intervals).items()):
             i = next(turn)
             teacher = list(teachers.items())[i % len(teachers)]
-            yield _world(requirement, teacher, profiles, _REWARDS[i // len(teachers) % len(_REWARDS)])
+            yield _world(
+                requirement, teacher, profiles, _REWARDS[i // len(teachers) % len(_REWARDS)], known=i % 2 == 0, pilots=pilots or i % 3 == 0
+            )
 
 
 def _requirements(num_capabilities: int) -> dict[str, Vector]:
@@ -199,17 +216,80 @@ def _rewards(kind: str, requirement: Vector, profiles: Matrix) -> Vector:
     return rewards[kind]
 
 
-def _world(requirement: tuple[str, Vector], teacher: tuple[str, Vector | None], profiles: tuple[str, Matrix], rewards: str) -> World:
+def _loss(profile: Vector) -> Vector:
+    """(K,) as if every right answer were one token."""
+    return -np.log(np.maximum(profile, 1e-3))
+
+
+def _exact(profile: Vector) -> Vector:
+    """(K,) as of 40 probes."""
+    return np.round(40 * profile) / 40
+
+
+def _permuted(held: Problem | Pilot, order: npt.NDArray[np.intp]) -> dict[str, Any]:
+    """The arrays of a problem or a pilot with the capabilities in another order."""
+    arrays = {field.name: getattr(held, field.name) for field in fields(held)}
+    return {name: value[order] for name, value in arrays.items() if isinstance(value, np.ndarray) and value.shape == order.shape}
+
+
+def _pilots(before: Vector) -> tuple[Pilot, ...]:
+    """Eight made-up pilots from a profile (K,): what is fed rises."""
+    rng = np.random.default_rng(before.size)
+    pilots = []
+    for _ in range(8):
+        allocation = rng.dirichlet(np.full(before.size, 0.3))
+        after = before + 0.5 * allocation * (1 - before)
+        utilities = float(before.mean()), float(after.mean())
+        pilots.append(
+            Pilot(
+                allocation=allocation,
+                tokens=1000,
+                profile_before=before,
+                profile_after=after,
+                exact_before=_exact(before),
+                exact_after=_exact(after),
+                soft_before=np.sqrt(before),
+                soft_after=np.sqrt(after),
+                utility_before=utilities[0],
+                utility_after=utilities[1],
+                soft_utility_before=utilities[0] ** 0.5,
+                soft_utility_after=utilities[1] ** 0.5,
+            )
+        )
+    return tuple(pilots)
+
+
+def _world(
+    requirement: tuple[str, Vector],
+    teacher: tuple[str, Vector | None],
+    profiles: tuple[str, Matrix],
+    rewards: str,
+    *,
+    known: bool,
+    pilots: bool,
+) -> World:
+    """The world; `known` says whether it tells the composition: the first three required capabilities together, and each of them alone."""
     num_capabilities, num_intervals = requirement[1].size, len(profiles[1]) - 1
+    steps = tuple(int(c) for c in np.flatnonzero(requirement[1])[:3])
+    chains = (Chain(steps=steps, share=0.5), *(Chain(steps=(step,), share=0.5 / len(steps)) for step in steps))
+    made = _pilots(profiles[1][0]) if pilots else ()
     problem = Problem(
         capabilities=(*_NAMES, *(f"capability-{i}" for i in range(len(_NAMES), num_capabilities)))[:num_capabilities],
         requirement=requirement[1],
         teacher_profile=teacher[1],
         budget_tokens=1000 * num_intervals,
         num_intervals=num_intervals,
+        pilots=made,
+        pilot_tokens=sum(pilot.tokens for pilot in made),
+        composition=chains if known else None,
+        num_probes=40,
+        learning_rate=np.linspace(1.0, 0.1, num_intervals),
+        teacher_exact=None if teacher[1] is None else _exact(teacher[1]),
+        teacher_loss=None if teacher[1] is None else _loss(teacher[1]),
     )
+    told = f"teacher {teacher[0]}, composition {'known' if known else 'unknown'}, {len(made)} pilots"
     return World(
-        label=f"K={num_capabilities}, requirement {requirement[0]}, profile {profiles[0]}, teacher {teacher[0]}, reward {rewards}",
+        label=f"K={num_capabilities}, requirement {requirement[0]}, profile {profiles[0]}, reward {rewards}, {told}",
         problem=problem,
         profiles=profiles[1],
         rewards=_rewards(rewards, requirement[1], profiles[1]),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from readbench._core import Ledger, Scheduler
+from readbench.api import Chain, RewardTerms
 from readbench.base.errors import TrialFailure
 from readbench.base.seeds import derive_seed
 from readbench.students.student import Student
@@ -21,7 +22,7 @@ from readbench.trials.environments.base import Step
 from readbench.trials.environments.distillation import Distillation
 from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.supervision import Supply
-from readbench.trials.feedback import standard_error
+from readbench.trials.feedback import standard_error, standard_errors
 from readbench.trials.metrics import reward
 from support.probes import measure
 
@@ -53,9 +54,7 @@ def test_the_start_is_the_untrained_student_on_the_probes_and_on_the_dev_questio
     start = environment.begin()
     probes, dev = measured(setting, environment), measured(setting, environment, "dev")
     assert start == {
-        "profile": probes.score.tolist(),
-        "exact_match": probes.exact_match.tolist(),
-        "soft": probes.soft.tolist(),
+        **probes.record(),
         "probe_scores": [scores.tolist() for scores in probes.scores],
         "dev_utility": 0.75 * dev.score[0] + 0.25 * dev.score[1],
         "dev_exact": 0.75 * dev.exact_match[0] + 0.25 * dev.exact_match[1],
@@ -80,6 +79,41 @@ def test_an_allocator_sees_the_profile_the_share_of_the_budget_that_is_left_and_
     assert second.recent == (step.feedback,)
     with pytest.raises(ValueError, match="read-only"):
         second.profile[0] = 1.0
+
+
+def test_an_allocator_sees_exact_match_and_the_dev_utility_where_it_was_just_measured(begun: Make, make: Make, setting: Setting) -> None:
+    environment = begun(dev_every=2)
+    seen = [environment.observe()]
+    records = []
+    for _ in range(2):
+        records.append(environment.step(ALLOCATION).record)
+        seen.append(environment.observe())
+    assert [None if each.dev_utility is None else True for each in seen] == [True, None, True]
+    assert seen[2].dev_utility == records[1]["dev_utility"]
+    assert seen[2].exact.tolist() == measured(setting, environment).exact_match.tolist()
+    again = make(dev_every=2)
+    again.restore(make().begin(), records, environment.state()())
+    assert (again.observe().dev_utility, again.observe().exact.tolist()) == (seen[2].dev_utility, seen[2].exact.tolist())
+
+
+def test_a_suite_may_hide_the_dev_utility(begun: Make, setting: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = begun()
+    assert environment.observe().dev_utility is not None
+    monkeypatch.setattr(setting.suite, "config", dataclasses.replace(setting.suite.config, show_dev=False))
+    assert environment.observe().dev_utility is None
+
+
+def test_the_problem_tells_the_suite_s_terms(make: Make) -> None:
+    told = {"teacher_exact": np.array([1.0, 0.5, 0.0]), "teacher_loss": np.array([0.1, 0.2, 0.3])}
+    problem = make(told=told, num_intervals=4).problem
+    assert problem.composition == (Chain(steps=(0,), share=0.75), Chain(steps=(1,), share=0.25))  # a mixture's items are single questions
+    assert problem.reward == RewardTerms(beta=2.0, cost=0.25, top_k=1)
+    assert (problem.num_probes, problem.pilot_tokens) == (4, 0)
+    assert [getattr(problem, name).tolist() for name in told] == [each.tolist() for each in told.values()]
+    assert problem.learning_rate is not None
+    assert problem.learning_rate.shape == (4,)
+    assert (np.diff(problem.learning_rate) < 0).all()
+    assert make(requirement="pilots").problem.composition is None
 
 
 def test_it_sees_the_last_eight_intervals_also_after_a_stop(make: Make) -> None:
@@ -125,7 +159,7 @@ def test_a_step_tells_what_was_bought_learned_and_measured(begun: Make, setting:
     )
     record = step.record
     assert (record["interval"], record["requested"], record["dev_utility"]) == (1, ALLOCATION.tolist(), step.utility_estimate)
-    assert record["epsilon"] == standard_error(before, after, REQUIREMENT)
+    assert record["epsilon"] == standard_error(standard_errors(before, after), REQUIREMENT)
     assert record["tokens"]["generated"] == sum(example[3] for example in step.examples)
     assert record["tokens"]["trained"] == sum(example[4] for example in step.examples)
     assert (record["tokens"]["probe"], record["tokens"]["dev"]) == (after.tokens, dev.tokens)
@@ -286,7 +320,7 @@ def test_a_utility_that_is_not_finite_fails_the_trial(begun: Make, monkeypatch: 
 
 
 def test_a_probe_s_score_that_is_not_finite_fails_the_trial(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
-    broken = Profile.from_scores([[0.5], [float("nan")], [0.5]], exact_match=[0, 0, 0], soft=[0, 0, 0])
+    broken = Profile.from_scores([[0.5], [float("nan")], [0.5]], exact_match=[0, 0, 0], soft=[0, 0, 0], loss=[0, 0, 0])
     monkeypatch.setattr(Setting, "profile", lambda *_: broken)
     with pytest.raises(TrialFailure, match=r"^a probe's score is not finite$"):
         make().begin()

@@ -1,4 +1,4 @@
-"""The contracts: what an allocator sees, what a plug-in registers. This module imports nothing else from readbench.
+"""The contracts: what an allocator sees, what a plug-in registers. This package imports nothing else from readbench.
 
 A plug-in is a decorated, typed factory in the module that its distribution names in the entry-point
 group ``readbench.plugins``::
@@ -22,88 +22,23 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
-import numpy as np
-import numpy.typing as npt
+from readbench.api.allocation import Allocator as Allocator
+from readbench.api.allocation import Chain as Chain
+from readbench.api.allocation import Feedback as Feedback
+from readbench.api.allocation import Observation as Observation
+from readbench.api.allocation import Pilot as Pilot
+from readbench.api.allocation import Problem as Problem
+from readbench.api.allocation import RewardTerms as RewardTerms
+from readbench.api.allocation import Vector as Vector
 
 if TYPE_CHECKING:
     import torch
 
-Vector = npt.NDArray[np.float64]
 Difficulty = Literal[0, 1, 2]  # easy, medium, hard
 DIFFICULTIES = ("easy", "medium", "hard")
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pilot:
-    """A short training of the untrained student on one mix, and what came of it; made before any trial (ReAD's interventions)."""
-
-    allocation: Vector  # (K,) realised token shares, on the simplex
-    tokens: int  # charged in it
-    profile_before: Vector  # (K,) in [0, 1]
-    profile_after: Vector  # (K,) in [0, 1]
-    exact_before: Vector  # (K,) exact match on the same probes, in [0, 1]
-    exact_after: Vector  # (K,)
-    soft_before: Vector  # (K,) geometric mean of the answer's token probabilities, over the same probes, in [0, 1]
-    soft_after: Vector  # (K,)
-    utility_before: float  # share of right dev items, in [0, 1]
-    utility_after: float
-    soft_utility_before: float  # the same with an item's steps weighed by their soft score instead of right or wrong
-    soft_utility_after: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
-    """What an allocator may know before the trial."""
-
-    capabilities: tuple[str, ...]  # K names, in suite order
-    requirement: Vector  # (K,) on the simplex
-    teacher_profile: Vector | None  # (K,) the teacher's score on the same probes, if measured
-    budget_tokens: int
-    num_intervals: int
-    pilots: tuple[Pilot, ...] = ()  # if the run made them: for a requirement that they infer, or an allocator that asks for them
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Feedback:
-    """What an allocator learns after interval t."""
-
-    interval: int  # 0-based
-    allocation: Vector  # (K,) realised token shares, on the simplex (zeros if the interval bought nothing)
-    tokens: int  # charged in this interval
-    profile_before: Vector  # (K,) in [0, 1]
-    profile_after: Vector  # (K,) in [0, 1]
-    train_loss: Vector  # (K,) mean label-token loss (nats) of the interval's examples before their update, NaN if none
-    reward: float  # the suite's reward: r·Δs − β·spill − λ·cost (method.md §2)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What an allocator sees before interval t."""
-
-    interval: int  # 0-based
-    profile: Vector  # (K,) in [0, 1]
-    budget_left: float  # share of the budget, in [0, 1]
-    recent: tuple[Feedback, ...] = ()  # oldest first, at most 8
-
-
-@runtime_checkable
-class Allocator(Protocol):
-    """Splits each interval's tokens between the capabilities, before the interval begins."""
-
-    def propose(self, observation: Observation) -> Vector:
-        """The allocation of the interval: (K,) float64, non-negative, summing to 1."""
-
-    def update(self, feedback: Feedback) -> None:
-        """Learns from the interval that just ended."""
-
-    def state(self) -> bytes:
-        """Everything needed to resume, bit for bit."""
-
-    def restore(self, state: bytes) -> None:
-        """Restores what `state` returned; ValueError if the bytes are not such a state."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

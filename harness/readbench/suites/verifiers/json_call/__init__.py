@@ -13,8 +13,8 @@ from typing import Any
 
 from readbench.api import Question, Verifier, verifier
 from readbench.base.errors import ConfigError
-from readbench.suites.verifiers._calls import Call, calls_of, read_calls
 from readbench.suites.verifiers._final import reference_of
+from readbench.suites.verifiers.json_call._calls import Call, calls_of, read_calls
 
 _IGNORED = re.compile(r"[ ,./\-_*^]")  # in texts, as the leaderboard does
 _MAX_DEPTH = 20
