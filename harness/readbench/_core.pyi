@@ -175,3 +175,23 @@ class EnsembleBandit:
     @staticmethod
     def from_bytes(state: bytes) -> EnsembleBandit:
         """A bandit that predicts and goes on as the one that `to_bytes` was asked of."""
+
+def plan_horizon(
+    logits: _Doubles,
+    recency: _Doubles,
+    gains: _Doubles,
+    forgetting: _Doubles,
+    shares: _Doubles,
+    exponents: _Doubles,
+    *,
+    left: float,
+    late: float,
+    decay: float,
+    floor: float,
+) -> tuple[_Doubles, _Doubles, _Doubles]:
+    """Plans from S starts for C kinds of items: the shares of the first phase (S, K), the scores at the end (S, K), the utilities (S,).
+
+    `logits` (K,) of the scores now; `recency` (K,) in [0, 1]; `gains` (K,) logits that the whole time on one capability adds;
+    `forgetting` (K,) logits a unit of log recency; `shares` (C,) of the items; `exponents` (C, K) of the scores in them. `left`, the
+    second phase's length `late` and the recency's `decay` are shares of the trial's learning time.
+    """

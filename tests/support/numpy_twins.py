@@ -208,3 +208,90 @@ class BanditTwin:
             outputs.append(np.maximum(inputs @ first + first_bias, 0.0) @ second + second_bias[0])
         mean, scale = self.standardisation()
         return mean + scale * np.mean(outputs, axis=0), scale * np.std(outputs, axis=0, ddof=1)
+
+
+GRID = np.concatenate([[0.0], np.geomspace(0.002, 0.1, 28), 0.1 + 0.9 * np.arange(1, 47) / 46])
+
+
+@dataclass(frozen=True)
+class HorizonTwin:
+    """`plan_horizon`, with whole grids and a sort where the core looks ahead step by step."""
+
+    logits: Doubles
+    recency: Doubles
+    gains: Doubles
+    forgetting: Doubles
+    shares: Doubles
+    exponents: Doubles
+    left: float
+    late: float
+    decay: float
+    floor: float
+
+    def plan(self) -> tuple[Doubles, Doubles, Doubles]:
+        most = np.argsort(-self.shares, kind="stable")[:3] if len(self.shares) > 1 else []
+        starts = [self.weights(log_sigmoid(self.logits)), *(self.exponents[chain] for chain in most)]
+        plans = [self.from_start(n) for n in starts]
+        allocations, scores, utilities = zip(*plans, strict=True)
+        return np.array(allocations), np.array(scores), np.array(utilities)
+
+    def from_start(self, n: Doubles) -> tuple[Doubles, Doubles, float]:
+        best: tuple[Doubles, Doubles, float] = (n, n, -1.0)
+        for _ in range(6):
+            first, end = self.split(n)
+            utility = float(self.shares @ np.exp(self.exponents @ end))
+            if utility > best[2]:
+                best = (first, np.exp(end), utility)
+            again = self.weights(end)
+            if np.abs(again - n).max() < 1e-9:
+                break
+            n = (n + again) / 2
+        return best
+
+    def weights(self, log_scores: Doubles) -> Doubles:
+        logs = np.log(self.shares) + self.exponents @ log_scores
+        right = np.exp(logs - logs.max())
+        result: Doubles = right @ self.exponents / right.sum()
+        return result
+
+    def split(self, n: Doubles) -> tuple[Doubles, Doubles]:
+        second_span = min(self.late, self.left)
+        first_span = self.left - second_span
+        rest = math.exp(-self.left / self.decay)
+        kept = self.recency * rest
+        c1, c2 = math.exp(-second_span / self.decay) - rest, 1 - math.exp(-second_span / self.decay)
+        base = self.logits - self.forgetting * np.log(self.recency + self.floor)
+
+        def reached(span: float, fresh: float, lift: Doubles | float, old: Doubles, w: Doubles) -> Doubles:
+            fed = (self.gains * span)[:, None] * w
+            remembered = self.forgetting[:, None] * np.log((old + self.floor)[:, None] + fresh * w)
+            result: Doubles = log_sigmoid((base + lift)[:, None] + fed + remembered)
+            return result
+
+        def fill(span: float, fresh: float, lift: Doubles | float, old: Doubles) -> Doubles:
+            values = n[:, None] * reached(span, fresh, lift, old, GRID[None])
+            steps = np.broadcast_to(np.diff(GRID), (len(n), len(GRID) - 1))
+            gain = np.where(n[:, None] > 1e-12, np.diff(values) / steps, -np.inf)
+            filled, left = np.zeros(len(n)), 1.0
+            for place in np.argsort(-gain.ravel(), kind="stable"):
+                capability = place // steps.shape[1]
+                taken = min(left, steps.ravel()[place])
+                filled[capability] += taken
+                left -= taken
+                if left <= 0:
+                    break
+            return filled
+
+        first = fill(self.left, c1 + c2, 0.0, kept)
+        second = first
+        if first_span > 0:
+            for _ in range(2):
+                first = fill(first_span, c1, self.gains * second_span * second, kept + c2 * second)
+                second = fill(second_span, c2, self.gains * first_span * first, kept + c1 * first)
+        end = reached(first_span, c1, self.gains * second_span * second, kept + c2 * second, first[:, None])[:, 0]
+        return first, end
+
+
+def log_sigmoid(u: Doubles) -> Doubles:
+    result: Doubles = -np.logaddexp(0.0, -u)
+    return result

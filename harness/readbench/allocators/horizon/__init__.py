@@ -1,0 +1,1 @@
+"""A planner over the whole budget: what it infers, and what it does."""
