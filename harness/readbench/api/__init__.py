@@ -177,9 +177,12 @@ class Plugin:
     parameters: Mapping[str, Parameter] = field(default_factory=dict)
     needs: tuple[str, ...] = ()  # modules that must be installed (trackers only)
     pilots: bool = False  # whether the run must make pilots for it (allocators only)
+    profiled: bool = False  # likewise pilot trials
 
 
-def _register(kind: Kind, name: str, *, needs: Sequence[str] = (), pilots: bool = False) -> Callable[[Factory], Factory]:
+def _register(
+    kind: Kind, name: str, *, needs: Sequence[str] = (), pilots: bool = False, profiled: bool = False
+) -> Callable[[Factory], Factory]:
     if not NAME_PATTERN.fullmatch(name):
         raise ValueError(f"{kind} name {name!r} must match {NAME_PATTERN.pattern}")
 
@@ -192,16 +195,19 @@ def _register(kind: Kind, name: str, *, needs: Sequence[str] = (), pilots: bool 
             if parameter.annotation not in (bool, int, float, str) or parameter.default is inspect.Parameter.empty:
                 raise TypeError(f"{kind} {name!r}: parameter {parameter.name!r} needs a type (bool, int, float, str) and a default")
             parameters[parameter.name] = Parameter(parameter.name, parameter.annotation, parameter.default)
-        plugin = Plugin(kind, name, doc.partition("\n")[0], factory, parameters, tuple(needs), pilots)
+        plugin = Plugin(kind, name, doc.partition("\n")[0], factory, parameters, tuple(needs), pilots, profiled)
         factory.__readbench_plugin__ = plugin  # type: ignore[attr-defined]
         return factory
 
     return decorate
 
 
-def allocator(name: str, *, pilots: bool = False) -> Callable[[Callable[..., Allocator]], Callable[..., Allocator]]:
-    """Registers ``(problem: Problem, seed: int, *, param: type = default) -> Allocator``; with `pilots` it finds them in the problem."""
-    return _register("allocator", name, pilots=pilots)
+def allocator(name: str, *, pilots: bool = False, profiled: bool = False) -> Callable[[Callable[..., Allocator]], Callable[..., Allocator]]:
+    """Registers ``(problem: Problem, seed: int, *, param: type = default) -> Allocator``.
+
+    With `pilots` it finds pilots in the problem, with `profiled` pilot trials.
+    """
+    return _register("allocator", name, pilots=pilots, profiled=profiled)
 
 
 def suite(name: str) -> Callable[[Callable[[], Path]], Callable[[], Path]]:

@@ -58,7 +58,9 @@ class Problem:
     budget_tokens: int
     num_intervals: int
     pilots: tuple[Pilot, ...] = ()  # if the run made them: for a requirement that they infer, or an allocator that asks for them
-    pilot_tokens: int = 0  # charged by all pilots, inside the budget or not
+    # pilot trials on random mixes, from first interval to last, if the run made them for an allocator that asks; rewards are of this r
+    profiling: tuple[tuple["Feedback", ...], ...] = ()
+    pilot_tokens: int = 0  # charged by all pilots and pilot trials, inside the budget or not
     composition: tuple[Chain, ...] | None = None  # the kinds of items, shares summing to 1; None if they must be inferred
     reward: RewardTerms = RewardTerms()
     num_probes: int = 0  # a capability; 0 if unknown

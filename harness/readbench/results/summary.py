@@ -70,7 +70,7 @@ class Summary:
     unfinished: tuple[Unfinished, ...]
     num_trials: int
     charged_tokens: int  # of all complete trials
-    pilot_tokens: int | None  # charged by all pilots together; None if the run made none
+    pilot_tokens: int | None  # charged by all pilots and pilot trials together; None if the run made none
     inferred: bool  # whether the requirement is the pilots'
     taught: Mapping[str, Taught]  # by capability; empty for older results, which do not say what verified
 
@@ -81,6 +81,7 @@ def summarise(results: Results) -> Summary:
     capabilities = suite.capabilities
     values = metric_values(results)
     allocators = [_allocator(name, [t for t in complete if t.allocator == name], capabilities, values[name]) for name in values]
+    before = [each for each in (results.pilots, results.profiling) if each is not None]
     return Summary(
         suite=f"{suite.name} v{suite.version}",
         requirement={capability: suite.requirement.get(capability, 0.0) for capability in capabilities},
@@ -93,7 +94,7 @@ def summarise(results: Results) -> Summary:
         ),
         num_trials=len(results.trials),
         charged_tokens=sum(trial.tokens.charged for trial in complete),
-        pilot_tokens=None if results.pilots is None else results.pilots.tokens.charged,
+        pilot_tokens=sum(each.tokens.charged for each in before) if before else None,
         inferred=results.config.requirement == "pilots" and results.pilots is not None,
         taught=_taught(results),
     )

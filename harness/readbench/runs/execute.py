@@ -21,7 +21,8 @@ from readbench.runs.studies.pilots import PilotStudy, trained
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.briefing import Briefing, pilot_from
 from readbench.trials.events import Event
-from readbench.trials.record.run_files import IDENTIFIED, PILOTS, START, is_complete, read_part, write_part
+from readbench.trials.feedback import from_record
+from readbench.trials.record.run_files import IDENTIFIED, PILOTS, PROFILING, START, is_complete, read_part, write_part
 from readbench.trials.record.store import remove_checkpoints
 from readbench.trials.record.trial_file import TrialRecord
 from readbench.trials.requirement.choosing import used_requirement
@@ -77,7 +78,7 @@ class _Grid:
             observe,
             num_trials=len(planned.trials),
             done_trials=len(planned.trials) - len(self._todo),
-            pilots=frozenset(spec.id for spec in planned.pilots),
+            pilots=frozenset(spec.id for spec in (*planned.pilots, *planned.profiling)),
         )
 
     def run(self) -> None:
@@ -86,14 +87,15 @@ class _Grid:
             self._observe(Event(kind="complete"))
             return
         self._observe(Event(kind="plan", budget_tokens=self._planned.budget_tokens))
-        pilots = 0 if read_part(self._run_dir, PILOTS, self._run) else len(self._planned.pilots)
-        self._at_work(max(len(self._todo), pilots), self._drive)
+        planned = {PILOTS: self._planned.pilots, PROFILING: self._planned.profiling}
+        before = [0 if read_part(self._run_dir, part, self._run) else len(specs) for part, specs in planned.items()]
+        self._at_work(max(len(self._todo), *before), self._drive)
 
     def pilots(self) -> Mapping[str, Any]:
         """What the pilots found; makes those that are not done."""
 
         def drive(executor: Executor) -> Mapping[str, Any]:
-            return self._found_by_pilots(executor, self._check(executor.measure_fingerprint(), executor))
+            return self._found(PILOTS, self._planned.pilots, executor, self._check(executor.measure_fingerprint(), executor))
 
         return self._at_work(len(self._planned.pilots), drive)
 
@@ -150,13 +152,13 @@ class _Grid:
             RecordedTeacher(Path(model)).check_bits(fingerprint, self._warn)
         return fingerprint
 
-    def _found_by_pilots(self, executor: Executor, fingerprint: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the pilots found, now or before; nothing if the run needs none."""
-        if not self._planned.pilots:
-            return {"pilots": [], "tokens": {}}
-        study = PilotStudy(run_dir=self._run_dir, run=self._run, specs=self._planned.pilots, fingerprint=fingerprint, warn=self._warn)
+    def _found(self, part: str, specs: tuple[TrialSpec, ...], executor: Executor, fingerprint: Mapping[str, Any]) -> Mapping[str, Any]:
+        """What the pilots or the pilot trials found, now or before; nothing if the run needs none."""
+        if not specs:
+            return {}
+        study = PilotStudy(part=part, run_dir=self._run_dir, run=self._run, specs=specs, fingerprint=fingerprint, warn=self._warn)
         found = study.done() or study.make(executor)
-        self._observe(Event(kind="measured", message=f"{len(found['pilots'])} pilots are done"))
+        self._observe(Event(kind="measured", message=f"{len(specs)} {'pilots' if part == PILOTS else 'pilot trials'} are done"))
         return found
 
     def _identified(self, executor: Executor) -> list[float] | None:
@@ -173,10 +175,11 @@ class _Grid:
         return weights
 
     def _briefing(self, executor: Executor, teacher: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> Briefing:
-        """What all trials are told; makes the pilots if the run needs them and has none."""
+        """What all trials are told; makes the pilots and pilot trials if the run needs them and has none."""
         suite = self._run["suite"]
         profile, exact, loss = (None if (values := teacher.get(key)) is None else np.array(values) for key in ("profile", "exact", "loss"))
-        pilots = tuple(pilot_from(each) for each in self._found_by_pilots(executor, fingerprint)["pilots"])
+        pilots = tuple(pilot_from(each) for each in self._found(PILOTS, self._planned.pilots, executor, fingerprint).get("pilots", ()))
+        trials = self._found(PROFILING, self._planned.profiling, executor, fingerprint).get("trials", ())
         return Briefing(
             requirement=used_requirement(
                 self._config.requirement,
@@ -189,6 +192,7 @@ class _Grid:
             teacher_exact=exact,
             teacher_loss=loss,
             pilots=pilots,
+            profiling=tuple(tuple(from_record(interval) for interval in trial) for trial in trials),
         )
 
     def _warn(self, message: str) -> None:

@@ -16,7 +16,7 @@ from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
 from readbench.runs.executors.pool import num_cores
 from readbench.runs.references import teacher_reference
-from readbench.runs.studies.pilots import pilot_specs, uses_pilots
+from readbench.runs.studies.pilots import pilot_specs, profiled, profiling_specs, uses_pilots
 from readbench.suites.suite import Suite
 from readbench.teachers.chat import set_chat
 from readbench.teachers.spend.account import PaidTeacher
@@ -34,6 +34,7 @@ class Plan:
 
     trials: tuple[TrialSpec, ...]
     pilots: tuple[TrialSpec, ...]  # empty if the run needs none
+    profiling: tuple[TrialSpec, ...]  # the pilot trials, likewise
     provenance: dict[str, str]  # hashes of the suite, its questions, the code and the models: with the settings, the run's identity
     budget_tokens: int  # of all trials
     seconds: float  # about, on this machine
@@ -99,6 +100,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             identifier=config.identifier if identifier else "",
             identifier_fingerprint=identifier,
             pilots=config.pilots if uses_pilots(config, name) else None,
+            profiling=config.pilots if profiled(name) else None,
             training=config.training,
             teacher_chat=config.teacher_chat,
             student_chat=config.student_chat,
@@ -109,10 +111,13 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         for seed in config.seeds
     )
     pilots = pilot_specs(trials[0], config.pilots) if piloted else ()
+    profiling = profiling_specs(trials[0], config.pilots) if any(profiled(name) for name in config.allocators) else ()
     tokens = len(trials) * config.budget_tokens
+    before = sum(spec.budget_tokens for spec in (*pilots, *profiling))
     return Plan(
         trials=trials,
         pilots=pilots,
+        profiling=profiling,
         provenance={
             "suite": resolved.suite.content_hash(),
             "data": questions_hash(resolved.suite),
@@ -121,7 +126,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             "student": fingerprint(student_path),
         },
         budget_tokens=tokens,
-        seconds=estimate_seconds(tokens + sum(spec.budget_tokens for spec in pilots), student_path, num_workers(config, len(trials))),
+        seconds=estimate_seconds(tokens + before, student_path, num_workers(config, len(trials))),
         spend=forecast(
             sample_questions(resolved.suite),
             teacher=teacher,
@@ -130,7 +135,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             num_seeds=len(config.seeds),
             num_allocators=len(config.allocators),
             budget_tokens=config.budget_tokens,
-            pilot_tokens=sum(spec.budget_tokens for spec in pilots),
+            pilot_tokens=before,
             max_new_tokens=config.max_new_tokens,
         )
         if isinstance(teacher, PaidTeacher)
@@ -173,8 +178,16 @@ def _too_few(config: RunConfig, suite: Suite, *, piloted: bool) -> tuple[str, ..
 
 
 def _check_pilots(config: RunConfig, *, piloted: bool, example_tokens: float) -> None:
-    """ConfigError if pilots could not be made or paid for, or are charged but never made."""
+    """ConfigError if pilots or pilot trials could not be made or paid for, or are charged but never made."""
     pilots = config.pilots
+    asking = [name for name in config.allocators if profiled(name)]
+    if asking and pilots.trials == 0:
+        raise ConfigError(f"{asking[0]} starts from pilot trials, and pilots.trials is 0", hint="set it to 3, or take read-cold")
+    if asking and pilots.charged:
+        raise ConfigError(
+            f"{asking[0]} starts from {pilots.trials} pilot trials of {config.budget_tokens} tokens, which a trial's budget cannot pay",
+            hint="do not charge pilots, or take read-cold",
+        )
     if not piloted:
         if pilots.charged:
             raise ConfigError("pilots.charged is set, but nothing asks for pilots", hint="drop it, or give --requirement pilots")

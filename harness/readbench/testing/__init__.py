@@ -22,7 +22,8 @@ import numpy as np
 
 from readbench.api import Allocator, Feedback, Observation, Plugin, Problem, Vector
 from readbench.testing.transcripts import Turn, bits
-from readbench.trials.environments.scripted import Scripted, World, drifting_world, extreme_worlds
+from readbench.testing.worlds import drifting_world, extreme_worlds
+from readbench.trials.environments.scripted import Scripted, World
 from readbench.trials.loop import play
 
 RULES: Mapping[str, str] = {
@@ -83,9 +84,9 @@ def _wants_pilots(factory: Callable[..., Allocator] | str) -> bool:
         from readbench.base.plugins import registry  # only a name needs it
 
         registered = registry().plugins("allocator").get(factory)
-        return registered is not None and registered.plugin.pilots
+        return registered is not None and (registered.plugin.pilots or registered.plugin.profiled)
     plugin: Plugin | None = getattr(factory, "__readbench_plugin__", None)
-    return plugin is not None and plugin.pilots
+    return plugin is not None and (plugin.pilots or plugin.profiled)
 
 
 def _maker(factory: Callable[..., Allocator] | str, params: Mapping[str, bool | int | float | str]) -> Make:

@@ -1,4 +1,4 @@
-"""What was learned before the trials, and is told to each of them: the requirement, the teacher's profile, the pilots."""
+"""What was learned before the trials, and is told to each of them: the requirement, the teacher's profile, the pilots, the pilot trials."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from readbench.api import Pilot, Vector
+from readbench.api import Feedback, Pilot, Vector
 from readbench.trials.feedback import frozen
 from readbench.trials.record.trial_file import TrialRecord
 
@@ -22,6 +22,7 @@ class Briefing:
     teacher_exact: Vector | None = None  # (K,)
     teacher_loss: Vector | None = None  # (K,) nats a token
     pilots: tuple[Pilot, ...] = ()
+    profiling: tuple[tuple[Feedback, ...], ...] = ()  # of pilot trials
 
 
 def pilot_of(record: TrialRecord) -> Pilot:

@@ -30,6 +30,7 @@ class PilotConfig:
     tokens: Annotated[int, Ge(1), Le(1 << 36)] = 20_000  # each may charge
     num_probes: Annotated[int, Ge(2)] = 160  # a capability; more than a trial's, so that the regression sees little noise
     draw: Annotated[int, Ge(0), Le(1000)] = 0  # which mixes and prompts; another one shows how much the answer depends on them
+    trials: Annotated[int, Ge(0), Le(100)] = 3  # whole trials on random mixes, for an allocator that asks for their transitions
     charged: bool = False  # whether every trial that depends on them pays for all of them out of its budget
 
 
@@ -88,6 +89,7 @@ class TrialSpec:
     identifier: str = ""  # the folder, if the requirement is an identifier's
     identifier_fingerprint: str = ""
     pilots: PilotConfig | None = None  # None: the trial does not depend on them
+    profiling: PilotConfig | None = None  # likewise of pilot trials
     horizon: int = 1  # the training is the beginning of one that is as many times longer: for learning rate and curriculum
     tested: bool = True  # whether the student is evaluated on the test set, and kept
     teacher_chat: ChatConfig = field(default_factory=ChatConfig)

@@ -3,6 +3,7 @@
 import base64
 import dataclasses
 import json
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readbench._core import EnsembleBandit
-from readbench.allocators.read import distinct, fixed_candidates, greedy, perturbations, read, top_required, warmup_plan
+from readbench.allocators.mixes import distinct, fixed_candidates, perturbations, top_required, warmup_plan
+from readbench.allocators.read import greedy, read, read_cold
 from readbench.api import Allocator, Feedback, Observation, Problem
 from readbench.base.errors import ConfigError
 
@@ -183,26 +185,12 @@ def test_bytes_that_are_no_state_are_refused_and_change_nothing() -> None:
     fields = json.loads(before)
     other = read(problem(np.array([0.5, 0.5])), 7).state()
     flipped = fields["bandit"][:40] + ("A" if fields["bandit"][40] != "A" else "B") + fields["bandit"][41:]
-    wrong: list[object] = [[], {}, {**fields, "version": 2}, {**fields, "kappa": None}, {**fields, "bandit": flipped}]
+    wrong: list[object] = [[], {}, {**fields, "version": 1}, {**fields, "kappa": None}, {**fields, "bandit": flipped}]
     wrong += [{**fields, "context": [0.5]}]
     for state in (b"", b"\xff\x00", before[:-5], other, *(json.dumps(each).encode() for each in wrong)):
         with pytest.raises(ValueError, match="not a state"):
             allocator.restore(state)
     assert allocator.state() == before
-
-
-def test_kappa_shrinks_only_where_a_checkpoint_shows_no_progress() -> None:
-    task, world = problem(), World(5, 2)
-    allocator = read(task, 0, checkpoint=2)
-    gains = [0.0, 0.1, 0.0, 0.001, 0.0, 0.1]  # of every capability, so of r·s
-    kappas = []
-    for interval, gain in enumerate(gains):
-        allocation = allocator.propose(world.observation(interval, 12))
-        feedback = world.feedback(interval, allocation, task.requirement)
-        before = np.full(5, 0.2 + sum(gains[:interval]))
-        allocator.update(dataclasses.replace(feedback, profile_before=before, profile_after=before + gain))
-        kappas.append(json.loads(allocator.state())["kappa"])
-    assert kappas == [1.0, 1.0, 1.0, 0.7, 0.7, 0.7]
 
 
 def test_an_interval_that_bought_nothing_teaches_nothing() -> None:
@@ -281,3 +269,26 @@ def test_the_bandit_is_not_blind_to_the_action() -> None:
         mean, _ = bandit.predict(np.concatenate([np.tile(context, (len(candidates), 1)), candidates], axis=1))
         correlations.append(np.corrcoef(mean, candidates @ truth)[0, 1])
     assert min(correlations) > 0.9
+
+
+def trials_of(task: Problem, seeds: Sequence[int]) -> tuple[tuple[Feedback, ...], ...]:
+    """Pilot trials: random mixes, from the first interval to the last."""
+    made = []
+    for seed in seeds:
+        world, rng = World(len(task.requirement), seed), np.random.default_rng(seed)
+        for interval in range(task.num_intervals):
+            world.observation(interval, task.num_intervals)
+            world.feedback(interval, rng.dirichlet(np.ones(len(task.requirement))), task.requirement)
+        made.append(world.recent)
+    return tuple(made)
+
+
+def test_pilot_trials_enter_the_ensemble_before_the_first_decision() -> None:
+    task = problem()
+    warm = dataclasses.replace(task, profiling=trials_of(task, (11, 12, 13)))
+    bandit = EnsembleBandit.from_bytes(base64.b64decode(json.loads(read(warm, 0).state())["bandit"]))
+    assert bandit.num_observations == 36
+    assert read(warm, 0).propose(World(5, 2).observation(0, 12)).tolist() != REQUIREMENT.tolist()  # no warm-up
+    cold = read_cold(warm, 0)
+    assert EnsembleBandit.from_bytes(base64.b64decode(json.loads(cold.state())["bandit"])).num_observations == 0
+    assert cold.propose(World(5, 2).observation(0, 12)).tolist() == REQUIREMENT.tolist()

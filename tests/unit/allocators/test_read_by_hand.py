@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -9,7 +10,8 @@ import numpy.typing as npt
 import pytest
 
 from readbench.allocators import read as module
-from readbench.allocators.read import distinct, fixed_candidates, greedy, perturbations, read, top_required, warmup_plan
+from readbench.allocators.mixes import distinct, fixed_candidates, perturbations, top_required, warmup_plan
+from readbench.allocators.read import greedy, read, read_cold
 from readbench.api import Feedback, Observation, Problem
 from readbench.base.errors import ConfigError
 
@@ -207,14 +209,30 @@ def test_a_proposal_may_be_written_to(bandits: list[Bandit]) -> None:
 
 
 def kappas(gains: Sequence[float], **params: float) -> list[float]:
-    """κ after each interval of one capability whose score begins at 0."""
+    """κ after each interval of one capability whose score begins at 0, as the next proposal uses it."""
     allocator, score, seen = read(problem(np.ones(1)), 0, **params), 0.0, []  # type: ignore[arg-type]
+    allocator.propose(observation(0, [score]))
     for interval, gain in enumerate(gains):
-        allocator.propose(observation(interval, [score]))
         allocator.update(feedback(interval, [1.0], before=[score], after=[score + gain]))
         score += gain
+        for _ in range(2):  # asked again, it looks at a checkpoint once
+            allocator.propose(observation(interval + 1, [score]))
         seen.append(json.loads(allocator.state())["kappa"])
     return seen
+
+
+def test_kappa_follows_the_dev_utility_where_it_is_shown_and_read_cold_does_not() -> None:
+    def after(make: Any, utilities: Sequence[float | None]) -> float:
+        allocator = make(problem(np.ones(1)), 0)
+        for interval, utility in enumerate(utilities):
+            allocator.propose(replace(observation(interval, [0.1 * interval]), dev_utility=utility))  # r·s rises all the time
+            allocator.update(feedback(interval, [1.0], before=[0.1 * interval], after=[0.1 * (interval + 1)]))
+        return float(json.loads(allocator.state())["kappa"])
+
+    assert after(read, [0.2, None, 0.2, None, 0.3]) == 0.7
+    assert after(read, [0.2, 0.2049, 0.2049, 0.2]) == pytest.approx(0.7**3)
+    assert after(read, [None] * 5) == 1.0
+    assert after(read_cold, [0.2, 0.2, 0.2, 0.2, 0.2]) == 1.0
 
 
 def test_kappa_shrinks_at_every_third_interval_without_a_gain_of_half_a_percent() -> None:
@@ -261,8 +279,7 @@ def test_unless_told_otherwise_it_is_as_the_method_says() -> None:
 
 def test_what_is_not_finite_is_not_handed_out_as_a_state() -> None:
     allocator = read(problem(), 0)
-    allocator.propose(observation(0, [0.5] * 3))
-    allocator.update(feedback(0, [0.5, 0.0, 0.5], before=[np.nan] * 3, after=[0.5] * 3))
+    allocator.propose(observation(0, [np.nan] * 3))
     with pytest.raises(ValueError, match="JSON"):
         allocator.state()
 
@@ -289,3 +306,22 @@ def test_a_bandit_that_is_not_strictly_base64_is_refused() -> None:
     fields = json.loads(allocator.state())
     with pytest.raises(ValueError, match="not a state of this allocator"):
         allocator.restore(json.dumps({**fields, "bandit": f"!{fields['bandit']}"}).encode())
+
+
+def test_a_pilot_trial_is_logged_as_the_trial_itself_logged_it(bandits: list[Bandit]) -> None:
+    steps = [([0.5, 0.0, 0.5], 100), ([0.0, 0.0, 0.0], 0), ([1.0, 0.0, 0.0], 300), ([0.0, 1.0, 0.0], 100)]
+    scores = np.linspace(0.1, 0.5, 5)[:, np.newaxis] * np.ones(3)
+    trial = tuple(
+        feedback(t, mix, before=scores[t].tolist(), after=scores[t + 1].tolist(), tokens=tokens) for t, (mix, tokens) in enumerate(steps)
+    )
+    live, spent = read_cold(problem(), 0), 0
+    for t, seen in enumerate(trial):
+        live.propose(observation(t, scores[t].tolist(), *trial[:t], budget_left=1.0 - spent / 1200))
+        live.update(seen)
+        spent += seen.tokens
+    read(replace(problem(), profiling=(trial,)), 0)
+    logged, again = (bandit.told for bandit in bandits)
+    assert len(again) == len(logged) == 3  # an interval that bought nothing is not logged
+    for (row, reward), (row_again, reward_again) in zip(logged, again, strict=True):
+        np.testing.assert_array_equal(row, row_again)
+        assert reward == reward_again

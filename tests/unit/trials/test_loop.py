@@ -12,8 +12,9 @@ import pytest
 from readbench.api import Observation, Vector
 from readbench.base.errors import ConfigError, DamagedError
 from readbench.base.seeds import derive_seed
+from readbench.testing.worlds import drifting_world
 from readbench.trials.environments.base import Step
-from readbench.trials.environments.scripted import Scripted, World, drifting_world
+from readbench.trials.environments.scripted import Scripted, World
 from readbench.trials.events import Event
 from readbench.trials.loop import Interrupted, run_trial
 from readbench.trials.record.interval import interval_of

@@ -18,6 +18,7 @@ from readbench.results.document.model import (
     Metrics,
     PilotResult,
     Pilots,
+    Profiling,
     Provenance,
     Results,
     SampleQuestion,
@@ -34,7 +35,7 @@ from readbench.teachers.spend.ledger import read_spent
 from readbench.trials import metrics
 from readbench.trials.briefing import pilot_from
 from readbench.trials.record.interval import Interval, IntervalTokens, interval_of, named
-from readbench.trials.record.run_files import FINGERPRINT, IDENTIFIED, PILOTS, START, is_complete, read_part, read_run
+from readbench.trials.record.run_files import FINGERPRINT, IDENTIFIED, PILOTS, PROFILING, START, is_complete, read_part, read_run
 from readbench.trials.record.trial_file import AGAIN, TrialRecord, find_trial
 from readbench.trials.requirement.choosing import used_requirement
 from readbench.trials.spec import RunIdentity, trial_id, with_kinds
@@ -58,7 +59,7 @@ def gather(run_dir: Path) -> Results:
     surroundings = read_part(run_dir, FINGERPRINT, run)
     if surroundings is None and (run_dir / "trials").exists():
         raise DamagedError(f"{run_dir / FINGERPRINT} is missing", hint="restore it, or begin again with another --out")
-    pilots = read_part(run_dir, PILOTS, run)
+    pilots, profiled = (read_part(run_dir, part, run) for part in (PILOTS, PROFILING))
     found = () if pilots is None else tuple(pilot_from(each) for each in pilots["pilots"])
     identity, capabilities = run["identity"], run["suite"]["capabilities"]
     requirement = used_requirement(
@@ -87,6 +88,7 @@ def gather(run_dir: Path) -> Results:
         | {key: value for key, value in (surroundings or {}).items() if key != "of"},
         start=None if start is None else _start(capabilities, start),
         pilots=None if pilots is None else _pilots(capabilities, found, pilots["tokens"]),
+        profiling=None if profiled is None else Profiling(trials=len(profiled["trials"]), tokens=IntervalTokens(**profiled["tokens"])),
         trials=tuple(_trial(run_dir, run | {"suite": suite}, start, entry) for entry in run["trials"]),
     )
 

@@ -99,6 +99,14 @@ class Pilots(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Profiling(Strict):
+    """The run's pilot trials."""
+
+    trials: Count
+    tokens: IntervalTokens  # of all of them together
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Start(Strict):
     """What was measured before any trial."""
 
@@ -213,6 +221,7 @@ class Results(Strict):
     environment: dict[str, Any]  # versions, hardware, git revision: recorded, never acted on, may gain keys
     start: Start | None
     pilots: Pilots | None = None  # None: the run made none
+    profiling: Profiling | None = None  # likewise of pilot trials
     trials: Annotated[tuple[Annotated[TrialResult, Field(discriminator="status")], ...], MinLen(1)]
 
     @property

@@ -1,8 +1,11 @@
-"""Pilots: short trainings of the untrained student on random sparse mixes, made once before the trials that need them.
+"""What is made once before the trials that need it, with the allocator `sparse-mix`: pilots and pilot trials.
 
-Each is a trial with the allocator `sparse-mix`, recorded and resumed like one, in the run directory's folder ``pilots``. What they
-found goes into ``pilots.json`` and, since it depends on content alone, into the user's cache folder: another run with the same suite,
-student, teacher and training, on a machine that computes the same bits, reads it there.
+*Pilots* are short trainings of the untrained student on one random sparse mix each. *Pilot trials* are whole trials, with a new random
+mix in each interval: the transitions with which ReAD's bandit starts.
+
+Each is recorded and resumed like a trial, in the run directory's folder ``pilots``. What they found goes into ``pilots.json`` and
+``profiling.json`` and, since it depends on content alone, into the user's cache folder: another run with the same suite, student, teacher
+and training, on a machine that computes the same bits, reads it there.
 """
 
 import os
@@ -21,13 +24,14 @@ from readbench.base.plugins import registry
 from readbench.runs.config import RunConfig
 from readbench.runs.executors.base import Executor
 from readbench.trials.briefing import Briefing, pilot_document, pilot_of
-from readbench.trials.record.run_files import PILOT_FOLDER, PILOTS, read_part, write_part
+from readbench.trials.record.run_files import PILOT_FOLDER, PILOTS, PROFILING, read_part, write_part
 from readbench.trials.record.trial_file import TrialRecord, read_trial
 from readbench.trials.spec import PilotConfig, TrialSpec
 
 ALLOCATOR = "sparse-mix"
 HORIZON = 6  # a pilot is trained as the first sixth of a trial: at nearly the full learning rate, with the first prompts
 FIRST_SEED = 1_000_000  # far from the trials' seeds: a pilot and a trial share no prompt stream
+FIRST_TRIAL_SEED = 500_000  # of pilot trials, after those of the pilots
 
 
 def uses_pilots(config: RunConfig, allocator: str) -> bool:
@@ -47,16 +51,41 @@ def pilot_specs(shared: TrialSpec, pilots: PilotConfig) -> tuple[TrialSpec, ...]
         dev_every=1,
         requirement="card",
         pilots=None,
+        profiling=None,
         horizon=HORIZON,
         tested=False,
     )
     return tuple(replace(pilot, seed=FIRST_SEED * (1 + pilots.draw) + n) for n in range(pilots.num))
 
 
+def profiled(allocator: str) -> bool:
+    """Whether the allocator asks for pilot trials."""
+    return registry().get("allocator", allocator).profiled
+
+
+def profiling_specs(shared: TrialSpec, pilots: PilotConfig) -> tuple[TrialSpec, ...]:
+    """The pilot trials of a run, one of whose trials is `shared`."""
+    first = FIRST_SEED * (1 + pilots.draw) + FIRST_TRIAL_SEED
+    trial = replace(shared, allocator=ALLOCATOR, params={"fresh": True}, requirement="card", pilots=None, profiling=None, tested=False)
+    return tuple(replace(trial, seed=first + n) for n in range(pilots.trials))
+
+
+def _pilots(records: Sequence[TrialRecord]) -> dict[str, Any]:
+    return {"pilots": [pilot_document(pilot_of(record)) for record in records]}
+
+
+def _trials(records: Sequence[TrialRecord]) -> dict[str, Any]:
+    return {"trials": [list(record.intervals) for record in records]}
+
+
+_FOUND: Mapping[str, Callable[[Sequence[TrialRecord]], dict[str, Any]]] = {PILOTS: _pilots, PROFILING: _trials}
+
+
 @dataclass(frozen=True, kw_only=True)
 class PilotStudy:
-    """The pilots of one run."""
+    """The pilots of one run, or its pilot trials."""
 
+    part: str  # PILOTS or PROFILING, the file of what they found
     run_dir: Path
     run: Mapping[str, Any]
     specs: tuple[TrialSpec, ...]
@@ -64,18 +93,21 @@ class PilotStudy:
     warn: Callable[[str], None]
 
     def done(self) -> Mapping[str, Any] | None:
-        """What the pilots found, if it is in the run directory or in the cache: {"pilots": [...], "tokens": {kind: tokens}}."""
-        found: Mapping[str, Any] | None = read_part(self.run_dir, PILOTS, self.run)
+        """What they found, if it is in the run directory or in the cache.
+
+        {"pilots": [...]} of pilots or {"trials": [[interval, ...], ...]} of pilot trials, and their "tokens": {kind: tokens}.
+        """
+        found: Mapping[str, Any] | None = read_part(self.run_dir, self.part, self.run)
         if found is None and (found := self._cached()) is not None:
-            write_part(self.run_dir, PILOTS, self.run, found)
+            write_part(self.run_dir, self.part, self.run, found)
         return found
 
     def make(self, executor: Executor) -> Mapping[str, Any]:
-        """Runs the pilots that are not done; ConfigError if one fails."""
+        """Runs those that are not done; ConfigError if one fails."""
         records = trained(executor, self.run_dir, self.run, self.specs)
-        found = {"pilots": [pilot_document(pilot_of(record)) for record in records], "tokens": _tokens(records)}
+        found = _FOUND[self.part](records) | {"tokens": _tokens(records)}
         self._cache(found)
-        write_part(self.run_dir, PILOTS, self.run, found)
+        write_part(self.run_dir, self.part, self.run, found)
         return found
 
     def _file(self) -> Path:

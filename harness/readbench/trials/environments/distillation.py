@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +19,14 @@ from readbench.students.student import Student
 from readbench.suites.evaluation.evaluate import evaluate
 from readbench.suites.probes import DevScore, Profile
 from readbench.suites.prompts import PromptQueue
+from readbench.suites.suite import RewardConfig
 from readbench.trials.briefing import Briefing
 from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome, Step
 from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.stopwatch import Stopwatch
 from readbench.trials.environments.supervision import Supply
 from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
+from readbench.trials.metrics import reward
 from readbench.trials.spec import TrialSpec
 
 
@@ -38,7 +40,10 @@ class Distillation:
         self._setting = setting
         num_capabilities = len(setting.suite.capabilities)
         pilots = briefing.pilots if spec.pilots is not None else ()  # its id says what a trial depends on: it is told no more
-        self._pilot_tokens = sum(pilot.tokens for pilot in pilots) if spec.pilots is not None and spec.pilots.charged else 0
+        profiling = _rewarded(briefing, setting.suite.config.reward, spec.budget_tokens) if spec.profiling is not None else ()
+        pilot_tokens = sum(pilot.tokens for pilot in pilots) + sum(feedback.tokens for trial in profiling for feedback in trial)
+        charged = any(settings is not None and settings.charged for settings in (spec.pilots, spec.profiling))
+        self._pilot_tokens = pilot_tokens if charged else 0
         self._budget = spec.budget_tokens - self._pilot_tokens
         self._horizon = spec.horizon * self._budget  # tokens over which curriculum and learning rate run
         self.problem = Problem(
@@ -48,7 +53,8 @@ class Distillation:
             budget_tokens=self._budget,
             num_intervals=spec.num_intervals,
             pilots=pilots,
-            pilot_tokens=sum(pilot.tokens for pilot in pilots),
+            profiling=profiling,
+            pilot_tokens=pilot_tokens,
             composition=setting.suite.known_composition if spec.requirement == "card" else None,
             reward=RewardTerms(**asdict(setting.suite.config.reward)),
             num_probes=spec.num_probes,
@@ -204,6 +210,17 @@ class Distillation:
         """The student's current score on the dev questions."""
         with self.watch.phase("probe"):
             return self._setting.dev_score(self._student.model)
+
+
+def _rewarded(briefing: Briefing, rewarded: RewardConfig, budget_tokens: int) -> tuple[tuple[Feedback, ...], ...]:
+    """The pilot trials with the rewards of the requirement that this run uses."""
+
+    def again(feedback: Feedback) -> Feedback:
+        cost = rewarded.cost * feedback.tokens / budget_tokens
+        terms: dict[str, Any] = {"beta": rewarded.beta, "cost": cost, "top_k": rewarded.top_k}
+        return replace(feedback, reward=reward(feedback.profile_before, feedback.profile_after, briefing.requirement, **terms))
+
+    return tuple(tuple(again(feedback) for feedback in trial) for trial in briefing.profiling)
 
 
 def _interval_tokens(budget: int, num_intervals: int, interval: int) -> int:

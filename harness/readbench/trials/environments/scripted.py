@@ -5,19 +5,16 @@ how an allocator responds to what it sees, and a script can hold values that no 
 between 0 and 1, rewards of a million, a requirement of one capability in 64.
 """
 
-import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from readbench.api import Chain, Feedback, Observation, Pilot, Problem, Vector
+from readbench.api import Feedback, Observation, Pilot, Problem, Vector
 from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome, Step
 from readbench.trials.environments.stopwatch import Stopwatch
-
-_NAMES = ("general_knowledge", "steerability", "reasoning", "math", "code", "tool_use", "long_context", "multilingual")
 
 Matrix = npt.NDArray[np.float64]
 
@@ -37,7 +34,7 @@ class World:
         realised = np.zeros_like(proposal) if bought_nothing else proposal + proposal**2
         allocation = realised if bought_nothing else realised / realised.sum()
         before, after = self.profiles[interval], self.profiles[interval + 1]
-        loss_before, loss_after = _loss(before), _loss(after)
+        loss_before, loss_after = loss_of(before), loss_of(after)
         return Feedback(
             interval=interval,
             allocation=allocation,
@@ -47,8 +44,8 @@ class World:
             train_loss=np.where(allocation > 0.0, loss_before, np.nan),
             reward=float(self.rewards[interval]),
             standard_error=np.full_like(before, 0.02),
-            exact_before=_exact(before),
-            exact_after=_exact(after),
+            exact_before=exact_of(before),
+            exact_after=exact_of(after),
             probe_loss_before=loss_before,
             probe_loss_after=loss_after,
             examples=np.round(50 * allocation),
@@ -62,7 +59,8 @@ class World:
         )
         permuted = _permuted(problem, order)
         pilots = tuple(replace(pilot, **_permuted(pilot, order)) for pilot in problem.pilots)
-        permuted |= {"learning_rate": problem.learning_rate, "pilots": pilots, "composition": chains}
+        trials = tuple(tuple(replace(feedback, **_permuted(feedback, order)) for feedback in trial) for trial in problem.profiling)
+        permuted |= {"learning_rate": problem.learning_rate, "pilots": pilots, "profiling": trials, "composition": chains}
         problem = replace(problem, capabilities=tuple(problem.capabilities[c] for c in order), **permuted)
         return World(label=f"{self.label}, permuted", problem=problem, profiles=self.profiles[:, order], rewards=self.rewards)
 
@@ -93,7 +91,7 @@ class Scripted:
             profile=self._world.profiles[self.interval].copy(),
             budget_left=1.0 - self.interval / self.problem.num_intervals,
             recent=self._recent,
-            exact=_exact(self._world.profiles[self.interval]),
+            exact=exact_of(self._world.profiles[self.interval]),
             dev_utility=float(self._world.profiles[self.interval].mean()) if self.interval % 4 == 0 else None,
         )
 
@@ -137,160 +135,17 @@ def _record(feedback: Feedback, allocation: Vector) -> dict[str, Any]:
     }
 
 
-def drifting_world(num_capabilities: int, num_intervals: int, *, requirement: str) -> World:
-    """The everyday case: scores that drift upwards with setbacks, a teacher that was measured, pilots; "mixed" or "equal" weights."""
-    return _world(
-        (requirement, _requirements(num_capabilities)[requirement]),
-        ("mixed", _teachers(num_capabilities)["mixed"]),
-        ("drifting", _profiles(num_capabilities, num_intervals)["drifting"]),
-        "of the gain",
-        known=True,
-        pilots=True,
-    )
-
-
-def extreme_worlds(num_intervals: int, *, pilots: bool) -> Iterator[World]:
-    """Every K × requirement × profile; teachers, rewards and what else is known take turns, since their product would take too long.
-
-    With `pilots` all worlds have some.
-    """
-    turn = itertools.count()
-    for num_capabilities in (1, 2, 8, 64):
-        teachers = _teachers(num_capabilities)
-        requirements = _requirements(num_capabilities)
-        if num_capabilities == 64:  # slow: keep only the cases that are special at this size
-            del requirements["equal"], requirements["one-hot"]
-        for requirement, profiles in itertools.product(requirements.items(), _profiles(num_capabilities, num_intervals).items()):
-            i = next(turn)
-            teacher = list(teachers.items())[i % len(teachers)]
-            yield _world(
-                requirement, teacher, profiles, _REWARDS[i // len(teachers) % len(_REWARDS)], known=i % 2 == 0, pilots=pilots or i % 3 == 0
-            )
-
-
-def _requirements(num_capabilities: int) -> dict[str, Vector]:
-    # The weights are distinct, so there are no ties to break; beyond K = 2 a third of the capabilities is not required.
-    weights = np.random.default_rng(num_capabilities).uniform(0.2, 1.0, num_capabilities)
-    weights[: num_capabilities // 3] = 0.0
-    return {
-        "equal": np.full(num_capabilities, 1.0 / num_capabilities),
-        "one-hot": np.eye(num_capabilities)[-1],
-        "mixed": weights / weights.sum(),
-    }
-
-
-def _profiles(num_capabilities: int, num_intervals: int) -> dict[str, Matrix]:
-    shape = (num_intervals + 1, num_capabilities)
-    rng = np.random.default_rng(num_capabilities)
-    start, steps = rng.uniform(0.1, 0.6, num_capabilities), rng.normal(0.02, 0.05, shape)
-    return {
-        "drifting": np.clip(start + steps.cumsum(axis=0), 0.0, 1.0),
-        "all 0": np.zeros(shape),
-        "all 1": np.ones(shape),
-        "all equal": np.full(shape, 0.5),
-        "jumping between 0 and 1": rng.integers(0, 2, shape).astype(np.float64),
-    }
-
-
-def _teachers(num_capabilities: int) -> dict[str, Vector | None]:
-    return {
-        "unknown": None,
-        "perfect": np.ones(num_capabilities),
-        "at 0": np.zeros(num_capabilities),
-        "mixed": np.random.default_rng(num_capabilities).uniform(0.3, 1.0, num_capabilities),
-    }
-
-
-_REWARDS = ("of the gain", "always 0", "±1", "±1e6")
-
-
-def _rewards(kind: str, requirement: Vector, profiles: Matrix) -> Vector:
-    gains = np.diff(profiles, axis=0)
-    signs = np.where(np.arange(len(gains)) % 2, -1.0, 1.0)
-    rewards: dict[str, Vector] = {
-        "of the gain": gains @ requirement - 0.5 * (np.maximum(-gains, 0.0) @ requirement),
-        "always 0": np.zeros(len(gains)),
-        "±1": signs,
-        "±1e6": 1e6 * signs,
-    }
-    return rewards[kind]
-
-
-def _loss(profile: Vector) -> Vector:
+def loss_of(profile: Vector) -> Vector:
     """(K,) as if every right answer were one token."""
     return -np.log(np.maximum(profile, 1e-3))
 
 
-def _exact(profile: Vector) -> Vector:
+def exact_of(profile: Vector) -> Vector:
     """(K,) as of 40 probes."""
     return np.round(40 * profile) / 40
 
 
-def _permuted(held: Problem | Pilot, order: npt.NDArray[np.intp]) -> dict[str, Any]:
-    """The arrays of a problem or a pilot with the capabilities in another order."""
+def _permuted(held: Problem | Pilot | Feedback, order: npt.NDArray[np.intp]) -> dict[str, Any]:
+    """The arrays of a problem, a pilot or feedback with the capabilities in another order."""
     arrays = {field.name: getattr(held, field.name) for field in fields(held)}
     return {name: value[order] for name, value in arrays.items() if isinstance(value, np.ndarray) and value.shape == order.shape}
-
-
-def _pilots(before: Vector) -> tuple[Pilot, ...]:
-    """Eight made-up pilots from a profile (K,): what is fed rises."""
-    rng = np.random.default_rng(before.size)
-    pilots = []
-    for _ in range(8):
-        allocation = rng.dirichlet(np.full(before.size, 0.3))
-        after = before + 0.5 * allocation * (1 - before)
-        utilities = float(before.mean()), float(after.mean())
-        pilots.append(
-            Pilot(
-                allocation=allocation,
-                tokens=1000,
-                profile_before=before,
-                profile_after=after,
-                exact_before=_exact(before),
-                exact_after=_exact(after),
-                soft_before=np.sqrt(before),
-                soft_after=np.sqrt(after),
-                utility_before=utilities[0],
-                utility_after=utilities[1],
-                soft_utility_before=utilities[0] ** 0.5,
-                soft_utility_after=utilities[1] ** 0.5,
-            )
-        )
-    return tuple(pilots)
-
-
-def _world(
-    requirement: tuple[str, Vector],
-    teacher: tuple[str, Vector | None],
-    profiles: tuple[str, Matrix],
-    rewards: str,
-    *,
-    known: bool,
-    pilots: bool,
-) -> World:
-    """The world; `known` says whether it tells the composition: the first three required capabilities together, and each of them alone."""
-    num_capabilities, num_intervals = requirement[1].size, len(profiles[1]) - 1
-    steps = tuple(int(c) for c in np.flatnonzero(requirement[1])[:3])
-    chains = (Chain(steps=steps, share=0.5), *(Chain(steps=(step,), share=0.5 / len(steps)) for step in steps))
-    made = _pilots(profiles[1][0]) if pilots else ()
-    problem = Problem(
-        capabilities=(*_NAMES, *(f"capability-{i}" for i in range(len(_NAMES), num_capabilities)))[:num_capabilities],
-        requirement=requirement[1],
-        teacher_profile=teacher[1],
-        budget_tokens=1000 * num_intervals,
-        num_intervals=num_intervals,
-        pilots=made,
-        pilot_tokens=sum(pilot.tokens for pilot in made),
-        composition=chains if known else None,
-        num_probes=40,
-        learning_rate=np.linspace(1.0, 0.1, num_intervals),
-        teacher_exact=None if teacher[1] is None else _exact(teacher[1]),
-        teacher_loss=None if teacher[1] is None else _loss(teacher[1]),
-    )
-    told = f"teacher {teacher[0]}, composition {'known' if known else 'unknown'}, {len(made)} pilots"
-    return World(
-        label=f"K={num_capabilities}, requirement {requirement[0]}, profile {profiles[0]}, reward {rewards}, {told}",
-        problem=problem,
-        profiles=profiles[1],
-        rewards=_rewards(rewards, requirement[1], profiles[1]),
-    )

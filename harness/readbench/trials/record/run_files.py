@@ -19,6 +19,7 @@ START = "start.json"  # what was measured before any trial
 PILOT_FOLDER = "pilots"  # the pilots' records, each as a trial's
 IDENTIFIED = "identified.json"  # the requirement that the identifier reads from the card
 PILOTS = "pilots.json"  # what the pilots found, and the requirement that they infer
+PROFILING = "profiling.json"  # the intervals of the pilot trials
 FINGERPRINT = "fingerprint.json"  # what the bits depend on, noted before any trial
 _RUN_KEYS = {"config", "environment", "identity", "origins", "provenance", "run", "suite", "trials"}
 _TRIAL_ID = re.compile("[0-9a-f]{16}")

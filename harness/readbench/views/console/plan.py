@@ -22,6 +22,7 @@ def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
             "origins": resolved.origins,
             "num_trials": len(plan.trials),
             "num_pilots": len(plan.pilots),
+            "num_pilot_trials": len(plan.profiling),
             "budget_tokens": plan.budget_tokens,
             "seconds": plan.seconds,
             "spend": None if plan.spend is None else plan.spend.document(),
@@ -38,9 +39,10 @@ def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
     console.print(table)
     cost = f"at most {tokens_text(plan.budget_tokens)} tokens charged, about {duration_text(plan.seconds)}"
     console.print(f"{len(plan.trials)} trials, {cost}; nothing was written")
-    if plan.pilots:
-        tokens = sum(spec.budget_tokens for spec in plan.pilots)
-        console.print(f"before them {len(plan.pilots)} pilots, at most {tokens_text(tokens)} tokens, unless the cache has them")
+    for what, specs in (("pilots", plan.pilots), ("pilot trials", plan.profiling)):
+        if specs:
+            tokens = sum(spec.budget_tokens for spec in specs)
+            console.print(f"before them {len(specs)} {what}, at most {tokens_text(tokens)} tokens, unless the cache has them")
     if plan.spend is not None:
         for line in _spend_lines(plan.spend):
             console.print(cell(line), soft_wrap=True)
