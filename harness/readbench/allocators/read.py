@@ -9,8 +9,7 @@ transitions are logged before (the paper's profiling split). `read-cold` is with
 
 κ starts at `kappa` and shrinks by `kappa_decay` at every checkpoint where the dev utility has gained less than STAGNATION since the last
 one. Where the suite hides it, and in `read-cold`, the checkpoints are each `checkpoint` intervals, and the gain is that of the
-requirement-weighted profile r·s. `greedy` is the same with κ = 0. `grid` plays one mix: the candidate with the largest mean μ over the
-logged contexts.
+requirement-weighted profile r·s. `greedy` is the same with κ = 0.
 
 The paper also calibrates the cumulative reward to the dev utility by an affine map. That needs no code here: the ensemble
 standardises its targets, so any map R → a·R + b with a > 0 scales μ and σ alike, shifts all candidates alike, and leaves the
@@ -19,7 +18,7 @@ argmax where it is.
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -73,13 +72,13 @@ class ReAD:
         self._context: Vector | None = None  # x_t of the interval that is under way
         self._checked = -1  # the last interval whose observation was looked at
         self._by_dev = by_dev  # until the first observation says whether there is a dev utility
-        for trial in problem.profiling:
-            self._log(trial, problem.budget_tokens)
+        for context, feedback in transitions(problem):
+            self._bandit.add(np.concatenate([context, feedback.allocation]), feedback.reward)
 
     def propose(self, observation: Observation) -> Vector:
         """The next warm-up mix, or the candidate with the largest upper confidence bound; κ shrinks before, if a checkpoint says so."""
         self._check(observation)
-        self._context = self._context_of(observation)
+        self._context = context_of(self._requirement, observation)
         if observation.interval < len(self._warmup):
             planned: Vector = self._warmup[observation.interval]
             return planned.copy()
@@ -112,16 +111,6 @@ class ReAD:
         if self._checkpoint_utility is not None and utility - self._checkpoint_utility < STAGNATION:
             self._kappa *= self._kappa_decay
         self._checkpoint_utility = utility
-
-    def _log(self, trial: Sequence[Feedback], budget_tokens: int) -> None:
-        """Adds the transitions of a pilot trial."""
-        spent, recent = 0, tuple[Feedback, ...]()
-        for feedback in trial:
-            left = max(0.0, 1.0 - spent / budget_tokens)
-            seen = Observation(interval=feedback.interval, profile=feedback.profile_before, budget_left=left, recent=recent)
-            if feedback.tokens > 0:
-                self._bandit.add(np.concatenate([self._context_of(seen), feedback.allocation]), feedback.reward)
-            spent, recent = spent + feedback.tokens, (feedback,)
 
     def state(self) -> bytes:
         """JSON; the bandit's bytes (exact, with a checksum) in base64."""
@@ -159,13 +148,26 @@ class ReAD:
         self._warmup, self._bandit, self._kappa, self._by_dev = warmup, bandit, kappa, by_dev
         self._checkpoint_utility, self._context, self._checked = utility, context, checked
 
-    def _context_of(self, observation: Observation) -> Vector:
-        """(4K + 1,) all in [0, 1]; before the first interval there was no allocation and no change."""
-        allocation, change = np.zeros_like(self._requirement), np.zeros_like(self._requirement)
-        if observation.recent:
-            last = observation.recent[-1]
-            allocation, change = last.allocation, last.profile_after - last.profile_before
-        return np.concatenate([self._requirement, observation.profile, [observation.budget_left], allocation, (1.0 + change) / 2.0])
+
+def context_of(requirement: Vector, observation: Observation) -> Vector:
+    """x_t, (4K + 1,), all in [0, 1]; before the first interval there was no allocation and no change."""
+    allocation, change = np.zeros_like(requirement), np.zeros_like(requirement)
+    if observation.recent:
+        last = observation.recent[-1]
+        allocation, change = last.allocation, last.profile_after - last.profile_before
+    return np.concatenate([requirement, observation.profile, [observation.budget_left], allocation, (1.0 + change) / 2.0])
+
+
+def transitions(problem: Problem) -> Iterator[tuple[Vector, Feedback]]:
+    """The context and the outcome of every interval of the pilot trials that bought something, as the trials themselves saw them."""
+    for trial in problem.profiling:
+        spent, recent = 0, tuple[Feedback, ...]()
+        for feedback in trial:
+            left = max(0.0, 1.0 - spent / problem.budget_tokens)
+            seen = Observation(interval=feedback.interval, profile=feedback.profile_before, budget_left=left, recent=recent)
+            if feedback.tokens > 0:
+                yield context_of(problem.requirement, seen), feedback
+            spent, recent = spent + feedback.tokens, (feedback,)
 
 
 def check_range(name: str, value: float, least: float, most: float) -> None:

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readbench._core import EnsembleBandit
+from readbench.allocators.grid import grid
 from readbench.allocators.mixes import distinct, fixed_candidates, perturbations, top_required, warmup_plan
 from readbench.allocators.read import greedy, read, read_cold
 from readbench.api import Allocator, Feedback, Observation, Problem
@@ -292,3 +293,15 @@ def test_pilot_trials_enter_the_ensemble_before_the_first_decision() -> None:
     cold = read_cold(warm, 0)
     assert EnsembleBandit.from_bytes(base64.b64decode(json.loads(cold.state())["bandit"])).num_observations == 0
     assert cold.propose(World(5, 2).observation(0, 12)).tolist() == REQUIREMENT.tolist()
+
+
+def test_grid_finds_the_mix_that_pilot_trials_show_to_be_best() -> None:
+    """Rewards are the share of the last capability, so the best candidate is all of it."""
+    task = problem()
+    trials = tuple(
+        tuple(dataclasses.replace(feedback, reward=float(feedback.allocation[4])) for feedback in trial)
+        for trial in trials_of(task, range(6))
+    )
+    mix = grid(dataclasses.replace(task, profiling=trials), 0).propose(World(5, 2).observation(0, 12))
+    assert mix.tolist() == [0.0, 0.0, 0.0, 0.0, 1.0]
+    assert grid(task, 0).propose(World(5, 2).observation(0, 12)).tolist() == REQUIREMENT.tolist()
