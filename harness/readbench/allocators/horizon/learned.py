@@ -1,10 +1,10 @@
 """What pilots say about a task before its first interval: which chains of steps its items have, and how fast each capability learns.
 
-Both read the *soft* scores or exact match that the pilots changed (docs/method.md §6); neither looks at the test.
+Both read what the pilots changed (docs/method.md §6): the soft scores, and exact match. Neither looks at the test.
 """
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,12 @@ Matrix = npt.NDArray[np.float64]
 MOST_STEPS = 4  # of a chain that is looked for
 MOST_CAPABILITIES = 8  # that chains are looked for in: with more there are too many chains
 LEAST_SHARE = 0.02  # of a chain that was found
-SUM_WEIGHT = 10.0  # how firmly the shares sum to 1
+PAIR_SHARES = (0.3, 0.5, 0.7)  # of the first of two chains
+ATTENUATIONS = (0.65, 0.8, 1.0)  # of the changes of scores: they are noisy, and an item's steps are of one difficulty
+CHANGE_SD, LEVEL_SD = 0.07, 0.1  # of the logarithms of the utility's changes, and of its level at the start
+PAIR_COST, STEP_COST = 10.0, 1.0  # of a second chain, and of each step: in units of −2 log probability
+_KEPT = 40  # models a round: those after them weigh next to nothing
+
 PRIOR_GAIN, PRIOR_SD, NOISE = 3.0, 3.0, 0.25  # logits
 RAISED = 1.25  # pilots see the first part of a learning curve: transitions come late
 _LEAST = 1e-6
@@ -43,12 +48,12 @@ class Chains:
 
 
 def chains_from(pilots: Sequence[Pilot], requirement: Vector) -> Chains:
-    """The chains whose products of soft scores make up the soft utility of each pilot, by non-negative least squares.
+    """The chains that explain the soft utility, averaged over all tasks of one or two chains by how probable the pilots make them.
 
-    All chains of one to four steps take part. Rows are relative, (Π soft)/U = 1, of the untrained student and of every pilot.
+    A task of chains i with shares b_i has the soft utility U = Σ b_i Π s^n_i. Its level at the start says how long the chains are; what
+    each pilot changed, log(U/U₀), says of what. Few chains and few steps are more probable beforehand. The average is a task of
+    many chains, and its utility is the expected one.
     """
-    from scipy.optimize import nnls  # late: only what has pilots and no composition pays for it
-
     members = np.sort(np.argsort(-requirement, kind="stable")[:MOST_CAPABILITIES])
     counts = [
         np.bincount(steps, minlength=len(requirement))
@@ -56,16 +61,45 @@ def chains_from(pilots: Sequence[Pilot], requirement: Vector) -> Chains:
         for steps in itertools.combinations_with_replacement([int(c) for c in members], length)
     ]
     exponents = np.array(counts, dtype=np.float64)
-    first = pilots[0]
-    soft = np.vstack([first.soft_before, *(pilot.soft_after for pilot in pilots)])
-    utility = np.array([first.soft_utility_before, *(pilot.soft_utility_after for pilot in pilots)])
-    right = np.exp(np.log(np.maximum(soft, _LEAST)) @ exponents.T) / np.maximum(utility, _LEAST)[:, np.newaxis]
-    rows = np.vstack([right, np.full(len(exponents), SUM_WEIGHT)])
-    shares: Vector = nnls(rows, np.append(np.ones(len(right)), SUM_WEIGHT))[0]
-    kept = shares >= LEAST_SHARE
-    if not kept.any():
-        return Chains.product(requirement)
+    models = list(_models(pilots, exponents))
+    least = min(cost for cost, _ in models)
+    shares = np.zeros(len(exponents))
+    for cost, parts in models:
+        for chain, share in parts:
+            shares[chain] += share * np.exp((least - cost) / 2)
+    shares /= shares.sum()
+    kept = shares >= min(LEAST_SHARE, shares.max())
     return Chains(shares[kept] / shares[kept].sum(), exponents[kept])
+
+
+def _models(pilots: Sequence[Pilot], exponents: Matrix) -> Iterator[tuple[float, tuple[tuple[int, float], ...]]]:
+    """(−2 log probability, ((chain, its share), ...)) of the tasks of one or two chains that are not too improbable."""
+    first = pilots[0]
+    start = np.maximum(first.soft_before, _LEAST)
+    changes = np.array([np.log(np.maximum(pilot.soft_after, _LEAST) / start) for pilot in pilots]) @ exponents.T  # (n, C)
+    gains = np.log([max(pilot.soft_utility_after, _LEAST) / max(first.soft_utility_before, _LEAST) for pilot in pilots])
+    levels = np.exp(exponents @ np.log(start)) / max(first.soft_utility_before, _LEAST)  # (C,) 1 if it is the only chain
+    steps = STEP_COST * exponents.sum(1)
+    one, other = np.triu_indices(len(exponents), 1)
+    for attenuation in ATTENUATIONS:
+        ratios = np.exp(attenuation * changes)
+        costs = _cost(attenuation * changes, gains, levels) + steps
+        for chain in np.argsort(costs, kind="stable")[:_KEPT]:
+            yield float(costs[chain]), ((int(chain), 1.0),)
+        for share in PAIR_SHARES:
+            both = share * levels[one] + (1.0 - share) * levels[other]
+            near = np.flatnonzero(np.abs(np.log(both)) < 3 * LEVEL_SD)
+            i, j, level = one[near], other[near], both[near]
+            part = share * levels[i] / level  # of the utility at the start
+            costs = _cost(np.log(part * ratios[:, i] + (1.0 - part) * ratios[:, j]), gains, level) + steps[i] + steps[j] + PAIR_COST
+            for place in np.argsort(costs, kind="stable")[:_KEPT]:
+                yield float(costs[place]), ((int(i[place]), share), (int(j[place]), 1.0 - share))
+
+
+def _cost(predicted: Matrix, gains: Vector, levels: Vector) -> Vector:
+    """(C,) how badly the changes (n, C) and the levels (C,) fit."""
+    misfit: Vector = ((predicted - gains[:, np.newaxis]) ** 2).sum(0) / CHANGE_SD**2 + (np.log(levels) / LEVEL_SD) ** 2
+    return misfit
 
 
 def gains_from(pilots: Sequence[Pilot], budget_tokens: int, *, decay: float, start: float, floor: float, forgetting: float) -> Vector:
