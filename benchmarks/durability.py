@@ -95,7 +95,7 @@ def seconds_until(more: int, run_dir: Path, *command: str) -> tuple[float, "subp
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seeds", type=int, default=1, help="trials of each of the five allocators")
+    parser.add_argument("--seeds", type=int, default=1, help="trials of each of the default allocators")
     seeds = parser.parse_args().seeds
     print(f"{num_cores()} cores, load {os.getloadavg()[0]:.1f}, matmul limit of one: {matmul_gflops():.0f} GFLOP/s")
     with tempfile.TemporaryDirectory() as folder:

@@ -17,7 +17,7 @@ from readbench.runs.config import resolve
 from readbench.runs.executors.pool import num_cores
 from readbench.views.cli.session import carry_out
 
-GRIDS = (("read", "1"), ("read,uniform", "2"), ("read,uniform,random,task-static", "4"))
+GRIDS = (("read-cold", "1"), ("read-cold,uniform", "2"), ("read-cold,uniform,random,task-static", "4"))
 WORK = ("teacher", "train", "probe", "eval")
 
 

@@ -33,21 +33,21 @@ def comparable(document: dict[str, Any]) -> dict[str, Any]:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run of two allocators and two seeds by two workers."""
     run_dir = tmp_path_factory.mktemp("runs") / "two-workers"
-    done = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", "--workers", "2", "--out", str(run_dir))
+    done = readbench("run", *SHORT, "--allocators", "read-cold,uniform", "--seeds", "2", "--workers", "2", "--out", str(run_dir))
     assert done.returncode == 0, done.stderr
     return run_dir
 
 
 @pytest.mark.parametrize("where", [("--workers", "1"), ("--set", "executor=inline")])
 def test_one_worker_two_or_none_give_the_same_results(finished: Path, tmp_path: Path, where: tuple[str, str]) -> None:
-    alone = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", *where, "--out", str(tmp_path / "one"), "--json")
+    alone = readbench("run", *SHORT, "--allocators", "read-cold,uniform", "--seeds", "2", *where, "--out", str(tmp_path / "one"), "--json")
     assert alone.returncode == 0, alone.stderr
     assert comparable(json.loads(alone.stdout)) == comparable(json.loads((finished / "results.json").read_text()))
 
 
 def test_the_same_command_on_a_finished_run_directory_says_that_all_is_done(finished: Path) -> None:
     before = (finished / "results.json").read_bytes()
-    again = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", "--out", str(finished))
+    again = readbench("run", *SHORT, "--allocators", "read-cold,uniform", "--seeds", "2", "--out", str(finished))
     assert again.returncode == 0
     assert "nothing to run" in again.stderr
     assert (finished / "results.json").read_bytes() == before
@@ -65,16 +65,16 @@ def test_results_are_rebuilt_from_the_trials_alone(finished: Path, tmp_path: Pat
 def test_a_finished_run_grows_by_seeds_and_allocators_and_keeps_what_it_has(finished: Path, tmp_path: Path) -> None:
     grown = tmp_path / "grown"
     grid = ("run", *SHORT, "--set", "executor=inline", "--out", str(grown))
-    first = readbench(*grid, "--allocators", "read", "--seeds", "1")
+    first = readbench(*grid, "--allocators", "read-cold", "--seeds", "1")
     assert first.returncode == 0, first.stderr
     record = next(grown.glob("trials/*/trial.sqlite"))
     before = record.read_bytes()
     smaller = readbench(*grid, "--allocators", "uniform", "--seeds", "1")
     assert smaller.returncode == 2
     assert "name the run's own too, to add to them" in smaller.stderr
-    other = readbench(*grid, "--allocators", "read,uniform", "--seeds", "2", "--set", "num_dev=10")
+    other = readbench(*grid, "--allocators", "read-cold,uniform", "--seeds", "2", "--set", "num_dev=10")
     assert "num_dev was 9, is now 10" in other.stderr
-    whole = readbench(*grid, "--allocators", "read,uniform", "--seeds", "2")
+    whole = readbench(*grid, "--allocators", "read-cold,uniform", "--seeds", "2")
     assert whole.returncode == 0, whole.stderr
     assert record.read_bytes() == before
     assert comparable(json.loads((grown / "results.json").read_text())) == comparable(json.loads((finished / "results.json").read_text()))
@@ -111,7 +111,7 @@ def test_a_finished_run_is_scored_again_on_a_changed_test_set_without_training(f
 
 
 def test_another_config_on_the_directory_is_refused_and_names_what_differs(finished: Path) -> None:
-    other = readbench("run", *SHORT, "--allocators", "read,uniform", "--seeds", "1", "--out", str(finished))
+    other = readbench("run", *SHORT, "--allocators", "read-cold,uniform", "--seeds", "1", "--out", str(finished))
     assert other.returncode == 2
     assert "seeds" in other.stderr
     assert "another config" in other.stderr
@@ -149,7 +149,7 @@ def test_a_run_that_stopped_before_its_results_is_reported_as_far_as_it_got_and_
 
 def test_a_killed_run_is_resumed_to_the_same_results(finished: Path, tmp_path: Path) -> None:
     run_dir = tmp_path / "killed"
-    command = [sys.executable, "-m", "readbench", "run", *SHORT, "--allocators", "read,uniform", "--seeds", "2", "--out", str(run_dir)]
+    command = [sys.executable, "-m", "readbench", "run", *SHORT, "--allocators", "read-cold,uniform", "--seeds", "2", "--out", str(run_dir)]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True)
     try:
         deadline = time.monotonic() + 120

@@ -1,0 +1,83 @@
+"""The tables of docs/results.md: every allocator on the lab's suites, against w = r, paired by seed.
+
+    python benchmarks/results.py run FOLDER [--suites tool-use,...]     # about an hour on two cores; an interrupted one goes on
+    python benchmarks/results.py table FOLDER
+
+Three runs a suite: `planned`, ten seeds of the rules that need no pilot trials; `told`, the same seeds of `horizon` with the requirement
+that pilots infer, so that it is told neither r nor the items; `bandits`, five seeds of those that start from pilot trials or explore.
+No constant of an allocator was chosen on these seeds or on this draw of the pilots.
+"""
+
+import argparse
+import subprocess
+from pathlib import Path
+
+import readbench
+from readbench.results.document.model import Results
+from readbench.results.scores import metric_values
+from readbench.results.stats.paired import estimate, paired_difference
+
+SUITES = ("tool-use", "reasoning", "coding", "generalist", "misread", "multilingual")
+TEN, FIVE = ",".join(map(str, range(200, 210))), ",".join(map(str, range(200, 205)))
+RUNS = {
+    "planned": ["--allocators", "task-static,gap,learnable,horizon", "--seeds", TEN],
+    "told": ["--allocators", "horizon", "--requirement", "pilots", "--seeds", TEN],
+    "bandits": ["--allocators", "read,read-cold,greedy,grid", "--seeds", FIVE],
+}
+DRAW = ["--set", "pilots.draw=21"]
+REFERENCE = "task-static"
+
+
+def run(folder: Path, suites: list[str]) -> None:
+    for suite in suites:
+        for name, arguments in RUNS.items():
+            if suite == "misread" and name == "told":
+                continue  # its card is wrong, so the first run is told by pilots already
+            out = folder / suite / name
+            command = (
+                ["resume", str(out)] if (out / "run.json").is_file() else ["run", "--suite", suite, *arguments, *DRAW, "--out", str(out)]
+            )
+            subprocess.run(["readbench", *command], check=True)
+
+
+def table(folder: Path, suites: list[str]) -> None:
+    for suite in suites:
+        loaded = {name: readbench.load(folder / suite / name) for name in RUNS if (folder / suite / name / "results.json").is_file()}
+        print(f"\n### {suite}\n\n| allocator | seeds | utility | against w = r | spillover | collateral | waste |")
+        print("|---|---|---|---|---|---|---|")
+        values = {key: by_metric for name, results in loaded.items() for key, by_metric in _values(name, results).items()}
+        reference = values[REFERENCE]["utility"]
+        for key, metrics in sorted(values.items(), key=lambda item: -_mean(item[1]["utility"])):
+            difference = None if key == REFERENCE else paired_difference(metrics["utility"], reference)
+            shown = "" if difference is None or difference.interval is None else _shown(difference.mean, *difference.interval)
+            cells = [f"{_mean(metrics[name]):.3f}" for name in ("spillover", "collateral", "waste")]
+            found = estimate(list(metrics["utility"].values()))
+            assert found is not None
+            assert found.sd is not None
+            print(f"| {key} | {len(metrics['utility'])} | {found.mean:.3f} ± {found.sd:.3f} | {shown} | {' | '.join(cells)} |")
+
+
+def _values(name: str, results: Results) -> dict[str, dict[str, dict[int, float]]]:
+    suffix = ", told by pilots" if name == "told" else ""
+    return {f"`{allocator}`{suffix}" if allocator != REFERENCE else REFERENCE: by for allocator, by in metric_values(results).items()}
+
+
+def _mean(values: dict[int, float]) -> float:
+    return sum(values.values()) / len(values)
+
+
+def _shown(mean: float, low: float, high: float) -> str:
+    return f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("what", choices=("run", "table"))
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--suites", default=",".join(SUITES))
+    arguments = parser.parse_args()
+    (run if arguments.what == "run" else table)(arguments.folder, arguments.suites.split(","))
+
+
+if __name__ == "__main__":
+    main()
