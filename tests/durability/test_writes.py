@@ -13,7 +13,7 @@ WRITER = "base/files.py"
 EXCEPTIONS = {
     ("views/cli/compare.py", "exports.to_csv"): "makes a text",
     ("views/report/pictures/svg.py", "savefig"): "into memory",
-    ("views/console/transfer.py", "savefig"): "into memory",
+    ("views/console/studies/transfer.py", "savefig"): "into memory",
     ("suites/verifiers/code/_sandboxed.py", "os.open"): "/dev/null",
     ("suites/verifiers/code/_sandboxed.py", "os.write"): "into a pipe",
     ("suites/verifiers/code/sandbox.py", "os.write"): "into a pipe",

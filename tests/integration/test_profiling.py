@@ -94,6 +94,43 @@ def test_another_run_finds_them_in_the_cache_and_gets_the_same_trials(readbench:
     assert (again.id, again.intervals, again.metrics) == (first.id, first.intervals, first.metrics)
 
 
+def explained(readbench: Commands, run_dir: Path, *arguments: str, code: int = 0) -> str:
+    command = [sys.executable, "-m", "readbench", "explain", str(run_dir), *arguments]
+    done = subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    return done.stderr if code else done.stdout
+
+
+def test_a_decision_is_explained_by_its_candidates(readbench: Commands, run_dir: Path) -> None:
+    intervals = json.loads(explained(readbench, run_dir, "--allocator", "read", "--json"))["intervals"]
+    assert [interval["interval"] for interval in intervals] == [0, 1, 2, 3]
+    for interval in intervals:
+        said = interval["explained"]
+        assert len(said["candidates"]) == len(said["predicted"]) == len(said["sd"]) > 5
+        assert said["candidates"][said["chosen"]] == pytest.approx(interval["requested"])
+    shown = explained(readbench, run_dir, "--allocator", "read")
+    assert f"{len(intervals[0]['explained']['predicted'])} candidates" in shown
+
+
+def test_what_does_not_explain_itself_is_shown_all_the_same(readbench: Commands, run_dir: Path) -> None:
+    shown = explained(readbench, run_dir, "--allocator", "following", "--seed", "0")
+    assert "math" in shown
+    assert "following does not explain its decisions" in shown
+    cold = json.loads(explained(readbench, run_dir, "--allocator", "read-cold", "--json"))["intervals"]
+    assert [interval["explained"] is None for interval in cold] == [True, False, False, False]  # the warm-up decides nothing
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("--allocator", "reed"), "the run has no allocator 'reed'; did you mean 'read'?"),
+        (("--allocator", "read", "--seed", "7"), "the run has no trial of read with seed 7; it has 0"),
+    ],
+)
+def test_a_trial_that_is_not_there_is_named(readbench: Commands, run_dir: Path, arguments: tuple[str, ...], said: str) -> None:
+    assert said in explained(readbench, run_dir, *arguments, code=2)
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
-from readbench.api import Feedback, Observation, Problem, Vector
+from readbench.api import Explanation, Feedback, Observation, Problem, Vector
 
 
 def normalised(weights: Vector) -> Vector:
@@ -206,3 +206,18 @@ class DrawsFromTorch(Sound):
 class PrefersTheFirst(Sound):
     def propose(self, observation: Observation) -> Vector:
         return self.simplex(1.0 + np.eye(self.gains.size)[0])
+
+
+class ExplainsWithoutNumbers(Sound):
+    def explain(self) -> Explanation:
+        return Explanation(candidates=np.eye(2), predicted=np.array([0.5, np.nan]), sd=np.zeros(2), chosen=0)
+
+
+class ExplainsAnother(Sound):
+    def explain(self) -> Explanation:
+        return Explanation(candidates=np.eye(2), predicted=np.zeros(2), sd=np.zeros(2), chosen=2)
+
+
+class LearnsFromExplaining(Sound):
+    def explain(self) -> None:
+        self.gains = self.gains + 0.01

@@ -25,7 +25,7 @@ import numpy as np
 
 from readbench._core import EnsembleBandit
 from readbench.allocators.mixes import distinct, fixed_candidates, perturbations, warmup_plan
-from readbench.api import Feedback, Observation, Problem, Vector, allocator
+from readbench.api import Explanation, Feedback, Observation, Problem, Vector, allocator
 from readbench.base.errors import ConfigError
 
 STAGNATION = 0.005  # gain of r·s between checkpoints, about the standard error of a probe difference
@@ -70,6 +70,7 @@ class ReAD:
         self._kappa = float(kappa)
         self._checkpoint_utility: float | None = None  # r·s at the last checkpoint
         self._context: Vector | None = None  # x_t of the interval that is under way
+        self._compared: tuple[Vector, int] | None = None  # what its proposal was chosen from: no part of the state
         self._checked = -1  # the last interval whose observation was looked at
         self._by_dev = by_dev  # until the first observation says whether there is a dev utility
         for context, feedback in transitions(problem):
@@ -85,9 +86,19 @@ class ReAD:
         last = next((feedback.allocation for feedback in reversed(observation.recent) if feedback.tokens > 0), self._requirement)
         candidates = distinct(np.concatenate([self._candidates, perturbations(last, self._requirement, self._top_k)]))
         contexts = np.broadcast_to(self._context, (len(candidates), len(self._context)))
-        best = self._bandit.select(np.concatenate([contexts, candidates], axis=1), self._kappa)
+        rows = np.concatenate([contexts, candidates], axis=1)
+        best = self._bandit.select(rows, self._kappa)
+        self._compared = rows, best
         chosen: Vector = candidates[best]
         return chosen.copy()
+
+    def explain(self) -> Explanation | None:
+        """The candidates with their μ and σ; None in the warm-up."""
+        if self._compared is None:
+            return None
+        rows, chosen = self._compared
+        mean, sd = self._bandit.predict(rows)
+        return Explanation(candidates=rows[:, -len(self._requirement) :].copy(), predicted=mean, sd=sd, chosen=chosen)
 
     def update(self, feedback: Feedback) -> None:
         """Logs (x, realised w, reward), unless the interval bought nothing."""
@@ -95,7 +106,7 @@ class ReAD:
             raise ValueError("update comes after propose")
         if feedback.tokens > 0:
             self._bandit.add(np.concatenate([self._context, feedback.allocation]), feedback.reward)
-        self._context = None
+        self._context = self._compared = None
 
     def _check(self, observation: Observation) -> None:
         """Compares the utility at a checkpoint with that of the last one."""

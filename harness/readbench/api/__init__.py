@@ -26,6 +26,7 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from readbench.api.allocation import Allocator as Allocator
 from readbench.api.allocation import Chain as Chain
+from readbench.api.allocation import Explanation as Explanation
 from readbench.api.allocation import Feedback as Feedback
 from readbench.api.allocation import Observation as Observation
 from readbench.api.allocation import Pilot as Pilot

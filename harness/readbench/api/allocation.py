@@ -101,9 +101,25 @@ class Observation:
     dev_utility: float | None = None  # of the student on the dev items, where it was just measured and the suite shows it
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explanation:
+    """What an allocator chose between, and what it expected."""
+
+    candidates: Vector  # (N, K) allocations
+    predicted: Vector  # (N,) how good it expects each to be, in units of its own
+    sd: Vector  # (N,) how uncertain it is of that; zeros if it does not know
+    chosen: int  # the candidate that it took, before any smoothing
+    labels: tuple[str, ...] = ()  # N short names, if the candidates have some
+    scores: Vector | None = None  # (N, K) the profile that it expects at the trial's end
+
+
 @runtime_checkable
 class Allocator(Protocol):
-    """Splits each interval's tokens between the capabilities, before the interval begins."""
+    """Splits each interval's tokens between the capabilities, before the interval begins.
+
+    It may also have ``explain() -> Explanation | None``: what its last proposal was chosen from. It is recorded with the interval, and
+    must change nothing.
+    """
 
     def propose(self, observation: Observation) -> Vector:
         """The allocation of the interval: (K,) float64, non-negative, summing to 1."""

@@ -10,20 +10,17 @@ with other names and so on: every proposal must have the same bits. The first br
 begins with the rule's name; `RULES` says what each rule requires.
 """
 
-import contextlib
 import dataclasses
-import random
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from unittest import mock
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
 from readbench.api import Allocator, Feedback, Observation, Plugin, Problem, Vector
+from readbench.testing.surroundings import another_time, global_generators
 from readbench.testing.transcripts import Turn, bits
 from readbench.testing.worlds import drifting_world, extreme_worlds
 from readbench.trials.environments.scripted import Scripted, World
+from readbench.trials.guarded import mistake_in
 from readbench.trials.loop import play
 
 RULES: Mapping[str, str] = {
@@ -37,13 +34,13 @@ RULES: Mapping[str, str] = {
     "instances": "the same bits while another instance is at work: no state is shared",
     "names": "the same bits when the capabilities are called otherwise",
     "global random state": "neither drawn from, nor seeded, nor of any influence",
+    "explain": "if it is there, it returns None or N candidates with finite predictions, and changes nothing",
     "state": "is bytes, and taking it changes nothing",
     "restore": "the same bits from there on, whatever the seed and the past of the instance that takes the state",
     "garbage": "restore answers with ValueError to bytes that `state` did not return",
     "equivariance": "capabilities in another order get the same shares in that order",
 }
 _TOLERANCE = 1e-9
-_CLOCKS = ("time", "monotonic", "perf_counter", "time_ns", "monotonic_ns", "perf_counter_ns")
 
 Make = Callable[[Problem, int], Allocator]
 
@@ -123,6 +120,12 @@ class _Watched:
         self._observation = observation
         self.returned.append(_propose(self._allocator, observation, f"interval {observation.interval}, {self._label}"))
         self._proposal = self.returned[-1].copy()
+        if explain := getattr(self._allocator, "explain", None):
+            before, explanation = self._allocator.state(), explain()
+            mistake = "" if explanation is None else mistake_in(explanation)
+            mistake = mistake or ("" if self._allocator.state() == before else "another state after it")
+            if mistake:
+                raise _broken("explain", f"it has {mistake}; interval {observation.interval}, {self._label}")
         return self._proposal
 
     def update(self, feedback: Feedback) -> None:
@@ -190,24 +193,9 @@ def _replay(rule: str, allocator: Allocator, turns: Sequence[Turn], detail: str,
 # --- the rules
 
 
-@contextlib.contextmanager
-def _another_time() -> Iterator[None]:
-    """Moves the clocks of the module `time` three years ahead."""
-
-    def moved(name: str) -> Callable[[], float]:
-        clock, seconds = getattr(time, name), 10**8
-        shift = seconds * 10**9 if name.endswith("_ns") else seconds
-        return lambda: clock() + shift
-
-    with contextlib.ExitStack() as stack:
-        for name in _CLOCKS:
-            stack.enter_context(mock.patch.object(time, name, moved(name)))
-        yield
-
-
 def _check_repeats(make: Make, problem: Problem, transcript: Sequence[Turn]) -> None:
     _replay("determinism", make(problem, 0), transcript, "two instances with the same seed part ways")
-    with _another_time():
+    with another_time():
         _replay("clock", make(problem, 0), transcript, "the proposals depend on the time")
 
     allocator, other = make(problem, 0), make(problem, 1)
@@ -223,33 +211,9 @@ def _check_repeats(make: Make, problem: Problem, transcript: Sequence[Turn]) -> 
     _replay("names", make(dataclasses.replace(problem, capabilities=names), 0), transcript, "other names, other proposals")
 
 
-@contextlib.contextmanager
-def _global_generators(seed: int) -> Iterator[Callable[[], dict[str, object]]]:
-    """Seeds the global generators of `random`, numpy and, if imported, torch; yields a reader of their states; restores them."""
-    torch = sys.modules.get("torch")
-    python_state, numpy_state = random.getstate(), np.random.get_state()  # noqa: NPY002  (the check is about it)
-    torch_state = torch.get_rng_state() if torch else None
-
-    def read() -> dict[str, object]:
-        states = {"random": random.getstate(), "numpy.random": bits(np.random.get_state())}  # noqa: NPY002
-        return states | ({"torch": torch.get_rng_state().tolist()} if torch else {})
-
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002
-    if torch:
-        torch.default_generator.manual_seed(seed)
-    try:
-        yield read
-    finally:
-        random.setstate(python_state)
-        np.random.set_state(numpy_state)  # noqa: NPY002
-        if torch:
-            torch.set_rng_state(torch_state)
-
-
 def _check_global_random_state(make: Make, problem: Problem, transcript: Sequence[Turn]) -> None:
     for seed in (1, 2):
-        with _global_generators(seed) as read:
+        with global_generators(seed) as read:
             before = read()
             _replay("global random state", make(problem, 0), transcript, "it steers the proposals")
             touched = [name for name, state in read().items() if state != before[name]]

@@ -4,9 +4,24 @@ from typing import Any
 
 import numpy as np
 
-from readbench.api import Allocator, Feedback, Observation, Problem, Vector
+from readbench.api import Allocator, Explanation, Feedback, Observation, Problem, Vector
 from readbench.base.errors import TrialFailure
 from readbench.base.plugins import foreign, make_allocator
+
+
+def mistake_in(explanation: Explanation) -> str:
+    """What is wrong with an explanation; empty if nothing is."""
+    count = len(explanation.candidates)
+    shapes = {"predicted": (count,), "sd": (count,), "candidates": (count, explanation.candidates.shape[-1])}
+    if explanation.scores is not None:
+        shapes["scores"] = shapes["candidates"]
+    for name, shape in shapes.items():
+        values = getattr(explanation, name)
+        if values.shape != shape or not np.isfinite(values).all():
+            return f"{name} that are not {shape} finite numbers"
+    if not 0 <= explanation.chosen < count:
+        return f"candidate {explanation.chosen} of {count}"
+    return "" if len(explanation.labels) in (0, count) else f"{len(explanation.labels)} labels of {count} candidates"
 
 
 class GuardedAllocator:
@@ -28,6 +43,17 @@ class GuardedAllocator:
             raise TrialFailure(f"allocator {self._name!r} proposed {proposed.tolist()} {where}: not on the simplex")
         allocation: Vector = proposed / proposed.sum()
         return allocation
+
+    def explain(self) -> Explanation | None:
+        """The explanation of the last proposal, checked, if the allocator gives one."""
+        explain = getattr(self._allocator, "explain", None)
+        if explain is None:
+            return None
+        with foreign("allocator", self._name):
+            explanation: Explanation | None = explain()
+        if explanation is not None and (mistake := mistake_in(explanation)):
+            raise TrialFailure(f"allocator {self._name!r} explained its proposal by {mistake}")
+        return explanation
 
     def update(self, feedback: Feedback) -> None:
         """Passes on the interval's feedback."""

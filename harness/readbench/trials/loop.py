@@ -6,10 +6,13 @@ who asked first.
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
-from readbench.api import Allocator
+import numpy as np
+
+from readbench.api import Allocator, Explanation
 from readbench.base.errors import ConfigError, DamagedError, TrialFailure
 from readbench.base.seeds import derive_seed
 from readbench.trials.environments.base import Environment, Step
@@ -25,16 +28,28 @@ class Interrupted(Exception):
     """The trial was asked to stop after the interval that it has just committed."""
 
 
+@runtime_checkable
+class _Explaining(Protocol):
+    def explain(self) -> Explanation | None: ...
+
+
 def play(environment: Environment, allocator: Allocator) -> Iterator[Step]:
     """Plays the remaining intervals, one after another."""
     while environment.interval < environment.problem.num_intervals:
         observation = environment.observe()
         with environment.watch.phase("allocator"):
             allocation = allocator.propose(observation)
+            explanation = allocator.explain() if isinstance(allocator, _Explaining) else None
         step = environment.step(allocation)
         with environment.watch.phase("allocator"):
             allocator.update(step.feedback)
-        yield step
+        yield step if explanation is None else replace(step, record={**step.record, "explained": _values(explanation)})
+
+
+def _values(explanation: Explanation) -> dict[str, Any]:
+    """As JSON values."""
+    values = {field.name: getattr(explanation, field.name) for field in fields(explanation)}
+    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
 
 
 def run_trial(

@@ -173,3 +173,19 @@ def test_levels_follow_exact_match_and_whole_answers() -> None:
 def test_a_gain_must_be_one() -> None:
     with pytest.raises(ConfigError, match="gain must be between"):
         horizon(problem(), 0, gain=0.0)
+
+
+def test_it_explains_its_plan_beside_w_equal_r() -> None:
+    rule = horizon(problem(), 0)
+    assert rule.explain() is None
+    proposal = rule.propose(observe(START))
+    explained = rule.explain()
+    assert explained is not None
+    assert explained.labels == ("plan", "plan for chain 1", "plan for chain 2", "w = r")
+    assert explained.candidates[-1].tolist() == problem().requirement.tolist()
+    assert explained.predicted[explained.chosen] == max(explained.predicted)
+    chosen = explained.candidates[explained.chosen]
+    assert np.abs(0.97 * chosen + 0.03 * np.array([0.25, 0.25, 0.25, 0.0, 0.25]) - proposal).max() < 1e-12
+    assert explained.scores is not None
+    for scores, utility in zip(explained.scores, explained.predicted, strict=True):
+        assert utility == pytest.approx(0.7 * scores[0] * scores[1] + 0.3 * scores[2] ** 2 * scores[4])

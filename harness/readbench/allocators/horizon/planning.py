@@ -15,7 +15,7 @@ import numpy as np
 
 from readbench._core import plan_horizon
 from readbench.allocators.horizon.learned import PRIOR_GAIN, Chains, chains_from, gains_from
-from readbench.api import Feedback, Observation, Problem, Vector, allocator
+from readbench.api import Explanation, Feedback, Observation, Problem, Vector, allocator
 from readbench.base.errors import ConfigError
 
 # Chosen on real trials of the lab's student (docs/method.md §6). Logits, and shares of the trial's learning time.
@@ -57,6 +57,8 @@ class Horizon:
         if problem.pilots:
             measured = gains_from(problem.pilots, problem.budget_tokens, decay=DECAY, start=START, floor=FLOOR, forgetting=FORGETTING)
             self._prior *= measured / PRIOR_GAIN
+        self._requirement = problem.requirement
+        self._compared: tuple[Vector, Vector, Vector, Vector, float] | None = None  # what the last proposal was chosen from
         # What follows changes from interval to interval: the state.
         self._forgetting = np.full(num_capabilities, np.nan)  # set by the first observation
         self._recency = np.full(num_capabilities, START)
@@ -70,18 +72,11 @@ class Horizon:
         if np.isnan(self._forgetting).any():
             self._forgetting = FORGETTING_FLOOR + FORGETTING * score
         annealed = ANNEALED * (self._rates[observation.interval] - 0.1) / 0.9
-        allocations, _, utilities = plan_horizon(
-            _logit(score) + annealed,
-            self._recency,
-            self.gains(),
-            self._forgetting,
-            self._chains.shares,
-            self._chains.exponents,
-            left=min(1.0, float(self._times[observation.interval :].sum())),
-            late=LATE,
-            decay=DECAY,
-            floor=FLOOR,
-        )
+        logits, left = _logit(score) + annealed, min(1.0, float(self._times[observation.interval :].sum()))
+        curves = logits, self._recency, self.gains(), self._forgetting
+        plans = plan_horizon(*curves, self._chains.shares, self._chains.exponents, left=left, late=LATE, decay=DECAY, floor=FLOOR)
+        self._compared = *plans, *self._followed(self._requirement, curves, left)
+        allocations, _, utilities = plans
         planned = allocations[int(np.argmax(utilities))]
         allocation: Vector = (1.0 - REPLAY) * planned + REPLAY * self._needed / self._needed.sum()
         return allocation if np.isnan(self._last).any() else KEPT * self._last + (1.0 - KEPT) * allocation
@@ -106,6 +101,28 @@ class Horizon:
         self._precision = self._precision + fed**2 / variance
         self._weighted = self._weighted + fed * gained / variance
         self._recency, self._last = recency, shares
+
+    def _followed(self, mix: Vector, curves: tuple[Vector, ...], left: float) -> tuple[Vector, float]:
+        """((K,) the scores, the utility) at the end if all that is left went to one mix."""
+        logits, recency, gains, forgetting = curves
+        remembered = recency * np.exp(-left / DECAY) - mix * np.expm1(-left / DECAY)
+        scores = _sigmoid(logits + gains * left * mix + forgetting * np.log((remembered + FLOOR) / (recency + FLOOR)))
+        return scores, float(self._chains.shares @ np.exp(self._chains.exponents @ np.log(scores)))
+
+    def explain(self) -> Explanation | None:
+        """The plan from each start, and w = r, with the utility and the scores that are projected at the trial's end."""
+        if self._compared is None:
+            return None
+        allocations, scores, utilities, followed, utility = self._compared
+        labels = ("plan", *(f"plan for chain {number}" for number in range(1, len(utilities))), "w = r")
+        return Explanation(
+            candidates=np.vstack([allocations, self._requirement]),
+            predicted=np.append(utilities, utility),
+            sd=np.zeros(len(labels)),
+            chosen=int(np.argmax(utilities)),
+            labels=labels,
+            scores=np.vstack([scores, followed]),
+        )
 
     def gains(self) -> Vector:
         """(K,) logits that the whole budget on one capability adds, as it knows by now."""

@@ -14,7 +14,22 @@ from collections.abc import Sequence
 import typer
 
 from readbench.base.errors import ReadbenchError
-from readbench.views.cli import check, compare, doctor, evaluate, lab, pilot, report, requirement, results, resume, run, suite, transfer
+from readbench.views.cli import (
+    check,
+    compare,
+    doctor,
+    evaluate,
+    explain,
+    lab,
+    pilot,
+    report,
+    requirement,
+    results,
+    resume,
+    run,
+    suite,
+    transfer,
+)
 from readbench.views.cli import list as listing
 from readbench.views.cli.endings import EXIT_INTERRUPTED, UsageError, closed_pipe, failed, unexpected
 from readbench.views.cli.options import Once
@@ -33,6 +48,7 @@ app.command("evaluate", cls=Once)(evaluate.evaluate)
 app.command("compare", cls=Once)(compare.compare)
 app.command("check", cls=Once)(check.check)
 app.command("report", cls=Once)(report.report)
+app.command("explain", cls=Once)(explain.explain)
 app.command("list", cls=Once)(listing.list_plugins)
 app.command("pilot", cls=Once)(pilot.pilot)
 app.command("transfer", cls=Once)(transfer.transfer)

@@ -28,7 +28,7 @@ def pilot(
     from readbench.runs.config import resolve
     from readbench.runs.plan import default_run_dir
     from readbench.views.cli.studies import carry_out_pilots
-    from readbench.views.console.requirement import show_pilots
+    from readbench.views.console.studies.requirement import show_pilots
 
     flags = {key: value for key, value in (("pilots.num", num), ("pilots.tokens", tokens)) if value is not None}
     names = {"pilots.num": "num", "pilots.tokens": "tokens"}

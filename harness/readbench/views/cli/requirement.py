@@ -22,7 +22,7 @@ def show(
     """Show the requirement by each source; pilots that are not in the cache are made first."""
     from readbench.runs.config import resolve
     from readbench.views.cli.studies import carry_out_pilots
-    from readbench.views.console.requirement import show_requirement
+    from readbench.views.console.studies.requirement import show_requirement
 
     resolved = resolve(suite, file=config, environment=os.environ, sets=set_ or [])
     weights = None
@@ -51,7 +51,7 @@ def fit(
     from readbench.runs.config import resolve
     from readbench.runs.studies.identifier import check_fit, fit_identifier
     from readbench.views.cli.studies import carry_out_pilots
-    from readbench.views.console.requirement import show_skill
+    from readbench.views.console.studies.requirement import show_skill
 
     resolved = [resolve(name, file=config, environment=os.environ, sets=set_ or []) for name in suites.split(",")]
     check_fit([each.suite for each in resolved], encoder)

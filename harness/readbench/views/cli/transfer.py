@@ -24,7 +24,7 @@ def transfer(
     """Measure the transfer matrix: train each capability alone, and see which scores move."""
     from readbench.runs.config import parse_seeds, resolve
     from readbench.views.cli.studies import carry_out_transfer
-    from readbench.views.console.transfer import draw_transfer, show_transfer
+    from readbench.views.console.studies.transfer import draw_transfer, show_transfer
 
     resolved = resolve(suite, file=config, environment=os.environ, sets=set_ or [])
     hint = "the same command goes on"

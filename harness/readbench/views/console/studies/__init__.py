@@ -1,0 +1,1 @@
+"""What short trainings and decisions show: pilots and requirements, the transfer matrix, explanations."""
