@@ -12,7 +12,7 @@ WRITER = "base/files.py"
 # (file, call): why it may
 EXCEPTIONS = {
     ("views/cli/compare.py", "exports.to_csv"): "makes a text",
-    ("views/report/pictures/svg.py", "savefig"): "into memory",
+    ("views/report/pictures/drawing/svg.py", "savefig"): "into memory",
     ("views/console/studies/transfer.py", "savefig"): "into memory",
     ("suites/verifiers/code/_sandboxed.py", "os.open"): "/dev/null",
     ("suites/verifiers/code/_sandboxed.py", "os.write"): "into a pipe",

@@ -100,6 +100,7 @@ def _interval(index: int, shares: npt.NDArray[np.float64], charged: int, profile
         "train_loss": dict.fromkeys(CAPABILITIES, 1.5),
         "reward": 0.1,
         "epsilon": 0.01,
+        "expected": None,
     }
 
 

@@ -127,6 +127,21 @@ def test_one_allocator_is_compared_with_none(only: Only) -> None:
     assert 'id="curves"' in page
 
 
+def test_expectations_are_drawn_for_an_allocator_that_says_how_uncertain_it_is(document: dict[str, Any]) -> None:
+    assert 'id="decisions"' not in build(parsed(document))
+    for trial in document["trials"]:
+        for interval in trial["intervals"] if trial["allocator"] != "uniform" else ():
+            known = {"candidates": 9, "chosen": 0.01 * interval["interval"], "spread": 0.002}
+            uncertain = 0.03 if trial["allocator"] == "read" else 0.0  # a planner does not know how uncertain it is
+            interval["reward"] = 0.1 + 0.01 * interval["interval"]
+            interval["expected"] = None if interval["interval"] == 0 else known | {"uncertainty": uncertain}
+    page = build(parsed(document))
+    section = page[page.index('id="decisions"') : page.index('id="profile"')]
+    assert "spread 0.0020, uncertainty 0.0300" in section
+    assert "+1.00" in section  # expectations rise with the rewards
+    assert "one-hot" not in section
+
+
 def test_one_capability_makes_a_page(document: dict[str, Any]) -> None:
     def cut(value: Any) -> Any:
         if isinstance(value, dict):

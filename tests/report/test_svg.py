@@ -7,7 +7,7 @@ import pytest
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from readbench.views.report.pictures.svg import ACCENT, SERIES, SURFACE, axes, draw
+from readbench.views.report.pictures.drawing.svg import ACCENT, SERIES, SURFACE, axes, draw
 
 
 def paint(figure: Figure) -> None:

@@ -54,6 +54,7 @@ def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> d
                 "train_loss": {"math": 1.5, "code": 0.5, "tool_use": None},
                 "reward": 0.125,
                 "epsilon": 0.01,
+                "expected": None,
             }
         ],
         "answers": {"math": "4", "code": "ok", "tool_use": f"{allocator}?"},
@@ -97,7 +98,7 @@ def document_of(
             "dev_every": 1,
             "requirement": "card",
             "identifier": "",
-            "pilots": {"num": 24, "tokens": 20_000, "num_probes": 160, "draw": 0, "charged": False},
+            "pilots": {"num": 24, "tokens": 20_000, "num_probes": 160, "draw": 0, "trials": 3, "charged": False},
             "params": {},
             "teacher_chat": {"system": "", "template_args": {}},
             "student_chat": {"system": "", "template_args": {}},
@@ -114,6 +115,7 @@ def document_of(
         },
         "environment": {"python": "3.11", "fingerprint": {"measured": "0" * 32, "torch": "2.13.0", "device": "cpu"}},
         "pilots": None,
+        "profiling": None,
         "provenance": dict.fromkeys(("suite", "data", "code", "teacher", "student"), "0" * 32),
         "start": {
             "utility": 0.25,

@@ -1,5 +1,6 @@
 """An interval as results and trackers see it: every vector is keyed by capability name."""
 
+import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
@@ -41,6 +42,16 @@ class IntervalTokens(Strict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Expected(Strict):
+    """What the allocator expected of the mixes that it chose from, in units of its own."""
+
+    candidates: Annotated[int, Ge(1)]
+    chosen: float  # of the one that it took
+    spread: Positive  # standard deviation over the candidates
+    uncertainty: Positive  # mean over the candidates of how uncertain it was; 0 if it does not know
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Interval(Strict):
     """One turn of the loop."""
 
@@ -58,6 +69,7 @@ class Interval(Strict):
     train_loss: dict[Name, Positive | None]  # nats a label token; None if nothing was taught
     reward: float
     epsilon: Positive  # the standard error of r·Δs
+    expected: Expected | None = None  # None for an allocator that does not explain itself
 
 
 def interval_of(capabilities: Sequence[str], record: Mapping[str, Any]) -> Interval:
@@ -76,6 +88,19 @@ def interval_of(capabilities: Sequence[str], record: Mapping[str, Any]) -> Inter
         train_loss=named(capabilities, record["train_loss"]),
         reward=record["reward"],
         epsilon=record["epsilon"],
+        expected=_expected(record.get("explained")),
+    )
+
+
+def _expected(explained: Mapping[str, Any] | None) -> Expected | None:
+    if explained is None:
+        return None
+    predicted = explained["predicted"]
+    return Expected(
+        candidates=len(predicted),
+        chosen=predicted[explained["chosen"]],
+        spread=statistics.pstdev(predicted),
+        uncertainty=statistics.fmean(explained["sd"]),
     )
 
 

@@ -22,6 +22,7 @@ from readbench.views.report.model import Fact, Picture
 from readbench.views.report.pictures.allocation import allocation
 from readbench.views.report.pictures.cost import cost
 from readbench.views.report.pictures.curves import curves
+from readbench.views.report.pictures.decisions import decisions
 from readbench.views.report.pictures.differences import differences
 from readbench.views.report.pictures.frontier import frontier
 from readbench.views.report.pictures.harm import harm
@@ -30,7 +31,7 @@ from readbench.views.report.pictures.transfer import transfer_matrix
 from readbench.views.report.provenance import commands, provenance
 from readbench.views.report.view import View, view
 
-PICTURES = (differences, curves, allocation, profile, frontier, harm, transfer_matrix, cost)
+PICTURES = (differences, curves, allocation, decisions, profile, frontier, harm, transfer_matrix, cost)
 
 
 def build(results: Results) -> str:

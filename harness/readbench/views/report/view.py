@@ -47,6 +47,25 @@ class View:
         """(seeds, T, K) share of each interval's charged tokens, capabilities in this view's order."""
         return self._over_intervals(allocator, lambda interval: [interval.allocation[c] for c in self.capabilities])
 
+    def expected(self, allocator: str) -> Matrix | None:
+        """(seeds, T, 3) what it expected: of its choice, spread over the candidates, uncertainty; NaN where it does not say.
+
+        None if it never says how uncertain it is.
+        """
+        expectations = [interval.expected for trial in self.trials[allocator] for interval in trial.intervals]
+        if not any(each is not None and each.uncertainty > 0 for each in expectations):
+            return None
+
+        def figures(interval: Interval) -> list[float]:
+            each = interval.expected
+            return [np.nan] * 3 if each is None else [each.chosen, each.spread, each.uncertainty]
+
+        return self._over_intervals(allocator, figures)
+
+    def rewards(self, allocator: str) -> Matrix:
+        """(seeds, T) the rewards."""
+        return self._over_intervals(allocator, lambda interval: interval.reward)
+
     def _over_intervals(self, allocator: str, value: Callable[[Interval], float | list[float] | None]) -> Matrix:
         rows = [trial.intervals for trial in self.trials[allocator]]
         shortest = min(map(len, rows))

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from readbench.views.console.text import printable
 from readbench.views.report import numbers
 from readbench.views.report.model import Column, Panel, Picture, Table
-from readbench.views.report.pictures.looks import PANEL, capability_legend, capability_looks
-from readbench.views.report.pictures.svg import SURFACE, axes, draw
+from readbench.views.report.pictures.drawing.looks import PANEL, capability_legend, capability_looks
+from readbench.views.report.pictures.drawing.svg import SURFACE, axes, draw
 from readbench.views.report.view import Matrix, View
 
 HEIGHT = 220

@@ -8,8 +8,8 @@ from readbench.results.stats import Estimate, estimate
 from readbench.views.console.text import printable
 from readbench.views.report import numbers
 from readbench.views.report.model import Column, Panel, Picture, Table
-from readbench.views.report.pictures.looks import PANEL, Look, grid_lines, rows, swatch, thousands
-from readbench.views.report.pictures.svg import NEUTRALS, SERIES, SURFACE, axes, draw
+from readbench.views.report.pictures.drawing.looks import PANEL, Look, grid_lines, rows, swatch, thousands
+from readbench.views.report.pictures.drawing.svg import NEUTRALS, SERIES, SURFACE, axes, draw
 from readbench.views.report.view import View, label
 
 ROW = 34

@@ -7,8 +7,8 @@ from readbench.results.stats import MIN_PAIRS, Difference
 from readbench.views.console.text import printable
 from readbench.views.report import numbers
 from readbench.views.report.model import Column, Panel, Picture, Table
-from readbench.views.report.pictures.looks import PANEL, grid_lines, tokens_axis
-from readbench.views.report.pictures.svg import ACCENT, MUTED, OTHER, axes, draw
+from readbench.views.report.pictures.drawing.looks import PANEL, grid_lines, tokens_axis
+from readbench.views.report.pictures.drawing.svg import ACCENT, MUTED, OTHER, axes, draw
 from readbench.views.report.view import Matrix, View, mean_over_seeds
 
 HEIGHT = 220

@@ -8,8 +8,8 @@ from readbench.results.stats import Difference, differences_by_seed, paired_diff
 from readbench.views.console.text import printable
 from readbench.views.report import numbers
 from readbench.views.report.model import Column, Panel, Picture, Table
-from readbench.views.report.pictures.looks import SINGLE, grid_lines, rows, zero_line
-from readbench.views.report.pictures.svg import ACCENT, INK, OTHER, axes, draw
+from readbench.views.report.pictures.drawing.looks import SINGLE, grid_lines, rows, zero_line
+from readbench.views.report.pictures.drawing.svg import ACCENT, INK, OTHER, axes, draw
 from readbench.views.report.view import View, label
 
 ROW = 44

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from readbench.views.console.text import printable
 from readbench.views.report import numbers
 from readbench.views.report.model import Column, Panel, Picture, Table
-from readbench.views.report.pictures.looks import MARKERS, SINGLE, grid_lines
-from readbench.views.report.pictures.svg import ACCENT, INK, OTHER, SURFACE, axes, draw
+from readbench.views.report.pictures.drawing.looks import MARKERS, SINGLE, grid_lines
+from readbench.views.report.pictures.drawing.svg import ACCENT, INK, OTHER, SURFACE, axes, draw
 from readbench.views.report.view import View, label
 
 HEIGHT = 340

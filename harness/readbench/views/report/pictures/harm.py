@@ -6,8 +6,8 @@ from readbench.results.stats import Difference
 from readbench.views.console.text import printable
 from readbench.views.report import numbers
 from readbench.views.report.model import Column, Panel, Picture, Table
-from readbench.views.report.pictures.looks import PANEL, grid_lines, rows
-from readbench.views.report.pictures.svg import ACCENT, INK, OTHER, axes, draw
+from readbench.views.report.pictures.drawing.looks import PANEL, grid_lines, rows
+from readbench.views.report.pictures.drawing.svg import ACCENT, INK, OTHER, axes, draw
 from readbench.views.report.view import View, label, mean_over_seeds
 
 METRICS = {

@@ -6,8 +6,8 @@ from readbench.results.stats import Estimate
 from readbench.views.console.text import printable
 from readbench.views.report import numbers
 from readbench.views.report.model import Column, Panel, Picture, Table
-from readbench.views.report.pictures.looks import PANEL, grid_lines, need, rows
-from readbench.views.report.pictures.svg import GAIN, INK, LOSS, MUTED, SURFACE, axes, draw
+from readbench.views.report.pictures.drawing.looks import PANEL, grid_lines, need, rows
+from readbench.views.report.pictures.drawing.svg import GAIN, INK, LOSS, MUTED, SURFACE, axes, draw
 from readbench.views.report.view import View, label
 
 ROW = 25

@@ -13,8 +13,8 @@ from readbench.results.transfer.observed import PER_TOKENS, Transfer, transfer
 from readbench.views.console.text import printable
 from readbench.views.report import numbers
 from readbench.views.report.model import Cell, Column, Panel, Picture, Swatch, Table
-from readbench.views.report.pictures.looks import SINGLE
-from readbench.views.report.pictures.svg import GAIN, GRID, INK, LOSS, MUTED, PIXEL, SURFACE, axes, draw
+from readbench.views.report.pictures.drawing.looks import SINGLE
+from readbench.views.report.pictures.drawing.svg import GAIN, GRID, INK, LOSS, MUTED, PIXEL, SURFACE, axes, draw
 from readbench.views.report.view import View, label
 
 LEFT, BOTTOM = 134, 118  # pixels for the names

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from readbench.views.report.model import Swatch
-from readbench.views.report.pictures.svg import GRID, INK, MUTED, NEUTRALS, SERIES, SURFACE, draw
+from readbench.views.report.pictures.drawing.svg import GRID, INK, MUTED, NEUTRALS, SERIES, SURFACE, draw
 from readbench.views.report.view import View, label
 
 PANEL = 340  # pixels: three beside each other on a wide page, one on a phone

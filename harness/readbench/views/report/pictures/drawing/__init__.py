@@ -1,0 +1,1 @@
+"""How pictures are drawn: one SVG at a time, and how things look in all of them."""
