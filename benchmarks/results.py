@@ -12,8 +12,8 @@ import argparse
 import subprocess
 from pathlib import Path
 
-import readbench
 from readbench.results.document.model import Results
+from readbench.results.document.reading import load
 from readbench.results.scores import metric_values
 from readbench.results.stats.paired import estimate, paired_difference
 
@@ -42,7 +42,7 @@ def run(folder: Path, suites: list[str]) -> None:
 
 def table(folder: Path, suites: list[str]) -> None:
     for suite in suites:
-        loaded = {name: readbench.load(folder / suite / name) for name in RUNS if (folder / suite / name / "results.json").is_file()}
+        loaded = {name: load(folder / suite / name) for name in RUNS if (folder / suite / name / "results.json").is_file()}
         print(f"\n### {suite}\n\n| allocator | seeds | utility | against w = r | spillover | collateral | waste |")
         print("|---|---|---|---|---|---|---|")
         values = {key: by_metric for name, results in loaded.items() for key, by_metric in _values(name, results).items()}

@@ -28,7 +28,7 @@ CLOCKS = {
     "runs/plan.py": "the name of a run directory",
     "trials/environments/stopwatch.py": "the timings",
     "teachers/cached.py": "the timings",
-    "testing/__init__.py": "an allocator that looks at the clock",
+    "testing/surroundings.py": "an allocator that looks at the clock",
     "views/trackers/recorders/mlflow.py": "a tracker",
     "views/trackers/recorders/tensorboard.py": "a tracker",
     "views/trackers/tracking.py": "how long a tracker is waited for",
