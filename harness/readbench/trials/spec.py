@@ -18,7 +18,7 @@ from readbench.suites.suite import RequirementSource
 
 MAX_SEEDS = 1000
 OF_ANY_KIND = "*"  # the kind of parameters written the older way, params.NAME.PARAMETER, which names no kind
-DEFAULT_ALLOCATORS = ("horizon", "read", "uniform", "task-static")
+DEFAULT_ALLOCATORS = ("horizon", "read", "task-static")
 _UNIQUE = Field(json_schema_extra={"uniqueItems": True})
 
 
