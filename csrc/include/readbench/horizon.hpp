@@ -154,7 +154,8 @@ class HorizonPlanner {
     // Splits, projects and weighs in turn from the weights n; keeps the best plan on the way.
     void add_plan(std::vector<double> n, HorizonPlans& plans) const {
         double best = -1.0;
-        std::vector<double> allocation, scores;
+        std::vector<double> allocation;
+        std::vector<double> scores;
         for (int round = 0; round < kRounds; ++round) {
             const auto [first, end] = split(n);
             const double reached = utility(end);
@@ -266,7 +267,8 @@ class HorizonPlanner {
     }
 
     void check() const {
-        const std::size_t k = size(), chains = p_.shares.size();
+        const std::size_t k = size();
+        const std::size_t chains = p_.shares.size();
         if (k == 0 || chains == 0 || k * chains > kMaxSize) {
             throw std::invalid_argument("the capabilities times the chains must be in 1.." + std::to_string(kMaxSize));
         }
