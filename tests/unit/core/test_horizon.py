@@ -37,7 +37,7 @@ def plans(given: dict[str, Any]) -> tuple[Doubles, Doubles, Doubles]:
     return plan_horizon(*vectors, **{name: given[name] for name in TIMES})
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.integers(1, 8), st.integers(1, 5), st.integers(0, 10_000), st.floats(0.02, 1.0))
 def test_its_plans_are_those_of_its_twin(num_capabilities: int, chains: int, seed: int, left: float) -> None:
     made = problem(num_capabilities, chains, seed, left=left)
