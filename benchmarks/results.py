@@ -9,13 +9,14 @@ No constant of an allocator was chosen on these seeds or on this draw of the pil
 """
 
 import argparse
+import statistics
 import subprocess
 from pathlib import Path
 
-from readbench.results.document.model import Results
 from readbench.results.document.reading import load
 from readbench.results.scores import metric_values
-from readbench.results.stats.paired import estimate, paired_difference
+from readbench.results.stats.paired import paired_difference
+from readbench.suites.suite import load_suite
 
 SUITES = ("tool-use", "reasoning", "coding", "generalist", "misread", "multilingual")
 TEN, FIVE = ",".join(map(str, range(200, 210))), ",".join(map(str, range(200, 205)))
@@ -25,13 +26,13 @@ RUNS = {
     "bandits": ["--allocators", "read,read-cold,greedy,grid", "--seeds", FIVE],
 }
 DRAW = ["--set", "pilots.draw=21"]
-REFERENCE = "task-static"
+REFERENCE = "`task-static`"
 
 
 def run(folder: Path, suites: list[str]) -> None:
     for suite in suites:
         for name, arguments in RUNS.items():
-            if suite == "misread" and name == "told":
+            if name == "told" and load_suite(suite).config.requirement == "pilots":
                 continue  # its card is wrong, so the first run is told by pilots already
             out = folder / suite / name
             command = (
@@ -42,28 +43,26 @@ def run(folder: Path, suites: list[str]) -> None:
 
 def table(folder: Path, suites: list[str]) -> None:
     for suite in suites:
-        loaded = {name: load(folder / suite / name) for name in RUNS if (folder / suite / name / "results.json").is_file()}
         print(f"\n### {suite}\n\n| allocator | seeds | utility | against w = r | spillover | collateral | waste |")
         print("|---|---|---|---|---|---|---|")
-        values = {key: by_metric for name, results in loaded.items() for key, by_metric in _values(name, results).items()}
-        reference = values[REFERENCE]["utility"]
-        for key, metrics in sorted(values.items(), key=lambda item: -_mean(item[1]["utility"])):
-            difference = None if key == REFERENCE else paired_difference(metrics["utility"], reference)
+        rows = {}
+        for name in RUNS:
+            if (folder / suite / name / "results.json").is_file():
+                results = load(folder / suite / name)
+                suffix = ", told by pilots" if name == "told" else ""
+                rows |= {f"`{each}`{suffix}": values for each, values in metric_values(results).items()}
+        reference = rows[REFERENCE]["utility"]
+        for key, metrics in sorted(rows.items(), key=lambda row: -_mean(row[1]["utility"])):
+            utility = metrics["utility"]
+            difference = None if key == REFERENCE else paired_difference(utility, reference)
             shown = "" if difference is None or difference.interval is None else _shown(difference.mean, *difference.interval)
             cells = [f"{_mean(metrics[name]):.3f}" for name in ("spillover", "collateral", "waste")]
-            found = estimate(list(metrics["utility"].values()))
-            assert found is not None
-            assert found.sd is not None
-            print(f"| {key} | {len(metrics['utility'])} | {found.mean:.3f} ± {found.sd:.3f} | {shown} | {' | '.join(cells)} |")
-
-
-def _values(name: str, results: Results) -> dict[str, dict[str, dict[int, float]]]:
-    suffix = ", told by pilots" if name == "told" else ""
-    return {f"`{allocator}`{suffix}" if allocator != REFERENCE else REFERENCE: by for allocator, by in metric_values(results).items()}
+            sd = statistics.stdev(utility.values())
+            print(f"| {key} | {len(utility)} | {_mean(utility):.3f} ± {sd:.3f} | {shown} | {' | '.join(cells)} |")
 
 
 def _mean(values: dict[int, float]) -> float:
-    return sum(values.values()) / len(values)
+    return statistics.fmean(values.values())
 
 
 def _shown(mean: float, low: float, high: float) -> str:

@@ -24,12 +24,9 @@ void register_horizon(py::module_& module) {
             problem.decay = decay;
             problem.floor = floor;
             const std::size_t columns = problem.logits.size();
-            const HorizonPlanner planner(std::move(problem));
-            HorizonPlans plans;
-            {
-                const py::gil_scoped_release released;
-                plans = planner.plan();
-            }
+            // The interpreter's lock is kept: a plan takes less than a millisecond, getting the lock back may take
+            // five.
+            const HorizonPlans plans = HorizonPlanner(std::move(problem)).plan();
             const std::size_t count = plans.utilities.size();
             return py::make_tuple(to_array(plans.allocations, count, columns), to_array(plans.scores, count, columns),
                                   to_array(plans.utilities));

@@ -184,36 +184,12 @@ class HorizonPlanner {
 
     // (the first phase's shares, the log scores at the end) of the best plan for the weights n.
     std::pair<std::vector<double>, std::vector<double>> split(const std::vector<double>& n) const {
-        std::vector<Curve> curves(size());
-        for (std::size_t c = 0; c < size(); ++c) {
-            curves[c] = {n[c],
-                         base_[c],
-                         p_.gains[c] * p_.left,
-                         p_.forgetting[c],
-                         kept_[c] + p_.floor,
-                         first_recency_ + second_recency_};
-        }
-        std::vector<double> first = fill(curves);
+        const double both = first_recency_ + second_recency_;
+        std::vector<double> first = fill(curves(n, p_.left, both, std::vector<double>(size()), 0.0, 0.0));
         std::vector<double> second = first;
         for (int sweep = 0; first_ > 0.0 && sweep < kSweeps; ++sweep) {
-            for (std::size_t c = 0; c < size(); ++c) {
-                curves[c] = {n[c],
-                             base_[c] + p_.gains[c] * second_ * second[c],
-                             p_.gains[c] * first_,
-                             p_.forgetting[c],
-                             kept_[c] + p_.floor + second_recency_ * second[c],
-                             first_recency_};
-            }
-            first = fill(curves);
-            for (std::size_t c = 0; c < size(); ++c) {
-                curves[c] = {n[c],
-                             base_[c] + p_.gains[c] * first_ * first[c],
-                             p_.gains[c] * second_,
-                             p_.forgetting[c],
-                             kept_[c] + p_.floor + first_recency_ * first[c],
-                             second_recency_};
-            }
-            second = fill(curves);
+            first = fill(curves(n, first_, first_recency_, second, second_, second_recency_));
+            second = fill(curves(n, second_, second_recency_, first, first_, first_recency_));
         }
         std::vector<double> end(size());
         for (std::size_t c = 0; c < size(); ++c) {
@@ -222,6 +198,18 @@ class HorizonPlanner {
                                  p_.forgetting[c] * std::log(recency + p_.floor));
         }
         return {std::move(first), std::move(end)};
+    }
+
+    // What one phase does, while the other one's shares stay as they are; each phase has a length and a part in the
+    // recency.
+    std::vector<Curve> curves(const std::vector<double>& n, double length, double fresh,
+                              const std::vector<double>& other, double other_length, double other_fresh) const {
+        std::vector<Curve> result;
+        for (std::size_t c = 0; c < size(); ++c) {
+            result.push_back({n[c], base_[c] + p_.gains[c] * other_length * other[c], p_.gains[c] * length,
+                              p_.forgetting[c], kept_[c] + p_.floor + other_fresh * other[c], fresh});
+        }
+        return result;
     }
 
     // (K,) the shares that sum to 1 with the largest sum of values; ties go to the lower index.

@@ -28,7 +28,7 @@ from readbench.allocators.mixes import distinct, fixed_candidates, perturbations
 from readbench.api import Explanation, Feedback, Observation, Problem, Vector, allocator
 from readbench.base.errors import ConfigError
 
-STAGNATION = 0.005  # gain of r·s between checkpoints, about the standard error of a probe difference
+STAGNATION = 0.005  # gain of the utility between checkpoints, about the standard error of a difference of r·s
 STATE_VERSION = 2
 
 
@@ -68,7 +68,7 @@ class ReAD:
         # What follows changes from interval to interval: the state.
         self._bandit = EnsembleBandit(5 * len(self._requirement) + 1, seed=seed, num_members=num_members)
         self._kappa = float(kappa)
-        self._checkpoint_utility: float | None = None  # r·s at the last checkpoint
+        self._checkpoint_utility: float | None = None  # at the last checkpoint
         self._context: Vector | None = None  # x_t of the interval that is under way
         self._compared: tuple[Vector, int] | None = None  # what its proposal was chosen from: no part of the state
         self._checked = -1  # the last interval whose observation was looked at

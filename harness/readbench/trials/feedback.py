@@ -39,12 +39,12 @@ def make_feedback(
 ) -> Feedback:
     """What the allocator learns; `losses` (N,) are the examples' losses summed over label tokens, in nats."""
     num_capabilities = len(requirement)
-    tokens, labels, summed, examples_of = np.zeros((4, num_capabilities))
+    tokens, labels, summed, taught = np.zeros((4, num_capabilities))
     for example, loss in zip(examples, losses, strict=True):
         tokens[example.slot.capability] += example.cost
         labels[example.slot.capability] += example.encoded.label_count
         summed[example.slot.capability] += loss
-        examples_of[example.slot.capability] += 1
+        taught[example.slot.capability] += 1
     charged = int(tokens.sum())
     return Feedback(
         interval=interval,
@@ -58,16 +58,17 @@ def make_feedback(
         exact_after=frozen(after.exact_match),
         probe_loss_before=frozen(before.loss),
         probe_loss_after=frozen(after.loss),
-        examples=frozen(examples_of),
-        reward=reward(
-            before.score,
-            after.score,
-            requirement,
-            beta=rewarded.beta,
-            cost=rewarded.cost * charged / budget_tokens,
-            top_k=rewarded.top_k,
-        ),
+        examples=frozen(taught),
+        reward=interval_reward(before.score, after.score, charged, requirement=requirement, rewarded=rewarded, budget_tokens=budget_tokens),
     )
+
+
+def interval_reward(
+    before: Vector, after: Vector, charged: int, *, requirement: Vector, rewarded: RewardConfig, budget_tokens: int
+) -> float:
+    """The suite's reward of an interval that charged so many tokens of the budget."""
+    cost = rewarded.cost * charged / budget_tokens
+    return reward(before, after, requirement, beta=rewarded.beta, cost=cost, top_k=rewarded.top_k)
 
 
 def standard_errors(before: Profile, after: Profile) -> Vector:

@@ -19,6 +19,8 @@ def mistake_in(explanation: Explanation) -> str:
         values = getattr(explanation, name)
         if values.shape != shape or not np.isfinite(values).all():
             return f"{name} that are not {shape} finite numbers"
+    if (explanation.sd < 0).any():
+        return "an sd below 0"
     if not 0 <= explanation.chosen < count:
         return f"candidate {explanation.chosen} of {count}"
     return "" if len(explanation.labels) in (0, count) else f"{len(explanation.labels)} labels of {count} candidates"
@@ -51,7 +53,8 @@ class GuardedAllocator:
             return None
         with foreign("allocator", self._name):
             explanation: Explanation | None = explain()
-        if explanation is not None and (mistake := mistake_in(explanation)):
+            mistake = "" if explanation is None else mistake_in(explanation)
+        if mistake:
             raise TrialFailure(f"allocator {self._name!r} explained its proposal by {mistake}")
         return explanation
 

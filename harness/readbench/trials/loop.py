@@ -8,7 +8,7 @@ who asked first.
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, replace
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 
@@ -28,18 +28,13 @@ class Interrupted(Exception):
     """The trial was asked to stop after the interval that it has just committed."""
 
 
-@runtime_checkable
-class _Explaining(Protocol):
-    def explain(self) -> Explanation | None: ...
-
-
 def play(environment: Environment, allocator: Allocator) -> Iterator[Step]:
     """Plays the remaining intervals, one after another."""
     while environment.interval < environment.problem.num_intervals:
         observation = environment.observe()
         with environment.watch.phase("allocator"):
             allocation = allocator.propose(observation)
-            explanation = allocator.explain() if isinstance(allocator, _Explaining) else None
+            explanation = explain() if (explain := getattr(allocator, "explain", None)) else None
         step = environment.step(allocation)
         with environment.watch.phase("allocator"):
             allocator.update(step.feedback)
@@ -49,7 +44,7 @@ def play(environment: Environment, allocator: Allocator) -> Iterator[Step]:
 def _values(explanation: Explanation) -> dict[str, Any]:
     """As JSON values."""
     values = {field.name: getattr(explanation, field.name) for field in fields(explanation)}
-    return {name: value.tolist() if isinstance(value, np.ndarray) else value for name, value in values.items()}
+    return {name: value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value for name, value in values.items()}
 
 
 def run_trial(

@@ -6,8 +6,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from readbench.allocators.horizon.learned import PRIOR_GAIN, Chains, chains_from, gains_from
-from readbench.allocators.horizon.planning import horizon, level
+from readbench.allocators.horizon.curves import PRIOR_GAIN, level
+from readbench.allocators.horizon.learned import Chains, chains_from, gains_from
+from readbench.allocators.horizon.planning import horizon
 from readbench.api import Chain, Feedback, Observation, Pilot, Problem, Vector
 from readbench.base.errors import ConfigError
 
@@ -15,7 +16,6 @@ K, T, BUDGET = 5, 12, 120_000
 START = np.array([0.5, 0.6, 0.3, 0.02, 0.4])
 HALVES = (Chain(steps=(0, 1), share=0.5), Chain(steps=(2, 4), share=0.5))
 PAIR, TRIPLE = Chain(steps=(0, 1), share=0.7), Chain(steps=(2, 2, 4), share=0.3)
-ROUGH = {"decay": 0.15, "start": 0.15, "floor": 0.005, "forgetting": 0.3}
 
 
 def made_pilots(chains: tuple[Chain, ...], count: int = 24) -> tuple[Pilot, ...]:
@@ -103,7 +103,7 @@ def test_of_many_capabilities_chains_are_sought_in_the_eight_most_required() -> 
 
 
 def test_gains_are_raised_by_pilots_and_never_lowered() -> None:
-    gains = gains_from(made_pilots((PAIR,)), BUDGET, **ROUGH)
+    gains = gains_from(made_pilots((PAIR,)), BUDGET)
     assert (gains >= PRIOR_GAIN).all()
     assert gains[3] == PRIOR_GAIN  # nothing it was fed came out right
     assert gains[0] > PRIOR_GAIN

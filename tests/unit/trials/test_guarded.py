@@ -1,14 +1,16 @@
 """What an allocator may propose, and that every mistake of it is one line with its name."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pytest
 
-from readbench.api import Allocator, Feedback, Observation, Problem
+from readbench.api import Allocator, Explanation, Feedback, Observation, Problem
 from readbench.base.errors import TrialFailure
 from readbench.trials.guarded import GuardedAllocator
+from readbench.trials.loop import _values
 
 PROBLEM = Problem(
     capabilities=("a", "b", "c"), requirement=np.array([0.5, 0.5, 0.0]), teacher_profile=None, budget_tokens=1000, num_intervals=4
@@ -135,3 +137,49 @@ def test_a_factory_that_raises_is_named_too(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr("readbench.trials.guarded.make_allocator", Broken().propose)
     with pytest.raises(TrialFailure, match=r"^allocator 'odd' raised"):
         GuardedAllocator("odd", PROBLEM, 7)
+
+
+class Explaining(Scripted):
+    """Explains its proposal by what it was given."""
+
+    def __init__(self, explanation: Any) -> None:
+        super().__init__(np.array([1.0, 0.0, 0.0]))
+        self.explanation = explanation
+
+    def explain(self) -> Any:
+        return self.explanation
+
+
+def explanation(**changed: Any) -> Explanation:
+    given = {"candidates": np.eye(3), "predicted": np.array([0.1, 0.2, 0.3]), "sd": np.zeros(3), "chosen": np.argmax([0, 0, 1])}
+    return Explanation(**(given | changed))
+
+
+def test_an_explanation_is_handed_on_and_is_none_without_one(guard: Guard) -> None:
+    given = explanation()
+    assert guard(Explaining(given)).explain() is given
+    assert guard(Explaining(None)).explain() is None
+    assert guard(Scripted(np.ones(3) / 3)).explain() is None
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        (explanation(predicted=np.array([0.1, np.nan, 0.3])), "predicted that are not"),
+        (explanation(sd=np.zeros(2)), "sd that are not"),
+        (explanation(sd=np.array([0.1, -0.1, 0.1])), "an sd below 0"),
+        (explanation(candidates=np.ones(3)), "candidates that are not"),
+        (explanation(scores=np.zeros((2, 3))), "scores that are not"),
+        (explanation(chosen=3), "candidate 3 of 3"),
+        (explanation(labels=("one",)), "1 labels of 3 candidates"),
+        (explanation(sd=[0.1, 0.1, 0.1]), "raised AttributeError"),
+        ("because", "raised AttributeError"),
+    ],
+)
+def test_a_mistaken_explanation_is_one_line(guard: Guard, given: Any, said: str) -> None:
+    with pytest.raises(TrialFailure, match=said):
+        guard(Explaining(given)).explain()
+
+
+def test_an_explanation_is_recorded_as_json_values() -> None:
+    json.dumps(_values(explanation(scores=np.zeros((3, 3)))), allow_nan=False)

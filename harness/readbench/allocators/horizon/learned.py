@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from readbench.allocators.horizon.curves import FORGETTING, NOISE, PRIOR_GAIN, START, logit, recency_after, remembered
 from readbench.api import Chain, Pilot, Vector
 
 Matrix = npt.NDArray[np.float64]
@@ -18,12 +19,12 @@ MOST_STEPS = 4  # of a chain that is looked for
 MOST_CAPABILITIES = 8  # that chains are looked for in: with more there are too many chains
 LEAST_SHARE = 0.02  # of a chain that was found
 PAIR_SHARES = (0.3, 0.5, 0.7)  # of the first of two chains
-ATTENUATIONS = (0.65, 0.8, 1.0)  # of the changes of scores: they are noisy, and an item's steps are of one difficulty
+ATTENUATIONS = (0.65, 0.8, 1.0)  # of the changes of scores: measured ones explain the utility's best when they are taken as smaller
 CHANGE_SD, LEVEL_SD = 0.07, 0.1  # of the logarithms of the utility's changes, and of its level at the start
 PAIR_COST, STEP_COST = 10.0, 1.0  # of a second chain, and of each step: in units of −2 log probability
 _KEPT = 40  # models a round: those after them weigh next to nothing
 
-PRIOR_GAIN, PRIOR_SD, NOISE = 3.0, 3.0, 0.25  # logits
+PRIOR_SD = 3.0  # logits, of a gain before its pilots
 RAISED = 1.25  # pilots see the first part of a learning curve: transitions come late
 _LEAST = 1e-6
 
@@ -102,7 +103,7 @@ def _cost(predicted: Matrix, gains: Vector, levels: Vector) -> Vector:
     return misfit
 
 
-def gains_from(pilots: Sequence[Pilot], budget_tokens: int, *, decay: float, start: float, floor: float, forgetting: float) -> Vector:
+def gains_from(pilots: Sequence[Pilot], budget_tokens: int) -> Vector:
     """(K,) logits that the whole budget on one capability adds, by ridge regression of what the pilots added; at least PRIOR_GAIN.
 
     What recency adds by itself is taken off first.
@@ -110,17 +111,11 @@ def gains_from(pilots: Sequence[Pilot], budget_tokens: int, *, decay: float, sta
     first = pilots[0]
     shares = np.array([pilot.allocation for pilot in pilots])  # (n, K)
     spans = np.array([pilot.tokens / budget_tokens for pilot in pilots])[:, np.newaxis]
-    fresh = -np.expm1(-spans / decay)
-    recency = start + fresh * (shares - start)
-    after = np.array([pilot.exact_after for pilot in pilots])
-    gained = _logit(after) - _logit(first.exact_before) - forgetting * np.log((recency + floor) / (start + floor))
+    start = np.full(shares.shape, START)
+    before, after = ((exact + 0.01) / 1.02 for exact in (first.exact_before, np.array([pilot.exact_after for pilot in pilots])))
+    gained = logit(after) - logit(before) - remembered(recency_after(start, shares, spans), start, FORGETTING)
     fed = shares * spans
     precision = (fed**2).sum(0) / NOISE**2 + PRIOR_SD**-2
     gains = ((fed * gained).sum(0) / NOISE**2 + PRIOR_GAIN * PRIOR_SD**-2) / precision
     raised: Vector = np.where(gains <= PRIOR_GAIN, PRIOR_GAIN, np.maximum(PRIOR_GAIN, RAISED * gains))
     return raised
-
-
-def _logit(share: Vector) -> Vector:
-    logit: Vector = np.log((share + 0.01) / (1.01 - share))
-    return logit

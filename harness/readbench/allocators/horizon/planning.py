@@ -14,31 +14,32 @@ from collections.abc import Sequence
 import numpy as np
 
 from readbench._core import plan_horizon
-from readbench.allocators.horizon.learned import PRIOR_GAIN, Chains, chains_from, gains_from
+from readbench.allocators.horizon.curves import (
+    DECAY,
+    FLOOR,
+    FORGETTING,
+    FORGETTING_FLOOR,
+    NOISE,
+    PRIOR_GAIN,
+    START,
+    level,
+    logit,
+    recency_after,
+    remembered,
+    sigmoid,
+)
+from readbench.allocators.horizon.learned import Chains, chains_from, gains_from
 from readbench.api import Explanation, Feedback, Observation, Problem, Vector, allocator
 from readbench.base.errors import ConfigError
 
-# Chosen on real trials of the lab's student (docs/method.md §6). Logits, and shares of the trial's learning time.
-FORGETTING, FORGETTING_FLOOR = 0.3, 0.05  # logits a unit of log recency: so much times the score, but not less than the floor
-DECAY = 0.15  # in which recency fades to 1/e
-FLOOR = 0.005  # of recency in the logarithm
-START = 0.15  # recency of the untrained student
+# Chosen on real trials of the lab's student (docs/method.md §6).
 ANNEALED = 0.3  # logits that a falling learning rate gives back
 LATE = 0.38  # length of the last phase
 KEPT = 0.3  # of the last allocation in the next one
 REPLAY = 0.03  # to all that the items need, equally
 GAIN_SD = 0.12  # of a gain, as a share of it
 GAIN_RANGE = (0.5, 2.5)  # of a learned gain, as shares of the first one
-NOISE = 0.25  # logits at score 1/2, of a change between two intervals
-LEAST_SCORE = 0.012
 STATE_VERSION = 1
-
-
-def level(exact: Vector, score: Vector) -> Vector:
-    """(K,) in (0, 1): exact match, which says what is right, and the probability of whole answers, which moves sooner, half each."""
-    likely = _sigmoid(0.6 + 1.15 * _logit(np.clip(score, 0.01, 0.99)))
-    blended: Vector = np.clip(0.5 * exact + 0.5 * likely, LEAST_SCORE, 1.0 - LEAST_SCORE)
-    return blended
 
 
 class Horizon:
@@ -55,8 +56,7 @@ class Horizon:
         num_capabilities = len(problem.requirement)
         self._prior = np.full(num_capabilities, gain)
         if problem.pilots:
-            measured = gains_from(problem.pilots, problem.budget_tokens, decay=DECAY, start=START, floor=FLOOR, forgetting=FORGETTING)
-            self._prior *= measured / PRIOR_GAIN
+            self._prior *= gains_from(problem.pilots, problem.budget_tokens) / PRIOR_GAIN
         self._requirement = problem.requirement
         self._compared: tuple[Vector, Vector, Vector, Vector, float] | None = None  # what the last proposal was chosen from
         # What follows changes from interval to interval: the state.
@@ -72,7 +72,7 @@ class Horizon:
         if np.isnan(self._forgetting).any():
             self._forgetting = FORGETTING_FLOOR + FORGETTING * score
         annealed = ANNEALED * (self._rates[observation.interval] - 0.1) / 0.9
-        logits, left = _logit(score) + annealed, min(1.0, float(self._times[observation.interval :].sum()))
+        logits, left = logit(score) + annealed, min(1.0, float(self._times[observation.interval :].sum()))
         curves = logits, self._recency, self.gains(), self._forgetting
         plans = plan_horizon(*curves, self._chains.shares, self._chains.exponents, left=left, late=LATE, decay=DECAY, floor=FLOOR)
         self._compared = *plans, *self._followed(self._requirement, curves, left)
@@ -87,15 +87,10 @@ class Horizon:
             return
         time = self._times[feedback.interval]
         shares = feedback.allocation / feedback.allocation.sum()
-        recency = self._recency - np.expm1(-time / DECAY) * (shares - self._recency)
-        before, after = (
-            level(exact, score)
-            for exact, score in (
-                (feedback.exact_before, feedback.profile_before),
-                (feedback.exact_after, feedback.profile_after),
-            )
-        )
-        gained = _logit(after) - _logit(before) - self._forgetting * np.log((recency + FLOOR) / (self._recency + FLOOR))
+        recency = recency_after(self._recency, shares, time)
+        before = level(feedback.exact_before, feedback.profile_before)
+        after = level(feedback.exact_after, feedback.profile_after)
+        gained = logit(after) - logit(before) - remembered(recency, self._recency, self._forgetting)
         fed = shares * time
         variance = NOISE**2 * 0.25 / (before * (1.0 - before))
         self._precision = self._precision + fed**2 / variance
@@ -105,8 +100,8 @@ class Horizon:
     def _followed(self, mix: Vector, curves: tuple[Vector, ...], left: float) -> tuple[Vector, float]:
         """((K,) the scores, the utility) at the end if all that is left went to one mix."""
         logits, recency, gains, forgetting = curves
-        remembered = recency * np.exp(-left / DECAY) - mix * np.expm1(-left / DECAY)
-        scores = _sigmoid(logits + gains * left * mix + forgetting * np.log((remembered + FLOOR) / (recency + FLOOR)))
+        then = recency_after(recency, mix, left)
+        scores = sigmoid(logits + gains * left * mix + remembered(then, recency, forgetting))
         return scores, float(self._chains.shares @ np.exp(self._chains.exponents @ np.log(scores)))
 
     def explain(self) -> Explanation | None:
@@ -148,7 +143,7 @@ class Horizon:
             setattr(self, f"_{name}", vector)
 
 
-_STATE = ("prior", "forgetting", "recency", "precision", "weighted", "last")
+_STATE = ("forgetting", "recency", "precision", "weighted", "last")
 
 
 def _listed(vector: Vector) -> list[float] | None:
@@ -167,15 +162,6 @@ def _chains_of(problem: Problem) -> Chains:
     if problem.composition is not None:
         return Chains.stated(problem.composition, len(problem.requirement))
     return chains_from(problem.pilots, problem.requirement) if problem.pilots else Chains.product(problem.requirement)
-
-
-def _sigmoid(logits: Vector) -> Vector:
-    return 1.0 / (1.0 + np.exp(-logits))
-
-
-def _logit(share: Vector) -> Vector:
-    logit: Vector = np.log(share / (1.0 - share))
-    return logit
 
 
 @allocator("horizon", pilots=True)

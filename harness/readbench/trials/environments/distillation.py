@@ -25,8 +25,7 @@ from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome
 from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.stopwatch import Stopwatch
 from readbench.trials.environments.supervision import Supply
-from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
-from readbench.trials.metrics import reward
+from readbench.trials.feedback import from_record, frozen, interval_reward, make_feedback, standard_error, to_record
 from readbench.trials.spec import TrialSpec
 
 
@@ -42,8 +41,7 @@ class Distillation:
         pilots = briefing.pilots if spec.pilots is not None else ()  # its id says what a trial depends on: it is told no more
         profiling = _rewarded(briefing, setting.suite.config.reward, spec.budget_tokens) if spec.profiling is not None else ()
         pilot_tokens = sum(pilot.tokens for pilot in pilots) + sum(feedback.tokens for trial in profiling for feedback in trial)
-        charged = any(settings is not None and settings.charged for settings in (spec.pilots, spec.profiling))
-        self._pilot_tokens = pilot_tokens if charged else 0
+        self._pilot_tokens = pilot_tokens if spec.pilots is not None and spec.pilots.charged else 0
         self._budget = spec.budget_tokens - self._pilot_tokens
         self._horizon = spec.horizon * self._budget  # tokens over which curriculum and learning rate run
         self.problem = Problem(
@@ -216,9 +214,15 @@ def _rewarded(briefing: Briefing, rewarded: RewardConfig, budget_tokens: int) ->
     """The pilot trials with the rewards of the requirement that this run uses."""
 
     def again(feedback: Feedback) -> Feedback:
-        cost = rewarded.cost * feedback.tokens / budget_tokens
-        terms: dict[str, Any] = {"beta": rewarded.beta, "cost": cost, "top_k": rewarded.top_k}
-        return replace(feedback, reward=reward(feedback.profile_before, feedback.profile_after, briefing.requirement, **terms))
+        earned = interval_reward(
+            feedback.profile_before,
+            feedback.profile_after,
+            feedback.tokens,
+            requirement=briefing.requirement,
+            rewarded=rewarded,
+            budget_tokens=budget_tokens,
+        )
+        return replace(feedback, reward=earned)
 
     return tuple(tuple(again(feedback) for feedback in trial) for trial in briefing.profiling)
 

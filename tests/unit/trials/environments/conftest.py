@@ -45,7 +45,7 @@ def make(setting: Setting) -> Callable[..., Distillation]:
 
     def made(teacher_profile: Vector | None = None, told: dict[str, Any] | None = None, **changed: Any) -> Distillation:
         setting.untrained = None  # each test measures the start itself
-        briefing = Briefing(requirement=setting.suite.requirement, teacher_profile=teacher_profile, **told or {})
+        briefing = Briefing(**{"requirement": setting.suite.requirement, "teacher_profile": teacher_profile, **(told or {})})
         return Distillation(replace(SPEC, **changed), setting, briefing)
 
     return made
