@@ -49,6 +49,7 @@ def check_allocator(
     factory: Callable[..., Allocator] | str,
     *,
     equivariant: bool = False,
+    needs_teacher: bool = False,
     params: Mapping[str, bool | int | float | str] | None = None,
     num_intervals: int = 12,
 ) -> None:
@@ -56,10 +57,11 @@ def check_allocator(
 
     `factory` is ``(problem, seed, **params) -> Allocator`` or a registered name. `equivariant` also requires
     equivariance under permutation of the capabilities, as rules without learning should have (that trial has no ties
-    between required capabilities). `num_intervals` is the length of the made-up trials: long enough to outlast a warm-up.
+    between required capabilities). `needs_teacher` leaves out the trials whose teacher was not measured, for a rule that
+    is nothing without it. `num_intervals` is the length of the made-up trials: long enough to outlast a warm-up.
     """
     make = _maker(factory, params or {})
-    for world in extreme_worlds(num_intervals, pilots=_wants_pilots(factory)):
+    for world in extreme_worlds(num_intervals, pilots=_wants_pilots(factory), teacher=needs_teacher):
         _play(make, world)
     mixed = drifting_world(8, num_intervals, requirement="mixed")
     equal = drifting_world(3, num_intervals, requirement="equal")  # full of ties: the state must hold what breaks them

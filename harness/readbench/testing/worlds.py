@@ -27,22 +27,26 @@ def drifting_world(num_capabilities: int, num_intervals: int, *, requirement: st
     )
 
 
-def extreme_worlds(num_intervals: int, *, pilots: bool) -> Iterator[World]:
+def extreme_worlds(num_intervals: int, *, pilots: bool, teacher: bool) -> Iterator[World]:
     """Every K × requirement × profile; teachers, rewards and what else is known take turns, since their product would take too long.
 
-    With `pilots` all worlds have some.
+    With `pilots` all worlds have some, with `teacher` every teacher was measured.
     """
     turn = itertools.count()
     for num_capabilities in (1, 2, 8, 64):
-        teachers = _teachers(num_capabilities)
+        teachers = {name: profile for name, profile in _teachers(num_capabilities).items() if profile is not None or not teacher}
         requirements = _requirements(num_capabilities)
         if num_capabilities == 64:  # slow: keep only the cases that are special at this size
             del requirements["equal"], requirements["one-hot"]
         for requirement, profiles in itertools.product(requirements.items(), _profiles(num_capabilities, num_intervals).items()):
             i = next(turn)
-            teacher = list(teachers.items())[i % len(teachers)]
             yield _world(
-                requirement, teacher, profiles, _REWARDS[i // len(teachers) % len(_REWARDS)], known=i % 2 == 0, pilots=pilots or i % 3 == 0
+                requirement,
+                list(teachers.items())[i % len(teachers)],
+                profiles,
+                _REWARDS[i // len(teachers) % len(_REWARDS)],
+                known=i % 2 == 0,
+                pilots=pilots or i % 3 == 0,
             )
 
 

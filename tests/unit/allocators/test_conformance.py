@@ -5,6 +5,22 @@ import pytest
 from readbench.base.plugins import registry
 from readbench.testing import check_allocator
 
+EQUIVARIANT_PEERS = {
+    "ado",
+    "ads",
+    "doremi",
+    "dump",
+    "dynamix",
+    "exp3s",
+    "gap-kl",
+    "odm",
+    "paced",
+    "skill-it",
+    "skill-it-pilots",
+    "tac",
+    "tscl",
+}
+NEED_A_TEACHER = {"doremi", "gap-kl"}
 WITHOUT_LEARNING = {"gap", "one-hot", "per-capability", "task-static", "uniform"}
 MISSION_SET = WITHOUT_LEARNING | {"greedy", "random", "read"}
 
@@ -17,7 +33,7 @@ def test_the_mission_set_is_registered() -> None:
 
 @pytest.mark.parametrize("name", sorted(registry().plugins("allocator")))
 def test_a_registered_allocator_keeps_the_contract(name: str) -> None:
-    check_allocator(name, equivariant=name in WITHOUT_LEARNING)
+    check_allocator(name, equivariant=name in WITHOUT_LEARNING | EQUIVARIANT_PEERS, needs_teacher=name in NEED_A_TEACHER)
 
 
 @pytest.mark.parametrize("floor", [0.0, 0.5, 1.0])
