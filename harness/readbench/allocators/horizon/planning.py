@@ -45,14 +45,16 @@ STATE_VERSION = 1
 class Horizon:
     """The allocator; `horizon` makes it."""
 
-    def __init__(self, problem: Problem, *, gain: float) -> None:
+    def __init__(self, problem: Problem, *, gain: float, upkeep: float) -> None:
         if not 0.1 <= gain <= 100.0:
             raise ConfigError(f"gain must be between 0.1 and 100 logits, got {gain}")
+        if not 0.0 <= upkeep <= 0.5:
+            raise ConfigError(f"upkeep is a share of the tokens, between 0 and 0.5, got {upkeep}")
         self._rates = np.ones(problem.num_intervals) if problem.learning_rate is None else problem.learning_rate
         times = np.sqrt(np.maximum(self._rates, 1e-6))
         self._times = times / times.sum()  # (T,) of an interval's learning time; a step of a third of the rate moves half as far
         self._chains = _chains_of(problem)
-        self._needed = self._chains.exponents.any(axis=0)
+        self._replayed = _replayed(self._chains.exponents, upkeep)
         num_capabilities = len(problem.requirement)
         self._prior = np.full(num_capabilities, gain)
         if problem.pilots:
@@ -78,7 +80,7 @@ class Horizon:
         self._compared = *plans, *self._followed(self._requirement, curves, left)
         allocations, _, utilities = plans
         planned = allocations[int(np.argmax(utilities))]
-        allocation: Vector = (1.0 - REPLAY) * planned + REPLAY * self._needed / self._needed.sum()
+        allocation: Vector = (1.0 - self._replayed.sum()) * planned + self._replayed
         return allocation if np.isnan(self._last).any() else KEPT * self._last + (1.0 - KEPT) * allocation
 
     def update(self, feedback: Feedback) -> None:
@@ -157,6 +159,13 @@ def _array(values: Sequence[float] | None, size: int) -> Vector:
     return vector
 
 
+def _replayed(exponents: Vector, upkeep: float) -> Vector:
+    """(K,) what every interval gives whatever the plan says: REPLAY to what the items (C, K) need, upkeep to the rest, equally."""
+    needed = exponents.max(axis=0) > 0
+    replayed: Vector = REPLAY * needed / needed.sum() + upkeep * ~needed / max(1, int((~needed).sum()))
+    return replayed
+
+
 def _chains_of(problem: Problem) -> Chains:
     """The items' chains: told, inferred from pilots, or the product of what is required."""
     if problem.composition is not None:
@@ -165,9 +174,10 @@ def _chains_of(problem: Problem) -> Chains:
 
 
 @allocator("horizon", pilots=True)
-def horizon(problem: Problem, seed: int, *, gain: float = PRIOR_GAIN) -> Horizon:  # noqa: ARG001 — it draws nothing
+def horizon(problem: Problem, seed: int, *, gain: float = PRIOR_GAIN, upkeep: float = 0.02) -> Horizon:  # noqa: ARG001 — it draws nothing
     """Plans all tokens that are left on learning curves of every capability, plays one interval, and looks again.
 
     `gain`: logits that the whole budget on one capability adds, as far as pilots do not say more.
+    `upkeep`: share of the tokens for what no item needs, lest it be forgotten.
     """
-    return Horizon(problem, gain=gain)
+    return Horizon(problem, gain=gain, upkeep=upkeep)
