@@ -150,8 +150,8 @@ def test_ads_steps_as_the_published_sampler() -> None:
 
 
 def test_ado_finds_the_law_and_weighs_its_slope_as_published() -> None:
-    # The published selector was given the laws (A, E, α) = (2, .5, .4), (1.5, .2, .2), (3, 1, .6), three steps of 100, r and a history. What
-    # it proposed was .9·r + .1·d, d its normalised and clipped slopes. Here the laws are fitted to the losses that they give.
+    # The published selector was given the laws (A, E, α) = (2, .5, .4), (1.5, .2, .2), (3, 1, .6), three steps of 100, r and a history.
+    # It proposed .9·r + .1·d, d its normalised and clipped slopes. Here the laws are fitted to the losses that they give.
     tokens = np.array([100.0, 200.0, 300.0])
     losses = np.array(
         [
