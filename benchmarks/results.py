@@ -1,6 +1,6 @@
 """The tables of docs/results.md: every allocator on the lab's suites, against w = r, paired by seed.
 
-    python benchmarks/results.py run FOLDER [--suites tool-use,...]     # about an hour on two cores; an interrupted one goes on
+    python benchmarks/results.py run FOLDER [--suites tool-use,...]     # two hours on two cores; an interrupted one goes on
     python benchmarks/results.py table FOLDER
 
 Three runs a suite: `planned`, ten seeds of the rules that need no pilot trials; `told`, the same seeds of `horizon` with the requirement
@@ -19,13 +19,20 @@ from readbench.results.stats.paired import paired_difference
 from readbench.suites.suite import load_suite
 
 SUITES = ("tool-use", "reasoning", "coding", "generalist", "misread", "multilingual")
-TEN, FIVE = ",".join(map(str, range(200, 210))), ",".join(map(str, range(200, 205)))
+TEN, FIVE = ",".join(map(str, range(300, 310))), ",".join(map(str, range(300, 305)))
+WITHOUT_R = ("odm", "exp3s", "tscl", "dump")  # rules that know no task: r is an addition of ours
 RUNS = {
     "planned": ["--allocators", "task-static,gap,learnable,horizon", "--seeds", TEN],
     "told": ["--allocators", "horizon", "--requirement", "pilots", "--seeds", TEN],
     "bandits": ["--allocators", "read,read-cold,greedy,grid", "--seeds", FIVE],
+    "peers": ["--allocators", "odm,exp3s,tscl,dump,dynamix,skill-it,skill-it-pilots,aioli,ado,doremi,tac,ads,paced,gap-kl", "--seeds", FIVE],
+    "bare": [
+        *("--allocators", ",".join(WITHOUT_R), "--seeds", FIVE),
+        *(part for rule in WITHOUT_R for part in ("--set", f"params.allocator.{rule}.prior=uniform")),
+    ],
+    "plain": ["--allocators", "uniform,random,per-capability,one-hot", "--seeds", FIVE],
 }
-DRAW = ["--set", "pilots.draw=21"]
+DRAW = ["--set", "pilots.draw=31"]
 REFERENCE = "`task-static`"
 
 
