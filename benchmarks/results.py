@@ -21,11 +21,12 @@ from readbench.suites.suite import load_suite
 SUITES = ("tool-use", "reasoning", "coding", "generalist", "misread", "multilingual")
 TEN, FIVE = ",".join(map(str, range(300, 310))), ",".join(map(str, range(300, 305)))
 WITHOUT_R = ("odm", "exp3s", "tscl", "dump")  # rules that know no task: r is an addition of ours
+PEERS = "odm,exp3s,tscl,dump,dynamix,skill-it,skill-it-pilots,aioli,ado,doremi,tac,ads,paced,gap-kl"
 RUNS = {
     "planned": ["--allocators", "task-static,gap,learnable,horizon", "--seeds", TEN],
     "told": ["--allocators", "horizon", "--requirement", "pilots", "--seeds", TEN],
     "bandits": ["--allocators", "read,read-cold,greedy,grid", "--seeds", FIVE],
-    "peers": ["--allocators", "odm,exp3s,tscl,dump,dynamix,skill-it,skill-it-pilots,aioli,ado,doremi,tac,ads,paced,gap-kl", "--seeds", FIVE],
+    "peers": ["--allocators", PEERS, "--seeds", FIVE],
     "bare": [
         *("--allocators", ",".join(WITHOUT_R), "--seeds", FIVE),
         *(part for rule in WITHOUT_R for part in ("--set", f"params.allocator.{rule}.prior=uniform")),

@@ -47,30 +47,26 @@ class AdaptiveDataOptimization(Peer):
         memory["history"] = HISTORY_KEPT * memory["history"] + (1.0 - HISTORY_KEPT) * feedback.allocation
         if t + 1 < FIRST_FIT:
             return
-        slopes = np.array([slope(memory["tokens"][: t + 1], losses) for losses in memory["losses"][: t + 1].T])
-        wanted = self.prior * slopes * np.sqrt(memory["history"])
+        wanted = self.prior * slopes(memory["tokens"][: t + 1], memory["losses"][: t + 1]) * np.sqrt(memory["history"])
         target = no_less(wanted / wanted.sum() if wanted.sum() > 0 else self.prior, self.prior > 0)
         memory["policy"] = (1.0 - self._newest) * memory["average"] + self._newest * target
         memory["fits"] = memory["fits"] + 1
         memory["average"] = memory["average"] + (target - memory["average"]) / (memory["fits"] + 1)
 
 
-def slope(tokens: Vector, losses: Vector) -> float:
-    """−dL/dn at the last of the points (N,), in nats a token of the average interval; 0 for a curve that does not fall."""
-    unit = tokens[0]
-    least = max(losses.min(), 1e-6)
-    log_loss, log_tokens = np.log(np.maximum(losses, 1e-6)), np.log(tokens / unit)
-    best = (np.inf, 0.0)
-    for floor in FLOORS * least:
-        # log(E + A·n^(−α)) is matched at each α by the A that fits the losses best
-        powers = np.exp(-EXPONENTS[:, None] * log_tokens)  # (α, N)
-        scale = np.maximum(powers @ (losses - floor), 0.0) / (powers**2).sum(axis=1)
-        fitted = floor + scale[:, None] * powers
-        error = ((np.log(np.maximum(fitted, 1e-6)) - log_loss) ** 2).sum(axis=1)
-        index = int(np.argmin(error))
-        if error[index] < best[0] - 1e-12:
-            best = float(error[index]), float(EXPONENTS[index] * scale[index] * powers[index, -1] / (tokens[-1] / unit))
-    return best[1]
+def slopes(tokens: Vector, losses: Vector) -> Vector:
+    """(K,) −dL/dn at the last of N points, losses (N, K), in nats by the first interval's tokens; 0 for a curve that does not fall."""
+    time = tokens / tokens[0]
+    powers = np.exp(-EXPONENTS[:, np.newaxis] * np.log(time))  # (α, N)
+    curves = np.maximum(losses.T, 1e-6)  # (K, N)
+    floors = FLOORS[:, np.newaxis] * curves.min(axis=1)  # (E, K)
+    scale = np.maximum((curves - floors[..., np.newaxis]) @ powers.T, 0.0) / (powers**2).sum(axis=1)  # (E, K, α): the A that fits best
+    fitted = floors[..., np.newaxis, np.newaxis] + scale[..., np.newaxis] * powers  # (E, K, α, N)
+    error = ((np.log(np.maximum(fitted, 1e-6)) - np.log(curves)[:, np.newaxis]) ** 2).sum(axis=-1)
+    steepness = scale * EXPONENTS * powers[:, -1] / time[-1]
+    best = np.transpose(error, (1, 0, 2)).reshape(len(curves), -1).argmin(axis=1)
+    result: Vector = np.take_along_axis(np.transpose(steepness, (1, 0, 2)).reshape(len(curves), -1), best[:, np.newaxis], 1)[:, 0]
+    return result
 
 
 def no_less(shares: Vector, wanted: npt.NDArray[np.bool_]) -> Vector:

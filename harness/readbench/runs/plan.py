@@ -2,7 +2,7 @@
 
 import datetime
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,41 +75,46 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
     piloted = piloted or any(uses_pilots(config, name) for name in config.allocators)
     _check_pilots(config, piloted=piloted, example_tokens=example_tokens)
     identifier = _identifier(config, resolved.suite)
-    objective = registry().get("objective", config.objective)
-    trials = tuple(
-        TrialSpec(
-            suite=config.suite,
-            suite_content=resolved.suite.content_hash(),
+    suite_content, student_fingerprint = resolved.suite.content_hash(), fingerprint(student_path)
+    any_trial = TrialSpec(
+        suite=config.suite,
+        suite_content=suite_content,
+        allocator="",
+        params={},
+        objective=config.objective,
+        objective_params=resolve_parameters(registry().get("objective", config.objective), _params(config, "objective", config.objective)),
+        seed=0,
+        budget_tokens=config.budget_tokens,
+        num_intervals=config.num_intervals,
+        teacher=config.teacher,
+        teacher_params=teacher_params,
+        teacher_fingerprint=teacher_fingerprint,
+        student=config.student,
+        student_fingerprint=student_fingerprint,
+        max_new_tokens=config.max_new_tokens,
+        num_probes=config.num_probes,
+        num_dev=config.num_dev,
+        dev_every=config.dev_every,
+        requirement=config.requirement,
+        identifier=config.identifier if identifier else "",
+        identifier_fingerprint=identifier,
+        training=config.training,
+        teacher_chat=config.teacher_chat,
+        student_chat=config.student_chat,
+        verifier_params=config.params.get("verifier", {}),
+    )
+    of_allocator = {
+        name: replace(
+            any_trial,
             allocator=name,
             params=resolve_parameters(registry().get("allocator", name), _params(config, "allocator", name)),
-            objective=config.objective,
-            objective_params=resolve_parameters(objective, _params(config, "objective", config.objective)),
-            seed=seed,
-            budget_tokens=config.budget_tokens,
-            num_intervals=config.num_intervals,
-            teacher=config.teacher,
-            teacher_params=teacher_params,
-            teacher_fingerprint=teacher_fingerprint,
-            student=config.student,
-            student_fingerprint=fingerprint(student_path),
-            max_new_tokens=config.max_new_tokens,
-            num_probes=config.num_probes,
-            num_dev=config.num_dev,
-            dev_every=config.dev_every,
-            requirement=config.requirement,
-            identifier=config.identifier if identifier else "",
-            identifier_fingerprint=identifier,
             pilots=config.pilots if uses_pilots(config, name) else None,
             profiling=config.pilots if profiled(name) else None,
-            training=config.training,
-            teacher_chat=config.teacher_chat,
-            student_chat=config.student_chat,
-            verifier_params=config.params.get("verifier", {}),
         )
-        # all seeds of one allocator, then the next: workers running at once then ask the teacher different prompts
         for name in config.allocators
-        for seed in config.seeds
-    )
+    }
+    # all seeds of one allocator, then the next: workers running at once then ask the teacher different prompts
+    trials = tuple(replace(of_allocator[name], seed=seed) for name in config.allocators for seed in config.seeds)
     pilots = pilot_specs(trials[0], config.pilots) if piloted else ()
     profiling = profiling_specs(trials[0], config.pilots) if any(profiled(name) for name in config.allocators) else ()
     tokens = len(trials) * config.budget_tokens
@@ -119,11 +124,11 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         pilots=pilots,
         profiling=profiling,
         provenance={
-            "suite": resolved.suite.content_hash(),
+            "suite": suite_content,
             "data": questions_hash(resolved.suite),
             "code": machine.code_hash(),
             "teacher": teacher_fingerprint,
-            "student": fingerprint(student_path),
+            "student": student_fingerprint,
         },
         budget_tokens=tokens,
         seconds=estimate_seconds(tokens + before, student_path, num_workers(config, len(trials))),

@@ -15,7 +15,7 @@ import numpy as np
 from readbench.api import Allocator, Explanation
 from readbench.base.errors import ConfigError, DamagedError, TrialFailure
 from readbench.base.seeds import derive_seed
-from readbench.trials.environments.base import Environment, Step
+from readbench.trials.environments.base import Environment, Playable, Step
 from readbench.trials.events import Event
 from readbench.trials.guarded import GuardedAllocator
 from readbench.trials.record.commits import Commits
@@ -28,7 +28,7 @@ class Interrupted(Exception):
     """The trial was asked to stop after the interval that it has just committed."""
 
 
-def play(environment: Environment, allocator: Allocator) -> Iterator[Step]:
+def play(environment: Playable, allocator: Allocator) -> Iterator[Step]:
     """Plays the remaining intervals, one after another."""
     while environment.interval < environment.problem.num_intervals:
         observation = environment.observe()

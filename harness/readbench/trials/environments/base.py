@@ -45,24 +45,28 @@ class Outcome:
     save_student: Callable[[Path], None]  # writes the final student into a folder
 
 
-class Environment(Protocol):
-    """A trial without its allocator and its record."""
+class Playable(Protocol):
+    """What an allocator can play with."""
 
     problem: Problem
     watch: Stopwatch
     interval: int  # intervals done
-
-    def begin(self) -> Mapping[str, Any]:
-        """Measures the start, before the first interval: JSON values, for the trial's record."""
-
-    def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
-        """Resumes from what `begin` measured, the records of the intervals done and, if there are any, the state after the last."""
 
     def observe(self) -> Observation:
         """What the allocator may know before the next interval."""
 
     def step(self, allocation: Vector) -> Step:
         """Plays the next interval with an allocation (K,) on the simplex; TrialFailure if it cannot."""
+
+
+class Environment(Playable, Protocol):
+    """A trial without its allocator and its record."""
+
+    def begin(self) -> Mapping[str, Any]:
+        """Measures the start, before the first interval: JSON values, for the trial's record."""
+
+    def restore(self, start: Mapping[str, Any], records: Sequence[Mapping[str, Any]], state: EnvironmentState | None) -> None:
+        """Resumes from what `begin` measured, the records of the intervals done and, if there are any, the state after the last."""
 
     def state(self) -> Callable[[], EnvironmentState]:
         """All that is needed to resume after the last step: copied now, serialised by the call, during the next interval."""

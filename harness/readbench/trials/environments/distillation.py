@@ -3,29 +3,27 @@
 import functools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
 import safetensors.torch
 
 from readbench._core import Ledger, Scheduler
-from readbench.api import Feedback, Observation, Problem, RewardTerms, Vector
+from readbench.api import Feedback, Observation, Vector
 from readbench.base.errors import TrialFailure
 from readbench.base.seeds import derive_seed
 from readbench.students.guarded import make_objective
-from readbench.students.schedule import learning_rates
 from readbench.students.student import Student
 from readbench.suites.evaluation.evaluate import evaluate
 from readbench.suites.probes import DevScore, Profile
 from readbench.suites.prompts import PromptQueue
-from readbench.suites.suite import RewardConfig
 from readbench.trials.briefing import Briefing
 from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome, Step
+from readbench.trials.environments.problem import interval_tokens, problem_of
 from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.stopwatch import Stopwatch
 from readbench.trials.environments.supervision import Supply
-from readbench.trials.feedback import from_record, frozen, interval_reward, make_feedback, standard_error, to_record
+from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
 from readbench.trials.spec import TrialSpec
 
 
@@ -38,28 +36,10 @@ class Distillation:
         self._spec = spec
         self._setting = setting
         num_capabilities = len(setting.suite.capabilities)
-        pilots = briefing.pilots if spec.pilots is not None else ()  # its id says what a trial depends on: it is told no more
-        profiling = _rewarded(briefing, setting.suite.config.reward, spec.budget_tokens) if spec.profiling is not None else ()
-        pilot_tokens = sum(pilot.tokens for pilot in pilots) + sum(feedback.tokens for trial in profiling for feedback in trial)
-        self._pilot_tokens = pilot_tokens if spec.pilots is not None and spec.pilots.charged else 0
-        self._budget = spec.budget_tokens - self._pilot_tokens
+        self.problem = problem_of(spec, setting.suite, briefing)
+        self._budget = self.problem.budget_tokens
+        self._pilot_tokens = spec.budget_tokens - self._budget  # that it pays for pilots
         self._horizon = spec.horizon * self._budget  # tokens over which curriculum and learning rate run
-        self.problem = Problem(
-            capabilities=setting.suite.capabilities,
-            requirement=frozen(briefing.requirement),
-            teacher_profile=None if briefing.teacher_profile is None else frozen(briefing.teacher_profile),
-            budget_tokens=self._budget,
-            num_intervals=spec.num_intervals,
-            pilots=pilots,
-            profiling=profiling,
-            pilot_tokens=pilot_tokens,
-            composition=setting.suite.known_composition if spec.requirement == "card" else None,
-            reward=RewardTerms(**asdict(setting.suite.config.reward)),
-            num_probes=spec.num_probes,
-            learning_rate=frozen(learning_rates(spec.training, spec.num_intervals, spec.horizon)),
-            teacher_exact=None if briefing.teacher_exact is None else frozen(briefing.teacher_exact),
-            teacher_loss=None if briefing.teacher_loss is None else frozen(briefing.teacher_loss),
-        )
         with self.watch.phase("train"):
             self._student = Student.load(
                 setting.student_path,
@@ -127,7 +107,7 @@ class Distillation:
         spec = self._spec
         share_before = self._ledger.spent_tokens / self._horizon
         last = self.interval == spec.num_intervals - 1
-        self._scheduler.grant(allocation, _interval_tokens(self._budget, spec.num_intervals, self.interval))
+        self._scheduler.grant(allocation, interval_tokens(self._budget, spec.num_intervals, self.interval))
         self._queue.begin_interval(share_before)
         with self.watch.phase("teacher"):
             examples = self._supply.draw(self._scheduler, self._ledger, last_interval=last)
@@ -208,25 +188,3 @@ class Distillation:
         """The student's current score on the dev questions."""
         with self.watch.phase("probe"):
             return self._setting.dev_score(self._student.model)
-
-
-def _rewarded(briefing: Briefing, rewarded: RewardConfig, budget_tokens: int) -> tuple[tuple[Feedback, ...], ...]:
-    """The pilot trials with the rewards of the requirement that this run uses."""
-
-    def again(feedback: Feedback) -> Feedback:
-        earned = interval_reward(
-            feedback.profile_before,
-            feedback.profile_after,
-            feedback.tokens,
-            requirement=briefing.requirement,
-            rewarded=rewarded,
-            budget_tokens=budget_tokens,
-        )
-        return replace(feedback, reward=earned)
-
-    return tuple(tuple(again(feedback) for feedback in trial) for trial in briefing.profiling)
-
-
-def _interval_tokens(budget: int, num_intervals: int, interval: int) -> int:
-    """The interval's equal part of the budget, to the token: the parts of all intervals sum to the budget."""
-    return budget * (interval + 1) // num_intervals - budget * interval // num_intervals

@@ -27,6 +27,7 @@ from readbench.views.cli import (
     results,
     resume,
     run,
+    simulate,
     suite,
     transfer,
 )
@@ -49,6 +50,7 @@ app.command("compare", cls=Once)(compare.compare)
 app.command("check", cls=Once)(check.check)
 app.command("report", cls=Once)(report.report)
 app.command("explain", cls=Once)(explain.explain)
+app.command("simulate", cls=Once)(simulate.simulate)
 app.command("list", cls=Once)(listing.list_plugins)
 app.command("pilot", cls=Once)(pilot.pilot)
 app.command("transfer", cls=Once)(transfer.transfer)
