@@ -146,11 +146,14 @@ def _predicted(rows: Matrix, own: Matrix, transfer: Matrix) -> Matrix:
 
 def _noise(student: FittedStudent, courses: Sequence[Course], intervals: Sequence[Intervals]) -> tuple[Vector, Vector, float]:
     """((K,) sd of what stays over a trial, (K,) sd of what passes, both a unit of the learning rate, sd of the utility)."""
-    loudness = float(np.mean([np.mean(course.learning_rate**2) for course in courses]))
     last = [course.scores[-1] for course in courses]
-    stays = _between_seeds(np.array([spread(scores) * logits_of(scores) for scores in last]), courses) / loudness
-    steps = [weights * (moves - _predicted(rows, student.own, student.transfer)) for rows, moves, weights in intervals]
-    an_interval = np.mean([(each**2).mean(axis=0) for each in steps], axis=0) / loudness
+    ends = _between_seeds(np.array([logits_of(scores) for scores in last]), courses)
+    # a walk adds up over the trial, each step as large as the rate and divided by the spread of the score where it is made
+    steps = [(course.learning_rate[:, None] / spread(course.scores[:-1])) ** 2 for course in courses]
+    stays = ends / np.mean([each.mean(axis=0) for each in steps], axis=0)
+    missed_steps = [weights * (moves - _predicted(rows, student.own, student.transfer)) for rows, moves, weights in intervals]
+    loudness = float(np.mean([np.mean(course.learning_rate**2) for course in courses]))
+    an_interval = np.mean([(each**2).mean(axis=0) for each in missed_steps], axis=0) / loudness
     passes = np.maximum(an_interval - stays / len(courses[0].learning_rate), 0.0) / 2.0
     missed = np.array([course.utility - student.utility(logits_of(scores)) for course, scores in zip(courses, last, strict=True)])
     return np.sqrt(stays), np.sqrt(passes), float(np.sqrt(_between_seeds(missed, courses)))
