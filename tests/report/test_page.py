@@ -57,6 +57,26 @@ def test_every_picture_is_there_with_a_text_alternative(page: str) -> None:
         assert "<table" in section, f"{anchor}: its numbers as a table"
 
 
+def test_the_ranks_are_those_of_the_utilities_with_their_costs(document: dict[str, Any], page: str) -> None:
+    section = page[page.index('<section id="ranks"') :]
+    cells = re.findall(r"<(?:th scope=\"row\"|td)[^>]*><bdi>([^<]*)</bdi>", section[: section.index("</section>")])
+    rows = [cells[first : first + 6] for first in range(0, len(cells), 6)]
+    means: dict[str, list[float]] = {}
+    for trial in document["trials"]:
+        if trial["status"] == "complete":
+            means.setdefault(trial["allocator"], []).append(trial["metrics"]["utility"])
+    best = max(sum(each) / len(each) for each in means.values())
+    assert {row[0] for row in rows} == means.keys()
+    assert [float(row[1]) for row in rows] == sorted(float(row[1]) for row in rows)
+    for name, _, _, regret, overhead, decision in rows:
+        assert float(regret) == pytest.approx(best - sum(means[name]) / len(means[name]), abs=6e-4)
+        trials = [trial for trial in document["trials"] if trial["allocator"] == name and trial["status"] == "complete"]
+        spent = [sum(trial["tokens"][kind] for kind in ("probe", "dev", "eval", "pilot")) for trial in trials]
+        assert float(overhead.replace(",", "")) == pytest.approx(sum(spent) / len(spent), abs=1)
+        slow = [trial["seconds"]["allocator"] / len(trial["intervals"]) for trial in trials]
+        assert float(decision) == pytest.approx(1000 * sum(slow) / len(slow), abs=0.006)
+
+
 def test_equal_documents_make_equal_bytes(document: dict[str, Any], page: str) -> None:
     assert build(parsed(copy.deepcopy(document))) == page
 

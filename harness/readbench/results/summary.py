@@ -25,6 +25,7 @@ class AllocatorSummary:
     charged_tokens: Estimate | None  # generated + trained
     tokens: Mapping[str, Estimate | None]  # by kind
     seconds: Estimate | None
+    decision_seconds: Estimate | None  # of the allocator, an interval
     profile_after: Mapping[str, Estimate | None]  # by capability
     allocation: Mapping[str, Estimate | None]  # share of the charged tokens, by capability
 
@@ -130,6 +131,7 @@ def _allocator(
         charged_tokens=estimate([trial.tokens.charged for trial in trials]),
         tokens={kind: estimate([getattr(trial.tokens, kind) for trial in trials]) for kind in TOKEN_KINDS},
         seconds=estimate([trial.seconds.total for trial in trials]),
+        decision_seconds=estimate([trial.seconds.allocator / len(trial.intervals) for trial in trials]),
         profile_after={c: estimate([trial.profile.after[c] for trial in trials]) for c in capabilities},
         allocation={c: estimate([trial.allocation.get(c, 0.0) for trial in trials]) for c in capabilities},
     )

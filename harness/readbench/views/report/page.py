@@ -60,6 +60,7 @@ def build(results: Results) -> str:
         unfinished=tables.unfinished(run),
         headline_facts=_headline_facts(run),
         key_numbers=tables.key_numbers(run),
+        standings=tables.standings(run),
         glossary=[Fact(name=tables.HEADINGS.get(m, m), value=said) for m, said in tables.SAYS.items()],
         pictures=_pictures(run),
         examples=examples(run),

@@ -1,5 +1,6 @@
 """The tables without a picture: the key numbers by allocator, every trial, and the trials without a result."""
 
+from readbench.results.leaderboard import leaderboard
 from readbench.results.summary import AllocatorSummary
 from readbench.suites.metric_names import METRICS
 from readbench.views.report import numbers
@@ -54,6 +55,50 @@ def _best(view: View, metric: str) -> float | None:
     if len(means) < 2:
         return None
     return min(means) if metric in BETTER_LOW else max(means)
+
+
+def standings(view: View) -> Table | None:
+    """One row per allocator by mean rank, with what it lost to the best and what it cost; None for a single allocator."""
+    try:
+        board = leaderboard([{a.name: a.by_seed["utility"] for a in view.allocators if a.seeds}])
+    except ValueError:
+        return None
+    if len(board.places) < 2:
+        return None
+    by_name = {allocator.name: allocator for allocator in view.allocators}
+    best = max((value.mean for a in view.allocators if (value := a.metric("utility")) is not None), default=0.0)
+    pilots = "" if view.summary.pilot_tokens is None else f"; pilots, made once for all trials: {view.summary.pilot_tokens:,} tokens"
+    found = "" if board.p_value is None else f"; Friedman p = {board.p_value:.2g}"
+    rows = []
+    for place in board.places:
+        allocator = by_name[place.name]
+        utility = allocator.metric("utility")
+        measuring = [tokens.mean for kind in ("probe", "dev", "eval", "pilot") if (tokens := allocator.tokens[kind]) is not None]
+        decision = allocator.decision_seconds
+        rows.append(
+            (
+                numbers.text(place.name),
+                numbers.number(place.rank, ".2f"),
+                numbers.text(numbers.NOTHING if place.interval is None else f"{place.interval[0]:.2f} to {place.interval[1]:.2f}"),
+                numbers.number(None if utility is None else best - utility.mean),
+                numbers.number(sum(measuring), ",.0f"),
+                numbers.number(None if decision is None else 1000 * decision.mean, ".2f"),
+            )
+        )
+    columns = (
+        Column(heading="allocator", numeric=False),
+        Column(heading="mean rank", note="↓"),
+        Column(heading="95 % interval", numeric=False),
+        Column(heading="regret", note="↓"),
+        Column(heading="overhead tokens", note="↓"),
+        Column(heading="ms a decision", note="↓"),
+    )
+    return Table(
+        caption=f"Ranks by utility over {board.num_blocks} seeds that all have; regret: what the best mean utility here is higher; "
+        f"overhead: tokens of measuring, beside the budget{pilots}{found}",
+        columns=columns,
+        rows=tuple(rows),
+    )
 
 
 def trials(view: View) -> Table:
