@@ -13,14 +13,14 @@ namespace {
 
 constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
 
-// The state of a ledger of two capabilities: what each generated, what each trained, and the accounts out of use.
+// The state of a ledger of two capabilities: what each generated, trained and scored, and the accounts out of use.
 std::string state_of(std::int64_t budget, const std::vector<std::int64_t>& accounts, std::int64_t unused = 0,
                      std::int64_t capabilities = 2) {
     readbench::ByteWriter writer("readbench.ledger", 1);
     writer.put(budget);
     writer.put(capabilities);
     writer.put_all(accounts);
-    writer.put_all(std::vector<std::int64_t>(8, unused));
+    writer.put_all(std::vector<std::int64_t>(6, unused));
     return std::move(writer).finish();
 }
 
@@ -29,12 +29,14 @@ void a_charge_past_the_budget_charges_nothing() {
     ledger.charge_example(0, 60, 0);
     CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, 0, 41));
     CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, 1, 40));
+    CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, 20, 20, 1));
     CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, kHuge, kHuge));
+    CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, 0, kHuge, kHuge));
     CHECK(ledger.spent_tokens() == 60);
-    CHECK(ledger.to_bytes() == state_of(100, {60, 0, 0, 0}));
-    ledger.charge_example(1, 10, 30);
+    CHECK(ledger.to_bytes() == state_of(100, {60, 0, 0, 0, 0, 0}));
+    ledger.charge_example(1, 10, 25, 5);
     CHECK(ledger.remaining_tokens() == 0);
-    CHECK(ledger.to_bytes() == state_of(100, {60, 10, 0, 30}));
+    CHECK(ledger.to_bytes() == state_of(100, {60, 10, 0, 25, 0, 5}));
 }
 
 void the_largest_budget_can_be_spent_and_cannot_overflow() {
@@ -53,12 +55,13 @@ void bad_arguments_are_refused() {
     CHECK_THROWS(std::invalid_argument, ledger.charge_example(-1, 0, 1));
     CHECK_THROWS(std::invalid_argument, ledger.charge_example(0, -1, 0));
     CHECK_THROWS(std::invalid_argument, ledger.charge_example(0, 5, -5));
+    CHECK_THROWS(std::invalid_argument, ledger.charge_example(0, 5, 0, -5));
     CHECK(ledger == Ledger(10, 2));
 }
 
 void bytes_come_back_and_any_changed_byte_is_noticed() {
     Ledger ledger(1000, 3);
-    ledger.charge_example(2, 7, 11);
+    ledger.charge_example(2, 7, 8, 3);
     ledger.charge_example(0, 13, 0);
     const std::string bytes = ledger.to_bytes();
     CHECK(Ledger::from_bytes(bytes) == ledger);
@@ -74,14 +77,14 @@ void bytes_come_back_and_any_changed_byte_is_noticed() {
 
 // A correct checksum over accounts that no charges can have left.
 void forged_accounts_are_refused() {
-    CHECK(Ledger::from_bytes(state_of(8, {2, 2, 2, 2})).remaining_tokens() == 0);
-    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(7, {2, 2, 2, 2})));
-    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, -1})));
-    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {kHuge, kHuge, kHuge, kHuge})));
-    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 2}, 1)));
+    CHECK(Ledger::from_bytes(state_of(8, {2, 2, 2, 1, 0, 1})).remaining_tokens() == 0);
+    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(7, {2, 2, 2, 1, 0, 1})));
+    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 2, 0, -1})));
+    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {kHuge, kHuge, kHuge, kHuge, kHuge, kHuge})));
+    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 1, 0, 1}, 1)));
     for (const std::int64_t capabilities :
          {std::int64_t{-1}, std::int64_t{0}, std::int64_t{1}, std::int64_t{3}, kHuge}) {
-        CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 2}, 0, capabilities)));
+        CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 1, 0, 1}, 0, capabilities)));
     }
 }
 

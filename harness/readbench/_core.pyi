@@ -51,7 +51,7 @@ class Ledger:
     def __init__(self, budget_tokens: int, num_capabilities: int) -> None:
         """All accounts start at 0. `budget_tokens` >= 1, `num_capabilities` in 1..4096."""
 
-    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int) -> None:
+    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int, scored_tokens: int = 0) -> None:
         """Charges an example's two costs, each >= 0; BudgetExceeded, and neither is charged, if they would pass the budget."""
 
     @property

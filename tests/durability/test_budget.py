@@ -35,16 +35,16 @@ class ExperimentMachine(RuleBasedStateMachine):
         self.budget, self.charged = budget, 0
         self.ledger = type(self).make(budget, 2)
 
-    @rule(capability=st.integers(0, 1), generated=tokens, trained=tokens)
-    def example(self, capability: int, generated: int, trained: int) -> None:
-        fits = self.charged + generated + trained <= self.budget
+    @rule(capability=st.integers(0, 1), generated=tokens, trained=tokens, scored=tokens)
+    def example(self, capability: int, generated: int, trained: int, scored: int) -> None:
+        fits = self.charged + generated + trained + scored <= self.budget
         try:
-            self.ledger.charge_example(capability, generated_tokens=generated, trained_tokens=trained)
+            self.ledger.charge_example(capability, generated_tokens=generated, trained_tokens=trained, scored_tokens=scored)
         except BudgetExceeded:
             assert not fits
         else:
             assert fits, "a charge passed the budget"
-            self.charged += generated + trained
+            self.charged += generated + trained + scored
 
     @rule()
     def crash(self) -> None:
@@ -144,24 +144,25 @@ def test_ten_thousand_steps_of_the_spend_ledger(capsys: pytest.CaptureFixture[st
 class OffByOne(Ledger):
     """Lets a charge pass the budget by one token, which its copy does not count."""
 
-    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int) -> None:
-        over = generated_tokens + trained_tokens - self.remaining_tokens == 1
-        super().charge_example(capability, generated_tokens=generated_tokens, trained_tokens=trained_tokens - (over and trained_tokens > 0))
+    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int, scored_tokens: int = 0) -> None:
+        over = generated_tokens + trained_tokens + scored_tokens - self.remaining_tokens == 1
+        less = trained_tokens - (over and trained_tokens > 0)
+        super().charge_example(capability, generated_tokens=generated_tokens, trained_tokens=less, scored_tokens=scored_tokens)
 
 
 class HalfAnExample(Ledger):
     """Charges what was generated of an example that does not fit."""
 
-    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int) -> None:
+    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int, scored_tokens: int = 0) -> None:
         super().charge_example(capability, generated_tokens=generated_tokens, trained_tokens=0)
-        super().charge_example(capability, generated_tokens=0, trained_tokens=trained_tokens)
+        super().charge_example(capability, generated_tokens=0, trained_tokens=trained_tokens, scored_tokens=scored_tokens)
 
 
 class LargerCostAlone(Ledger):
-    """Charges the larger of an example's two costs, and not their sum."""
+    """Charges the largest of an example's costs, and not their sum."""
 
-    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int) -> None:
-        super().charge_example(capability, generated_tokens=0, trained_tokens=max(generated_tokens, trained_tokens))
+    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int, scored_tokens: int = 0) -> None:
+        super().charge_example(capability, generated_tokens=0, trained_tokens=max(generated_tokens, trained_tokens, scored_tokens))
 
 
 @pytest.mark.parametrize("bug", [OffByOne, HalfAnExample, LargerCostAlone])

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 import torch
 
-from readbench.api import Plugin, Question
+from readbench.api import Batch, Plugin, Question
 from readbench.base.errors import ConfigError
 from readbench.suites.suite import load_suite
 from readbench.testing import check_allocator
+from readbench.testing.objectives import check_objective
 
 DOC = Path(__file__).parents[2] / "docs" / "extending.md"
 
@@ -80,8 +81,10 @@ def test_the_source_gives_right_answers(site: Path) -> None:
 
 def test_the_objective_gives_one_loss_a_token(site: Path) -> None:
     smoothed = plugin("my_package.smoothed", "smoothed")
-    losses = smoothed.factory(epsilon=0.2).token_losses(torch.zeros(3, 4), torch.tensor([0, 1, 3]))
-    np.testing.assert_allclose(losses.numpy(), np.full(3, np.log(4)), rtol=1e-6)
+    labels = torch.tensor([0, 1, 3])
+    given = Batch(logits=torch.zeros(3, 4, requires_grad=True), labels=labels, sequence=torch.zeros_like(labels), normaliser=3.0)
+    np.testing.assert_allclose(smoothed.factory(epsilon=0.2).loss(given).tokens.numpy(), np.full(3, np.log(4)), rtol=1e-6)
+    check_objective(smoothed.factory)
 
 
 def test_the_teacher_answers_within_the_limit(site: Path) -> None:

@@ -27,12 +27,15 @@ defaults:
 SETS = ("--set", "pilots.num=6", "--set", "pilots.tokens=2000", "--set", "pilots.num_probes=30", "--set", "max_new_tokens=32")
 NAMES = ("general_knowledge", "steerability", "tool_use", "long_context")
 ASKING = """
-from readbench.api import allocator, objective
+from readbench.api import Loss, allocator, objective
 
 @objective("unbounded")
 class Unbounded:
     '''A loss that is not finite.'''
-    def token_losses(self, logits, labels): return logits.sum(1) * float("inf")
+    needs = frozenset()
+    def loss(self, batch):
+        tokens = batch.logits.sum(1) * float("inf")
+        return Loss(value=tokens.sum(), tokens=tokens.detach())
 
 @allocator("asking", pilots=True)
 class Asking:

@@ -10,7 +10,7 @@ import pytest
 import safetensors.torch
 import torch
 
-from readbench.api import Allocator, Feedback, Observation, Plugin, Problem
+from readbench.api import Allocator, Batch, Feedback, Loss, Observation, Plugin, Problem
 from readbench.base import plugins
 from readbench.trials.record.trial_file import TrialRecord, read_trial
 
@@ -195,15 +195,16 @@ def test_a_loss_that_explodes_fails_its_trial_and_a_mended_one_goes_on(bench: Be
 
     whole = bench("whole").run()
     here = bench("mended")
-    sound = CrossEntropy.token_losses
+    sound = CrossEntropy.loss
     steps: list[int] = []
 
-    def explode(self: CrossEntropy, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+    def explode(self: CrossEntropy, given: Batch) -> Loss:
         steps.append(1)
-        return sound(self, logits, labels) * (float("inf") if len(steps) > 5 else 1.0)
+        loss, factor = sound(self, given), float("inf") if len(steps) > 5 else 1.0
+        return Loss(value=loss.value * factor, tokens=loss.tokens * factor)
 
     with monkeypatch.context() as patched:
-        patched.setattr(CrossEntropy, "token_losses", explode)
+        patched.setattr(CrossEntropy, "loss", explode)
         record = read_trial(here.run())
     assert record.status == "failed"
     assert record.failure is not None

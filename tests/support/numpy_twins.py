@@ -71,32 +71,34 @@ class RngTwin:
 
 @dataclass
 class LedgerTwin:
-    """`Ledger`: two lists of Python integers."""
+    """`Ledger`: three lists of Python integers."""
 
     budget_tokens: int
     num_capabilities: int
     generated: list[int] = field(init=False)
     trained: list[int] = field(init=False)
+    scored: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.generated, self.trained = [0] * self.num_capabilities, [0] * self.num_capabilities
+        self.generated, self.trained, self.scored = ([0] * self.num_capabilities for _ in range(3))
 
     @property
     def spent_tokens(self) -> int:
-        return sum(self.generated) + sum(self.trained)
+        return sum(self.generated) + sum(self.trained) + sum(self.scored)
 
-    def charge_example(self, capability: int, generated_tokens: int, trained_tokens: int) -> bool:
-        """Charges both, or neither; says which."""
-        fits = self.spent_tokens + generated_tokens + trained_tokens <= self.budget_tokens
+    def charge_example(self, capability: int, generated_tokens: int, trained_tokens: int, scored_tokens: int) -> bool:
+        """Charges all, or none; says which."""
+        fits = self.spent_tokens + generated_tokens + trained_tokens + scored_tokens <= self.budget_tokens
         if fits:
             self.generated[capability] += generated_tokens
             self.trained[capability] += trained_tokens
+            self.scored[capability] += scored_tokens
         return fits
 
     def to_bytes(self) -> bytes:
-        """The same state: version 1 ends with four accounts a capability that are not in use."""
-        unused = [0] * (4 * self.num_capabilities)
-        words = (1, self.budget_tokens, self.num_capabilities, *self.generated, *self.trained, *unused)
+        """The same state: version 1 ends with three accounts a capability that are not in use."""
+        unused = [0] * (3 * self.num_capabilities)
+        words = (1, self.budget_tokens, self.num_capabilities, *self.generated, *self.trained, *self.scored, *unused)
         return sealed(b"readbench.ledger" + b"".join(word.to_bytes(8, "little") for word in words))
 
 

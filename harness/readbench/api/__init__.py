@@ -22,7 +22,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 from readbench.api.allocation import Allocator as Allocator
 from readbench.api.allocation import Chain as Chain
@@ -33,9 +33,10 @@ from readbench.api.allocation import Pilot as Pilot
 from readbench.api.allocation import Problem as Problem
 from readbench.api.allocation import RewardTerms as RewardTerms
 from readbench.api.allocation import Vector as Vector
-
-if TYPE_CHECKING:
-    import torch
+from readbench.api.objective import NEEDS as NEEDS
+from readbench.api.objective import Batch as Batch
+from readbench.api.objective import Loss as Loss
+from readbench.api.objective import Objective as Objective
 
 Difficulty = Literal[0, 1, 2]  # easy, medium, hard
 DIFFICULTIES = ("easy", "medium", "hard")
@@ -87,13 +88,6 @@ class Teacher(Protocol):
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """One response per prompt, in order; independent of how the prompts are batched."""
-
-
-class Objective(Protocol):
-    """The training loss of one label token."""
-
-    def token_losses(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
-        """Student logits (N, V) at the positions that predict the label tokens (N,) int64 → losses (N,), nats."""
 
 
 Value = bool | int | float | str

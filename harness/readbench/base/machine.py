@@ -12,7 +12,11 @@ from typing import Any
 from readbench.base.hashing import named_hash
 
 # Packages and modules that only read results. Everything else is part of a run's identity.
-READERS = ("testing", "views", *(f"results/{name}" for name in ("comparison", "merging", "stats", "summary", "tables", "transfer")))
+READERS = (
+    *("testing", "views", "runs/studies/simulation"),
+    *(f"results/{name}" for name in ("comparison", "leaderboard", "merging", "stats", "summary", "tables", "transfer")),
+    *(f"trials/environments/{name}" for name in ("fitted", "fitting", "simulated")),
+)
 MEASURED = "measured"  # the key of a fingerprint's hash
 # Two fingerprints that agree on these keys mean the same bits. The other keys are labels for people.
 DETERMINES = (MEASURED, "torch", "device", "dtype", "optimizer")

@@ -1,4 +1,7 @@
-"""Counts a text's tokens with a model's tokenizer. Imports no torch, and transformers only for a slow tokenizer."""
+"""A model's tokenizer: how many tokens a text has, and which vocabulary it is.
+
+Imports no torch, and transformers only for a slow tokenizer.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,6 +10,8 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from readbench.base.errors import ConfigError
+from readbench.base.files import read_json
+from readbench.base.hashing import json_hash
 from readbench.models.folder import load_tokenizer
 
 
@@ -38,3 +43,19 @@ def open_counter(folder: Path) -> TokenCounter:
     except Exception as error:  # the library raises bare Exception
         raise ConfigError(f"{file} cannot be read: {error}", hint="save the tokenizer again") from error
     return TokenCounter(lambda text: list(fast.encode(text, add_special_tokens=False).ids), fast.decode)
+
+
+_PROBE = "The 3 naïve cats\tpaid $4.50 — for 猫 & x_1=[a,b];\n"  # words, digits, signs and scripts that tokenizers cut differently
+
+
+def vocabulary(folder: Path) -> str:
+    """A hash of what a model's token ids mean: its entries, its merges, its added tokens, and how a probe text is cut.
+
+    Two models with one hash can be compared token by token, however many unused rows their tables have.
+    """
+    file, probe = folder / "tokenizer.json", open_counter(folder).encode(_PROBE)
+    if not file.is_file():
+        return json_hash([sorted(load_tokenizer(folder).get_vocab().items()), probe])
+    described = read_json(file)
+    model, added = described.get("model", {}), [(token["id"], token["content"]) for token in described.get("added_tokens", ())]
+    return json_hash([{key: model.get(key) for key in ("type", "vocab", "merges")}, sorted(added), probe])

@@ -11,7 +11,7 @@ from readbench.results.scores import metric_values
 from readbench.results.stats import Estimate, estimate
 
 SAMPLES = 3  # answers of a capability to show
-TOKEN_KINDS = ("generated", "trained", "probe", "dev", "eval", "pilot")
+TOKEN_KINDS = ("generated", "trained", "scored", "probe", "dev", "eval", "pilot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,7 +17,7 @@ from readbench.results.document.model import CompleteTrial, Results, TrialResult
 from readbench.suites.metric_names import PROFILE, metrics_of
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs text that begins with one of these
-_TOKENS = ("generated", "trained", "probe", "dev", "eval", "pilot")
+_TOKENS = ("generated", "trained", "scored", "probe", "dev", "eval", "pilot")
 _SECONDS = ("total", "teacher", "train", "probe", "eval", "allocator")
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from readbench.api import Kind, Problem, Teacher, Value
+from readbench.api import NEEDS, Kind, Problem, Teacher, Value
 from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make, make_allocator, registry, resolve_parameters
-from readbench.models.counting import open_counter
+from readbench.models.counting import open_counter, vocabulary
 from readbench.models.folder import check_model, check_trainable, fingerprint, resolve_device, resolve_model
 from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
@@ -71,6 +71,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             f"a budget of {config.budget_tokens} tokens is too small for {config.num_intervals} intervals",
             hint=f"an interval should buy one example of each capability: give --budget {least} or more, or fewer --intervals",
         )
+    _check_objective(config, teacher_path if teacher_plugin == "hf" else None, student_path)
     _build_allocators(resolved)
     piloted = piloted or any(uses_pilots(config, name) for name in config.allocators)
     _check_pilots(config, piloted=piloted, example_tokens=example_tokens)
@@ -212,6 +213,27 @@ def _teacher_params(plugin: str, given: Mapping[str, Value]) -> dict[str, Value]
     """The teacher's parameters in a trial's identity: the younger ones only if they are set."""
     params = resolve_parameters(registry().get("teacher", plugin), given)
     return {name: value for name, value in params.items() if value or (plugin, name) not in _YOUNGER}
+
+
+def _check_objective(config: RunConfig, teacher: Path | None, student: Path) -> None:
+    """ConfigError if the run's teacher (None: not a local model) cannot serve what the objective needs, with those that would work."""
+    name = config.objective
+    with foreign("objective", name, ConfigError):
+        needs = frozenset(make("objective", name, **_params(config, "objective", name)).needs)
+    if unknown := needs - NEEDS:
+        raise ConfigError(f"objective {name!r} needs {', '.join(sorted(unknown))}, which readbench does not serve")
+    if "teacher_logits" not in needs:
+        return
+    if teacher is None:
+        raise ConfigError(
+            f"objective {name} needs the teacher's logits, and {config.teacher} gives none",
+            hint="take a local --teacher, or --objective sft",
+        )
+    if vocabulary(teacher) != vocabulary(student):
+        raise ConfigError(
+            f"objective {name} compares teacher and student token by token, and they have different vocabularies",
+            hint="take a teacher of the student's family, or --objective sft",
+        )
 
 
 def _build_allocators(resolved: Resolved) -> None:

@@ -4,32 +4,47 @@ from typing import Any
 
 import torch
 
-from readbench.api import Objective
+from readbench.api import NEEDS, Batch, Loss, Objective
 from readbench.base.errors import ConfigError, TrialFailure
 from readbench.base.plugins import foreign, make
 
 
 class GuardedObjective:
-    """A plug-in's objective; TrialFailure where it raises or does not give one differentiable loss a label token."""
+    """A plug-in's objective; TrialFailure where it raises, or does not give one differentiable loss."""
 
     def __init__(self, name: str, objective: Objective) -> None:
         self._name = name
         self._objective = objective
+        self.needs = objective.needs
 
-    def token_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """The objective's losses (N,), checked."""
+    def loss(self, batch: Batch) -> Loss:
+        """The objective's loss, checked."""
         with foreign("objective", self._name):
-            losses = self._objective.token_losses(logits, labels)
-        if not isinstance(losses, torch.Tensor) or losses.shape != labels.shape:
-            given = f"shape {tuple(losses.shape)}" if isinstance(losses, torch.Tensor) else type(losses).__name__
-            raise TrialFailure(f"objective {self._name!r} gave {given} for {len(labels)} label tokens, not one loss each")
-        if not losses.requires_grad:
-            raise TrialFailure(f"objective {self._name!r} gave losses that do not depend on the student's logits")
-        return losses
+            loss = self._objective.loss(batch)
+        fault = _fault(loss, len(batch.labels))
+        if fault:
+            raise TrialFailure(f"objective {self._name!r} gave {fault}")
+        return loss
+
+
+def _fault(loss: object, num_tokens: int) -> str:
+    """What makes a loss unusable, or an empty text."""
+    if not isinstance(loss, Loss) or not isinstance(loss.value, torch.Tensor) or not isinstance(loss.tokens, torch.Tensor):
+        return f"{type(loss).__name__}, not a Loss of tensors"
+    if loss.value.shape != ():
+        return f"a loss of shape {tuple(loss.value.shape)}, not one number"
+    if loss.tokens.shape != (num_tokens,):
+        return f"shape {tuple(loss.tokens.shape)} for {num_tokens} label tokens, not one loss each"
+    if not loss.value.requires_grad:
+        return "a loss that does not depend on the student's logits"
+    return ""
 
 
 def make_objective(name: str, **params: Any) -> Objective:
-    """Builds an objective by its registered name; ConfigError where its factory raises."""
+    """Builds an objective by its registered name; ConfigError where its factory raises, or it asks for what nobody serves."""
     with foreign("objective", name, ConfigError):
         made: Objective = make("objective", name, **params)
+        unknown = set(made.needs) - NEEDS
+    if unknown:
+        raise ConfigError(f"objective {name!r} needs {', '.join(sorted(unknown))}, which readbench does not serve")
     return GuardedObjective(name, made)

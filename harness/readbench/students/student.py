@@ -4,7 +4,7 @@ On CUDA the forward runs in bf16 autocast over fp32 master weights. Given the sa
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,12 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from readbench.api import Objective
+from readbench.api import Batch, Objective
 from readbench.base.errors import TrialFailure
+from readbench.models import batches
 from readbench.models.batches import Encoded, chunks_by_length, collate
 from readbench.models.language_model import LanguageModel
 from readbench.models.text import NO_CHAT, ChatConfig
 from readbench.students.schedule import TrainingConfig, shuffled
+
+TeacherLogits = Callable[[batches.Batch], torch.Tensor]  # (N, V) at the positions that predict a batch's labels, without gradient
 
 
 class Student:
@@ -36,8 +39,12 @@ class Student:
         """A student from a model folder, untrained: moments zero, step 0."""
         return cls(LanguageModel.load(path, device=device, chat=chat), training=training, objective=objective)
 
-    def train(self, examples: Sequence[Encoded], *, progress: tuple[float, float], seed: int) -> npt.NDArray[np.float64]:
+    def train(
+        self, examples: Sequence[Encoded], *, progress: tuple[float, float], seed: int, teacher_logits: TeacherLogits | None = None
+    ) -> npt.NDArray[np.float64]:
         """One pass over the examples; `progress` = share of the budget spent before and after it.
+
+        `teacher_logits` serves an objective that needs them.
 
         Returns (N,) nats: the sum over label tokens of each example's loss, before the step that it takes part in.
         TrialFailure where a loss or gradient is not finite: the weights are then those before that step.
@@ -52,19 +59,27 @@ class Student:
             for chunk in shuffled(chunks_by_length(lengths, self.training.step_tokens), seed):
                 tokens = sum(lengths[index] for index in chunk)
                 share = progress[0] + (progress[1] - progress[0]) * (before + tokens / 2) / total
-                losses[chunk] = self._step([examples[index] for index in chunk], self.training.learning_rate_at(share))
+                losses[chunk] = self._step([examples[index] for index in chunk], self.training.learning_rate_at(share), teacher_logits)
                 before += tokens
         self.model.network.eval()  # type: ignore[no-untyped-call]
         return losses
 
-    def _step(self, examples: Sequence[Encoded], learning_rate: float) -> npt.NDArray[np.float64]:
+    def _step(self, examples: Sequence[Encoded], learning_rate: float, teacher_logits: TeacherLogits | None) -> npt.NDArray[np.float64]:
         batch = collate(examples, self.model.device)
-        token_losses = self._objective.token_losses(self.model.label_logits(batch), batch.labels)
-        (token_losses.sum() / len(token_losses)).backward()  # type: ignore[no-untyped-call]
+        loss = self._objective.loss(
+            Batch(
+                logits=self.model.label_logits(batch),
+                labels=batch.labels,
+                sequence=torch.from_numpy(_rows(batch)).to(self.model.device),
+                normaliser=float(len(batch.labels)),
+                teacher_logits=teacher_logits(batch) if teacher_logits and "teacher_logits" in self._objective.needs else None,
+            )
+        )
+        loss.value.backward()  # type: ignore[no-untyped-call]
         gradients = [parameter.grad for parameter in self._parameters.values() if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         # the one transfer of a step: all losses and the norm
-        *values, norm_value = torch.cat((token_losses.detach(), norm.reshape(1))).double().tolist()
+        *values, norm_value = torch.cat((loss.tokens, norm.reshape(1))).double().tolist()
         if not math.isfinite(norm_value) or not math.isfinite(sum(values)):
             self._optimizer.zero_grad()
             raise TrialFailure(f"optimiser step {self._steps_done() + 1}: the loss or its gradient is not finite")
@@ -98,6 +113,12 @@ class Student:
             for name, parameter in self._parameters.items():
                 for kind, tensor in (("weight", parameter), *self._optimizer.state[parameter].items()):
                     tensor.copy_(state[f"{kind}:{name}"])
+
+
+def _rows(batch: batches.Batch) -> npt.NDArray[np.int64]:
+    """(N,) the row that each label token belongs to."""
+    counts = np.diff(np.append(batch.starts, len(batch.labels)))
+    return np.repeat(np.arange(len(counts)), counts)
 
 
 def _optimizer(parameters: list[torch.nn.Parameter], training: TrainingConfig) -> torch.optim.AdamW:

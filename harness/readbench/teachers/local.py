@@ -31,7 +31,7 @@ class LocalTeacher:
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """Greedy responses, in order; ConfigError where a prompt does not fit the teacher's context."""
-        rendered = self._model.render(prompts)
+        rendered = self.model.render(prompts)
         for ids in rendered:
             if len(ids) + max_new_tokens > self._context:
                 raise ConfigError(
@@ -41,14 +41,15 @@ class LocalTeacher:
         return self._greedy.respond(rendered, max_new_tokens=max_new_tokens)
 
     @functools.cached_property
-    def _model(self) -> "LanguageModel":
+    def model(self) -> "LanguageModel":
+        """The loaded model."""
         from readbench.models.language_model import LanguageModel
 
         return LanguageModel.load(self._path, device=self._device, chat=self.chat)
 
     @functools.cached_property
     def _greedy(self) -> "Greedy":
-        return self._model.greedy()
+        return self.model.greedy()
 
 
 @teacher("hf")

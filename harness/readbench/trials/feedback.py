@@ -95,6 +95,7 @@ def to_record(
         "tokens": {
             "generated": sum(example.generated_tokens for example in examples),
             "trained": sum(example.trained_tokens for example in examples),
+            "scored": sum(example.scored_tokens for example in examples),
             "probe": after.tokens,
             "dev": 0 if dev is None else dev.tokens,
         },

@@ -11,18 +11,18 @@ from support.numpy_twins import LedgerTwin, sealed
 @given(
     budget=st.integers(1, 300),
     num_capabilities=st.integers(1, 4),
-    charges=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 90), st.integers(0, 90)), max_size=40),
+    charges=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 90), st.integers(0, 90), st.integers(0, 90)), max_size=40),
 )
-def test_any_charges_leave_the_accounts_of_the_twin(budget: int, num_capabilities: int, charges: list[tuple[int, int, int]]) -> None:
+def test_any_charges_leave_the_accounts_of_the_twin(budget: int, num_capabilities: int, charges: list[tuple[int, int, int, int]]) -> None:
     ledger, twin = Ledger(budget, num_capabilities), LedgerTwin(budget, num_capabilities)
-    for column, generated, trained in charges:
+    for column, generated, trained, scored in charges:
         capability = column % num_capabilities
         try:
-            ledger.charge_example(capability, generated_tokens=generated, trained_tokens=trained)
+            ledger.charge_example(capability, generated_tokens=generated, trained_tokens=trained, scored_tokens=scored)
         except BudgetExceeded:
-            assert not twin.charge_example(capability, generated, trained)
+            assert not twin.charge_example(capability, generated, trained, scored)
         else:
-            assert twin.charge_example(capability, generated, trained)
+            assert twin.charge_example(capability, generated, trained, scored)
         assert ledger.to_bytes() == twin.to_bytes()
         assert ledger.spent_tokens == twin.spent_tokens <= budget
         assert ledger.spent_tokens + ledger.remaining_tokens == budget
@@ -59,7 +59,8 @@ def test_tokens_on_an_account_that_is_not_in_use_are_refused() -> None:
 def test_bad_arguments_are_value_errors() -> None:
     ledger = Ledger(10, 2)
     for capability, tokens in ((2, 1), (-1, 1), (0, -1)):
-        for costs in ({"generated_tokens": tokens, "trained_tokens": 0}, {"generated_tokens": 0, "trained_tokens": tokens}):
+        for kind in ("generated_tokens", "trained_tokens", "scored_tokens"):
+            costs = {"generated_tokens": 0, "trained_tokens": 0, kind: tokens}
             with pytest.raises(ValueError, match=r"capability|tokens"):
                 ledger.charge_example(capability, **costs)
     for budget, num_capabilities in ((0, 1), (-5, 1), (1, 0), (1, 5000)):

@@ -5,42 +5,52 @@ from collections.abc import Callable
 import pytest
 import torch
 
+from readbench.api import Batch, Loss
 from readbench.base.errors import ConfigError, TrialFailure
 from readbench.students.guarded import GuardedObjective, make_objective
 
-Losses = Callable[[torch.Tensor, torch.Tensor], object]
+Losses = Callable[[Batch], object]
 
 
 class Scripted:
-    """Gives what a function makes of logits and labels."""
+    """Gives what a function makes of a batch."""
+
+    needs = frozenset[str]()
 
     def __init__(self, losses: Losses) -> None:
-        self.token_losses = losses
+        self.loss = losses
 
 
-def leave(*_: torch.Tensor) -> object:
+def leave(_: Batch) -> object:
     raise SystemExit(3)
+
+
+def batch() -> Batch:
+    logits = torch.randn(4, 7, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    return Batch(logits=logits, labels=torch.tensor([0, 3, 6, 1]), sequence=torch.tensor([0, 0, 1, 1]), normaliser=4.0)
 
 
 @pytest.mark.parametrize(
     ("losses", "said"),
     [
         (leave, "raised SystemExit: 3"),
-        (lambda logits, _: logits.sum(), r"gave shape \(\) for 4 label tokens"),
-        (lambda *_: 0.5, "gave float for 4 label tokens"),
-        (lambda *_: torch.ones(4), "gave losses that do not depend on the student's logits"),
+        (lambda _: 0.5, "gave float, not a Loss of tensors"),
+        (lambda b: Loss(value=b.logits.sum(1), tokens=b.logits[:, 0].detach()), r"gave a loss of shape \(4,\), not one number"),
+        (lambda b: Loss(value=b.logits.sum(), tokens=b.logits.detach()), r"gave shape \(4, 7\) for 4 label tokens"),
+        (lambda _: Loss(value=torch.ones(()), tokens=torch.ones(4)), "gave a loss that does not depend on the student's logits"),
     ],
 )
 def test_it_is_named_with_what_it_did(losses: Losses, said: str) -> None:
-    logits, labels = torch.zeros(4, 7, requires_grad=True), torch.zeros(4, dtype=torch.int64)
     with pytest.raises(TrialFailure, match=f"^objective 'odd' {said}"):
-        GuardedObjective("odd", Scripted(losses)).token_losses(logits, labels)  # type: ignore[arg-type]
+        GuardedObjective("odd", Scripted(losses)).loss(batch())  # type: ignore[arg-type]
 
 
 def test_a_sound_one_passes_through_unchanged() -> None:
-    logits, labels = torch.randn(4, 7, generator=torch.Generator().manual_seed(0)).requires_grad_(), torch.tensor([0, 3, 6, 1])
-    expected = torch.nn.functional.cross_entropy(logits, labels, reduction="none")
-    assert torch.equal(make_objective("sft").token_losses(logits, labels), expected)
+    given = batch()
+    expected = torch.nn.functional.cross_entropy(given.logits, given.labels, reduction="none")
+    found = make_objective("sft").loss(given)
+    assert torch.equal(found.tokens, expected)
+    assert torch.equal(found.value, expected.sum() / 4)
 
 
 def test_an_unknown_one_is_a_mistake_in_the_settings() -> None:

@@ -9,6 +9,7 @@ import safetensors.torch
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from readbench.api import Batch, Loss
 from readbench.base.errors import TrialFailure
 from readbench.models.batches import Encoded, collate
 from readbench.students.student import Student
@@ -27,7 +28,9 @@ def test_the_gradient_is_that_of_the_full_forward(family: str, student_of: Calla
     examples = examples_of(student)
     labels = sum(example.label_count for example in examples)
     batch = collate(examples, student.model.device)
-    student._objective.token_losses(student.model.label_logits(batch), batch.labels).sum().div(labels).backward()
+    logits = student.model.label_logits(batch)
+    given = Batch(logits=logits, labels=batch.labels, sequence=torch.zeros_like(batch.labels), normaliser=float(labels))
+    student._objective.loss(given).value.backward()
     found = {name: parameter.grad.clone() for name, parameter in student._parameters.items() if parameter.grad is not None}
     student.model.network.zero_grad()
     (-sum(plain_log_probabilities(student.model, example).sum() for example in examples) / labels).backward()
@@ -130,8 +133,11 @@ def test_a_loss_that_is_not_finite_fails_the_trial_and_leaves_the_weights(studen
     before = student.state()
 
     class Poisoned:
-        def token_losses(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-            return (logits.logsumexp(1) + labels) * poison
+        needs = frozenset[str]()
+
+        def loss(self, given: Batch) -> Loss:
+            tokens = (given.logits.logsumexp(1) + given.labels) * poison
+            return Loss(value=tokens.sum(), tokens=tokens.detach())
 
     student._objective = Poisoned()
     with pytest.raises(TrialFailure, match="optimiser step 2: the loss or its gradient is not finite"):

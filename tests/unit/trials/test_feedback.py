@@ -19,7 +19,7 @@ REQUIREMENT = np.array([0.75, 0.25, 0.0])  # math, code, facts
 
 def example(capability: int, *, generated: int, prompt: int, labels: int, right: bool = True) -> Example:
     slot, encoded = Slot(capability, 0, 0, Question(prompt="?", answer="!")), Encoded(tuple(range(prompt + labels)), prompt)
-    return Example(slot, encoded, generated, prompt + labels, answer="?" * labels, right=right)
+    return Example(slot, encoded, generated, prompt + labels, 0, answer="?" * labels, right=right)
 
 
 EXAMPLES = [
@@ -130,7 +130,7 @@ def test_the_record_holds_the_interval_as_json_values() -> None:
         "requested": [0.5, 0.25, 0.25],
         "allocation": [0.6, 0.4, 0.0],
         "charged": 100,
-        "tokens": {"generated": 60, "trained": 40, "probe": 70, "dev": 90},
+        "tokens": {"generated": 60, "trained": 40, "scored": 0, "probe": 70, "dev": 90},
         "examples": [2, 1, 0],
         "verified": [2, 1, 0],
         "unverified": [[], [], []],

@@ -188,6 +188,7 @@ def _complete(
         tokens=TrialTokens(
             generated=sum(each.tokens.generated for each in intervals),
             trained=sum(each.tokens.trained for each in intervals),
+            scored=sum(each.tokens.scored for each in intervals),
             probe=first["tokens"]["probe"] + sum(each.tokens.probe for each in intervals),
             dev=first["tokens"]["dev"] + sum(each.tokens.dev for each in intervals),
             eval=final["tokens"]["eval"],

@@ -122,6 +122,7 @@ class TrialTokens(Strict):
 
     generated: Count
     trained: Count
+    scored: Count = 0  # read by the teacher to judge what the student learns from
     probe: Count
     dev: Count
     eval: Count
@@ -130,7 +131,7 @@ class TrialTokens(Strict):
     @property
     def charged(self) -> int:
         """What counts against the budget."""
-        return self.generated + self.trained + self.pilot
+        return self.generated + self.trained + self.scored + self.pilot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

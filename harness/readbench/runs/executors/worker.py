@@ -14,6 +14,7 @@ import torch
 from readbench.api import Response, Teacher
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
+from readbench.models.batches import Batch
 from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.runs.executors.base import Observer, WorkerConfig
@@ -25,6 +26,7 @@ from readbench.suites.evaluation.evaluate import evaluate
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.chat import set_chat
+from readbench.teachers.local import LocalTeacher
 from readbench.teachers.responses import ResponseCache
 from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
@@ -59,9 +61,16 @@ class Worker:
                 num_dev=spec.num_dev,
                 max_new_tokens=spec.max_new_tokens,
                 verifier_params=spec.verifier_params,
+                teacher_logits=self._teacher_logits,
             )
         )
         self._setting = self._setting_of(spec.num_probes)
+
+    def _teacher_logits(self, batch: Batch) -> torch.Tensor:
+        """(N, V) of the local teacher at the positions that predict a batch's labels."""
+        assert isinstance(self._teacher, LocalTeacher)  # noqa: S101 - the plan has refused any other for an objective that asks
+        with torch.no_grad():
+            return self._teacher.model.label_logits(batch)
 
     def _answers(self, model: LanguageModel) -> list[Response]:
         """The model's answers to the samples."""

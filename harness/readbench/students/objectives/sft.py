@@ -1,25 +1,23 @@
-"""Training objectives: the loss of one label token, in nats.
+"""`sft`: supervised fine-tuning on the teacher's text (sequence-level distillation, Kim and Rush 2016, arXiv 1606.07947).
 
-`sft` is supervised fine-tuning on the teacher's text (sequence-level distillation, Kim and Rush 2016, arXiv 1606.07947):
-the cross-entropy of the teacher's token under the student. Importing this module imports no torch: listing plug-ins does.
+The cross-entropy of the teacher's token under the student, without smoothing. Importing this module imports no torch: listing plug-ins
+does.
 """
 
-from typing import TYPE_CHECKING
-
-from readbench.api import Objective, objective
-
-if TYPE_CHECKING:
-    import torch
+from readbench.api import Batch, Loss, Objective, objective
 
 
 class CrossEntropy:
-    """−log p(label), without smoothing."""
+    """−log p(label)."""
 
-    def token_losses(self, logits: "torch.Tensor", labels: "torch.Tensor") -> "torch.Tensor":
-        """Logits (N, V) and labels (N,) int64 → (N,) nats."""
+    needs = frozenset[str]()
+
+    def loss(self, batch: Batch) -> Loss:
+        """Nats a label token, summed over the batch and divided by the step's label tokens."""
         from torch.nn import functional
 
-        return functional.cross_entropy(logits, labels, reduction="none")
+        tokens = functional.cross_entropy(batch.logits, batch.labels, reduction="none")
+        return Loss(value=tokens.sum() / batch.normaliser, tokens=tokens.detach())
 
 
 @objective("sft")

@@ -41,10 +41,13 @@ class Distillation:
         self._pilot_tokens = spec.budget_tokens - self._budget  # that it pays for pilots
         self._horizon = spec.horizon * self._budget  # tokens over which curriculum and learning rate run
         with self.watch.phase("train"):
+            objective = make_objective(spec.objective, **spec.objective_params)
+            scored = "teacher_logits" in objective.needs
+            self._teacher_logits = setting.teacher_logits if scored else None
             self._student = Student.load(
                 setting.student_path,
                 training=spec.training,
-                objective=make_objective(spec.objective, **spec.objective_params),
+                objective=objective,
                 device=setting.device,
                 chat=spec.student_chat,
             )
@@ -58,6 +61,7 @@ class Distillation:
             setting.grader,
             num_capabilities=num_capabilities,
             max_new_tokens=spec.max_new_tokens,
+            scored=scored,
         )
         self._recent: tuple[Feedback, ...] = ()  # oldest first, at most RECENT
         self._profile: Profile
@@ -116,6 +120,7 @@ class Distillation:
                 [example.encoded for example in examples],
                 progress=(share_before, self._ledger.spent_tokens / self._horizon),
                 seed=derive_seed("train", spec.seed, self.interval),
+                teacher_logits=self._teacher_logits,
             )
         before, self._profile = self._profile, self._measure_probes()
         dev = self._measure_dev() if last or (self.interval + 1) % spec.dev_every == 0 else None

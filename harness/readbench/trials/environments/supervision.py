@@ -30,13 +30,14 @@ class Example:
     encoded: Encoded
     generated_tokens: int
     trained_tokens: int
+    scored_tokens: int  # that the teacher reads, for an objective that compares the two
     answer: str  # the teacher's
     right: bool  # whether the question's verifier accepts it
 
     @property
     def cost(self) -> int:
         """Tokens that the example charges."""
-        return self.generated_tokens + self.trained_tokens
+        return self.generated_tokens + self.trained_tokens + self.scored_tokens
 
 
 class Supply:
@@ -51,6 +52,7 @@ class Supply:
         *,
         num_capabilities: int,
         max_new_tokens: int,
+        scored: bool,
     ) -> None:
         self._queue = queue
         self._teacher = teacher
@@ -58,6 +60,7 @@ class Supply:
         self._grader = grader
         self._num_capabilities = num_capabilities
         self._max_new_tokens = max_new_tokens
+        self._scored = scored  # whether the teacher reads each example again, as the student sees it
 
     def draw(self, scheduler: Scheduler, ledger: Ledger, *, last_interval: bool) -> list[Example]:
         """The examples that the scheduler's credits buy, charged to the ledger, in order of capability.
@@ -88,7 +91,12 @@ class Supply:
 
     def _buy(self, example: Example, ledger: Ledger, bought: list[list[Example]]) -> None:
         capability = example.slot.capability
-        ledger.charge_example(capability, generated_tokens=example.generated_tokens, trained_tokens=example.trained_tokens)
+        ledger.charge_example(
+            capability,
+            generated_tokens=example.generated_tokens,
+            trained_tokens=example.trained_tokens,
+            scored_tokens=example.scored_tokens,
+        )
         self._queue.take(capability, 1)
         bought[capability].append(example)
 
@@ -104,7 +112,9 @@ class Supply:
         for slot, response in zip(slots, responses, strict=True):
             encoded = self._encode(slot.prompt, response.text, finished=response.finished)
             right = self._grader.right(slot.question, response.text)
-            example = Example(slot, encoded, response.tokens, len(encoded.tokens), answer=response.text, right=right)
+            length = len(encoded.tokens)
+            scored = length if self._scored else 0
+            example = Example(slot, encoded, response.tokens, length, scored, answer=response.text, right=right)
             heads[slot.capability].append(example)
 
 

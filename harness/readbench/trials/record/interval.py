@@ -32,13 +32,14 @@ class IntervalTokens(Strict):
 
     generated: Count
     trained: Count
+    scored: Count = 0  # read by the teacher to judge what the student learns from
     probe: Count
     dev: Count
 
     @property
     def charged(self) -> int:
         """What counts against the budget."""
-        return self.generated + self.trained
+        return self.generated + self.trained + self.scored
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

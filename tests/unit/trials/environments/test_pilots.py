@@ -77,9 +77,9 @@ def test_the_beginning_of_a_longer_training_has_its_learning_rate_and_prompts(ma
     environment.begin()
     train = environment._student.train
 
-    def spy(examples: Any, *, progress: tuple[float, float], seed: int) -> Any:
+    def spy(examples: Any, *, progress: tuple[float, float], **order: Any) -> Any:
         seen.append(progress)
-        return train(examples, progress=progress, seed=seed)
+        return train(examples, progress=progress, **order)
 
     monkeypatch.setattr(environment._student, "train", spy)
     charged = np.cumsum([environment.step(ALLOCATION).feedback.tokens for _ in range(3)])

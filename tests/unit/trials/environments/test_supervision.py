@@ -45,12 +45,20 @@ class Teacher:
 class Trial:
     """A trial's supply with its accounts."""
 
-    def __init__(self, budget_tokens: int) -> None:
+    def __init__(self, budget_tokens: int, *, scored: bool = False) -> None:
         self.teacher = Teacher()
         self.encoded: dict[str, tuple[str, bool]] = {}
         self.scheduler, self.ledger = Scheduler(2), Ledger(budget_tokens, 2)
         self.queue = self.fresh_queue()
-        self._supply = Supply(self.queue, self.teacher, self._encode, Grader(), num_capabilities=2, max_new_tokens=9)  # type: ignore[arg-type]
+        self._supply = Supply(
+            self.queue,
+            self.teacher,  # type: ignore[arg-type]
+            self._encode,
+            Grader(),
+            num_capabilities=2,
+            max_new_tokens=9,
+            scored=scored,
+        )
 
     @staticmethod
     def fresh_queue() -> PromptQueue:
@@ -84,7 +92,14 @@ def first_slots(capability: int, count: int) -> list[tuple[int, int]]:
 
 def test_an_example_costs_what_was_generated_and_what_is_trained() -> None:
     (example,) = Trial(100).draw([1.0, 0.0], 8)
-    assert (example.generated_tokens, example.trained_tokens, example.cost) == (3, 5, 8)
+    assert (example.generated_tokens, example.trained_tokens, example.scored_tokens, example.cost) == (3, 5, 0, 8)
+
+
+def test_an_example_that_the_teacher_scores_costs_its_tokens_once_more() -> None:
+    trial = Trial(100, scored=True)
+    (example,) = trial.draw([1.0, 0.0], 13)
+    assert (example.generated_tokens, example.trained_tokens, example.scored_tokens, example.cost) == (3, 5, 5, 13)
+    assert trial.ledger.spent_tokens == 13
 
 
 def test_the_verifier_of_its_question_judges_the_teacher_s_answer() -> None:

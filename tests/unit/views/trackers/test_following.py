@@ -9,7 +9,7 @@ from readbench.suites.metric_names import METRICS
 from readbench.views.trackers.values import final_values, flat_config, interval_values
 
 FIRST, SECOND = "a" * 16, "b" * 16
-KINDS = ("generated", "trained", "probe", "dev", "eval", "pilot")
+KINDS = ("generated", "trained", "scored", "probe", "dev", "eval", "pilot")
 PHASES = ("total", "teacher", "train", "probe", "eval", "allocator")
 
 
@@ -41,7 +41,7 @@ def test_a_stopped_run_goes_on_where_the_sink_stood(story: Any) -> None:
     story.tell("it", lambda: Listening(calls))
     assert [call[0] for call in calls].count("start") == 2
     assert calls[0] == next(call for call in calls[1:] if call[0] == "start")  # the same key
-    expected = [("interval", "read-s0", 1000), ("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 21)]
+    expected = [("interval", "read-s0", 1000), ("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 22)]
     assert told(calls, "read-s0") == expected
     assert [call[0] for call in told(calls, "uniform-s0")] == ["interval", "interval", "end"]
     assert [call[1] for call in calls if call[0] == "close"] == [None, "results.json"]
@@ -70,7 +70,7 @@ def test_a_failed_trial_is_ended_without_figures_and_again_when_it_was_retried(s
     assert told(calls, "read-s0") == [("interval", "read-s0", 1000), ("end", "read-s0", 1000, False, 0)]
     assert told(calls, "uniform-s0") == [("interval", "uniform-s0", 1000)]
     story.follow("it", Listening(calls)).conclude(story.ending())
-    assert told(calls, "read-s0")[2:] == [("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 21)]
+    assert told(calls, "read-s0")[2:] == [("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 22)]
 
 
 def test_two_sinks_of_a_run_keep_books_of_their_own(story: Any) -> None:

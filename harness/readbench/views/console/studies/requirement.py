@@ -35,7 +35,7 @@ def show_pilots(suite: "Suite", found: Mapping[str, Any], *, as_json: bool) -> N
     console = console_for(sys.stdout)
     console.print(table)
     tokens = found["tokens"]
-    charged = tokens["generated"] + tokens["trained"]
+    charged = tokens["generated"] + tokens["trained"] + tokens.get("scored", 0)
     measuring = f"{tokens_text(tokens['probe'])} probe and {tokens_text(tokens['dev'])} dev tokens"
     console.print(cell(f"{len(found['pilots'])} pilots: {tokens_text(charged)} tokens charged, {measuring}"), soft_wrap=True)
     console.print(_table(suite, found, None))

@@ -20,19 +20,21 @@ LOOKS = {
     "teacher": Look(SERIES[4], "//"),
     "allocator": Look(SERIES[1], "\\\\"),
     "pilot": Look(SERIES[1], "\\"),
+    "scored": Look(SERIES[2], "//"),
     "probe": Look(NEUTRALS[0], ""),
     "dev": Look(NEUTRALS[1], "||"),
     "eval": Look(NEUTRALS[0], "xx"),
     "other": Look(NEUTRALS[1], "\\\\"),
 }
-TOKENS = ("trained", "generated", "pilot", "probe", "dev", "eval")
+TOKENS = ("trained", "generated", "scored", "pilot", "probe", "dev", "eval")
+RARE = ("scored", "pilot")  # shown only where a trial paid for them: else they would only take room
 PHASES = ("train", "teacher", "allocator", "probe", "eval")
 
 
 def cost(view: View) -> Picture:
     """Means over seeds."""
-    paid = any(trial.tokens.pilot for trials in view.trials.values() for trial in trials)  # else the kind would only take room
-    kinds = [kind for kind in TOKENS if kind != "pilot" or paid]
+    trials = [trial.tokens for each in view.trials.values() for trial in each]
+    kinds = [kind for kind in TOKENS if kind not in RARE or any(getattr(tokens, kind) for tokens in trials)]
     tokens = {a.name: {kind: a.tokens[kind] for kind in kinds} for a in view.allocators}
     seconds = {name: _phases(view, name) for name in tokens}
     return Picture(
@@ -42,7 +44,7 @@ def cost(view: View) -> Picture:
         " same for every allocator. Time depends on the machine, and on which trial asked the"
         " teacher first: later ones find its answers stored.",
         panels=(
-            _panel("Tokens", "trained, generated and the payment for pilots are charged", tokens, key="cost-tokens"),
+            _panel("Tokens", "trained, generated and scored tokens and the payment for pilots are charged", tokens, key="cost-tokens"),
             _panel("Seconds", "dev is measured with probe; other is storing and loading", seconds, key="cost-seconds"),
         ),
         numbers=_table(view, tokens, seconds),

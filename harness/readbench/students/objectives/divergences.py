@@ -1,0 +1,150 @@
+"""Divergences between teacher and student over the whole vocabulary, at every token of the teacher's text.
+
+S and T are the next-token distributions of student and teacher, both at the same temperature (no factor T² afterwards). In nats a token:
+
+| objective | divergence | source |
+|---|---|---|
+| `forward-kl` | KL(T‖S) | Hinton et al. 2015, arXiv 1503.02531 |
+| `reverse-kl` | KL(S‖T) | MiniLLM, arXiv 2306.08543 |
+| `jsd` | β·KL(T‖M) + (1 − β)·KL(S‖M), M = (1 − β)·S + β·T | GKD, arXiv 2306.13649 |
+| `skew-kl` | KL(T‖a·T + (1 − a)·S) | DistiLLM, arXiv 2402.03898 |
+| `skew-reverse-kl` | KL(S‖(1 − a)·T + a·S) | likewise |
+| `top-k` | forward or reverse KL of the teacher's k most probable tokens and one bucket for the rest | a lower bound of the full one |
+
+JSD's scale vanishes with β and with 1 − β: JSD_β/β tends to the forward KL for β → 0, and `jsd` is refused there; take `forward-kl` or
+`reverse-kl` themselves. The identity JSD_β = β·SKL_β + (1 − β)·SRKL_{1−β} holds. They need the teacher's logits at the student's tokens:
+a local teacher with the student's vocabulary, whose forward pass is charged as *scored* tokens. Long batches are cut into pieces that are
+computed again in the backward pass, so that no second (N, V) is held. Importing this module imports no torch: listing plug-ins does.
+"""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from readbench.api import Batch, Loss, Objective, objective
+
+if TYPE_CHECKING:
+    import torch
+
+    Divergence = Callable[["torch.Tensor", "torch.Tensor"], "torch.Tensor"]  # log S, log T (n, V) → (n,) nats
+
+PIECE = 1 << 24  # numbers of a vocabulary-wide tensor that are held at a time
+
+
+class FullDivergence:
+    """A divergence as an objective; the factories below make it."""
+
+    needs = frozenset({"teacher_logits"})
+
+    def __init__(self, divergence: "Divergence", temperature: float) -> None:
+        self._divergence = divergence
+        self._temperature = _within("temperature", temperature, 0.01, 100.0)
+
+    def loss(self, batch: Batch) -> Loss:
+        """The divergence of every token, summed over the batch and divided by the step's label tokens."""
+        import torch
+        from torch.utils.checkpoint import checkpoint
+
+        teacher, student = batch.teacher_logits, batch.logits
+        if teacher is None:
+            raise ValueError("the teacher's logits are missing")
+        shared = min(student.shape[1], teacher.shape[1])  # one vocabulary, whose table may be padded
+        rows = max(1, PIECE // student.shape[1])
+        if len(student) <= rows:
+            tokens = self._piece(student[:, :shared], teacher[:, :shared])
+        else:
+            pieces = zip(torch.split(student, rows), torch.split(teacher, rows), strict=True)
+            tokens = torch.cat([checkpoint(self._piece, s[:, :shared], t[:, :shared], use_reentrant=False) for s, t in pieces])
+        return Loss(value=tokens.sum() / batch.normaliser, tokens=tokens.detach())
+
+    def _piece(self, student: "torch.Tensor", teacher: "torch.Tensor") -> "torch.Tensor":
+        return self._divergence(
+            (student / self._temperature).log_softmax(1), (teacher.to(student.dtype) / self._temperature).log_softmax(1)
+        )
+
+
+def kl(log_p: "torch.Tensor", log_q: "torch.Tensor") -> "torch.Tensor":
+    """(n,) KL(P‖Q) of log-probabilities (n, V); what P holds impossible adds nothing."""
+    p = log_p.exp()
+    return (p * (log_p - log_q).where(p > 0, 0.0)).sum(1)
+
+
+def mixture(log_p: "torch.Tensor", log_q: "torch.Tensor", share: float) -> "torch.Tensor":
+    """log(share·P + (1 − share)·Q)."""
+    import math
+
+    import torch
+
+    return torch.logaddexp(log_p + math.log(share), log_q + math.log(1.0 - share))
+
+
+def jensen_shannon(log_s: "torch.Tensor", log_t: "torch.Tensor", beta: float) -> "torch.Tensor":
+    """(n,) β·KL(T‖M) + (1 − β)·KL(S‖M)."""
+    middle = mixture(log_t, log_s, beta)
+    return beta * kl(log_t, middle) + (1.0 - beta) * kl(log_s, middle)
+
+
+def bucketed(log_s: "torch.Tensor", log_t: "torch.Tensor", k: int) -> "tuple[torch.Tensor, torch.Tensor]":
+    """Both as (n, k + 1): the k tokens that the teacher holds most probable, and one bucket for the rest."""
+    import torch
+
+    k = min(k, log_t.shape[1] - 1)
+    top = log_t.topk(k, dim=1).indices
+    rest = torch.ones_like(log_t, dtype=torch.bool).scatter(1, top, value=False)
+
+    def both(log_p: "torch.Tensor") -> "torch.Tensor":
+        tail = log_p.masked_fill(~rest, float("-inf")).logsumexp(1, keepdim=True)
+        return torch.cat([log_p.gather(1, top), tail], dim=1)
+
+    return both(log_s), both(log_t)
+
+
+@objective("forward-kl")
+def forward_kl(*, temperature: float = 1.0) -> Objective:
+    """KL(teacher‖student): the student covers all that the teacher holds possible."""
+    return FullDivergence(lambda log_s, log_t: kl(log_t, log_s), temperature)
+
+
+@objective("reverse-kl")
+def reverse_kl(*, temperature: float = 1.0) -> Objective:
+    """KL(student‖teacher): the student gives up what the teacher holds impossible."""
+    return FullDivergence(kl, temperature)
+
+
+@objective("jsd")
+def jsd(*, beta: float = 0.5, temperature: float = 1.0) -> Objective:
+    """Generalised Jensen-Shannon divergence (GKD), between forward KL (β near 0) and reverse KL (β near 1)."""
+    _within("beta", beta, 0.001, 0.999)
+    return FullDivergence(lambda log_s, log_t: jensen_shannon(log_s, log_t, beta), temperature)
+
+
+@objective("skew-kl")
+def skew_kl(*, skew: float = 0.1, temperature: float = 1.0) -> Objective:
+    """KL of the teacher to a mix of teacher (a share `skew`) and student (DistiLLM)."""
+    _within("skew", skew, 0.001, 0.999)
+    return FullDivergence(lambda log_s, log_t: kl(log_t, mixture(log_t, log_s, skew)), temperature)
+
+
+@objective("skew-reverse-kl")
+def skew_reverse_kl(*, skew: float = 0.1, temperature: float = 1.0) -> Objective:
+    """KL of the student to a mix of student (a share `skew`) and teacher (DistiLLM)."""
+    _within("skew", skew, 0.001, 0.999)
+    return FullDivergence(lambda log_s, log_t: kl(log_s, mixture(log_s, log_t, skew)), temperature)
+
+
+@objective("top-k")
+def top_k(*, k: int = 16, reverse: bool = False, temperature: float = 1.0) -> Objective:
+    """Forward (or reverse) KL of the teacher's k most probable tokens and the rest as one."""
+    _within("k", k, 1, 1_000_000)
+
+    def divergence(log_s: "torch.Tensor", log_t: "torch.Tensor") -> "torch.Tensor":
+        student, teacher = bucketed(log_s, log_t, k)
+        return kl(student, teacher) if reverse else kl(teacher, student)
+
+    return FullDivergence(divergence, temperature)
+
+
+def _within(name: str, value: float, least: float, most: float) -> float:
+    """The value; ValueError unless least <= value <= most (so also for NaN)."""
+    if not least <= value <= most:
+        raise ValueError(f"{name} must be between {least} and {most}, got {value}")
+    return value
