@@ -7,7 +7,8 @@
 Runs of a suite: `planned`, ten seeds of the rules that need no pilot trials; `told`, the same seeds of `horizon` with the requirement
 that pilots infer, so that it is told neither r nor the items; `bandits`, five seeds of those that start from pilot trials or explore;
 `peers`, five seeds of the field's rules with r as their prior; `bare`, the same of those that know no task, without it; `plain`, five
-seeds of those that learn nothing; `paper`, `read` and w = r with 20 intervals and 160 probes, as ReAD's paper has them. No constant of an allocator was chosen on these seeds or on this draw of the pilots.
+seeds of those that learn nothing; `paper`, `read` and w = r with 20 intervals and 160 probes, as ReAD's paper has them. No constant of
+an allocator was chosen on these seeds or on this draw of the pilots.
 """
 
 import argparse

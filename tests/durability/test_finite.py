@@ -22,21 +22,23 @@ r.ReAD.update = update
 SOURCES = {
     "a loss": """
 import readbench.students.objectives.sft as o
-sound, calls = o.CrossEntropy.token_losses, []
-def token_losses(self, logits, labels):
+from readbench.api import Loss
+sound, calls = o.CrossEntropy.loss, []
+def damaged(self, batch):
     calls.append(1)
-    return sound(self, logits, labels) * (float("{value}") if len(calls) > {step} else 1.0)
-o.CrossEntropy.token_losses = token_losses
+    found, factor = sound(self, batch), float("{value}") if len(calls) > {step} else 1.0
+    return Loss(value=found.value * factor, tokens=found.tokens * factor)
+o.CrossEntropy.loss = damaged
 """,
     "a gradient": """
 import readbench.students.objectives.sft as o
-sound, calls = o.CrossEntropy.token_losses, []
-def token_losses(self, logits, labels):
+sound, calls = o.CrossEntropy.loss, []
+def damaged(self, batch):
     calls.append(1)
     if len(calls) > {step}:
-        logits.register_hook(lambda gradient: gradient * float("{value}"))
-    return sound(self, logits, labels)
-o.CrossEntropy.token_losses = token_losses
+        batch.logits.register_hook(lambda gradient: gradient * float("{value}"))
+    return sound(self, batch)
+o.CrossEntropy.loss = damaged
 """,
     "a score": """
 import dataclasses, readbench.trials.environments.resources as r

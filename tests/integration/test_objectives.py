@@ -49,6 +49,23 @@ def test_a_stopped_trial_goes_on_to_the_same_end(bench: Benches) -> None:
     assert outcome(resumed) == outcome(whole)
 
 
+def test_only_answers_that_verify_are_taught_and_the_others_are_charged(bench: Benches, monkeypatch: pytest.MonkeyPatch) -> None:
+    from readbench.suites.grading import Grader
+
+    judged = Grader.right
+    monkeypatch.setattr(Grader, "right", lambda self, question, answer: judged(self, question, answer) and len(question.prompt) % 3 > 0)
+    record = read_trial(with_objective(bench(), "filtered-sft").run())
+    assert record.status == "complete"
+    rejected = 0
+    for interval in record.intervals:
+        rejected += sum(interval["examples"]) - sum(interval["verified"])
+        assert interval["charged"] == interval["tokens"]["generated"] + interval["tokens"]["trained"]
+    assert rejected > 0
+    plain = read_trial(bench("plain").run())
+    share = [sum(i["tokens"]["trained"] for i in each.intervals) / sum(i["charged"] for i in each.intervals) for each in (record, plain)]
+    assert share[0] < share[1]  # of what is charged, less is trained on
+
+
 def test_the_objective_changes_what_is_learned(bench: Benches) -> None:
     ends = {
         name: read_trial(with_objective(bench(name), name, temperature=1.0).run()).intervals[-1] for name in ("forward-kl", "reverse-kl")

@@ -86,7 +86,9 @@ class Feedback:
     exact_after: Vector = field(default_factory=_absent)  # (K,)
     probe_loss_before: Vector = field(default_factory=_absent)  # (K,) mean loss on the probes' right answers, nats a token
     probe_loss_after: Vector = field(default_factory=_absent)  # (K,)
-    examples: Vector = field(default_factory=_absent)  # (K,) taught in this interval
+    examples: Vector = field(
+        default_factory=_absent
+    )  # (K,) bought in this interval: all are taught, unless the objective learns from right answers alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

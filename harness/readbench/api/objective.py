@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     import torch
 
-NEEDS = frozenset({"teacher_logits"})  # what an objective may ask for beside the student's logits and the labels
+# What an objective may ask for beside the student's logits and the labels: the teacher's logits at the same positions; only answers of the
+# teacher that the question's verifier accepts.
+NEEDS = frozenset({"teacher_logits", "right_answers"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -37,12 +37,12 @@ def make_feedback(
     rewarded: RewardConfig,
     budget_tokens: int,
 ) -> Feedback:
-    """What the allocator learns; `losses` (N,) are the examples' losses summed over label tokens, in nats."""
+    """What the allocator learns; `losses` (N,) are the examples' losses summed over label tokens, in nats; 0 of one that was not taught."""
     num_capabilities = len(requirement)
     tokens, labels, summed, taught = np.zeros((4, num_capabilities))
     for example, loss in zip(examples, losses, strict=True):
         tokens[example.slot.capability] += example.cost
-        labels[example.slot.capability] += example.encoded.label_count
+        labels[example.slot.capability] += example.encoded.label_count if example.trained_tokens else 0
         summed[example.slot.capability] += loss
         taught[example.slot.capability] += 1
     charged = int(tokens.sum())

@@ -1,7 +1,8 @@
-"""`sft`: supervised fine-tuning on the teacher's text (sequence-level distillation, Kim and Rush 2016, arXiv 1606.07947).
+"""`sft` and `filtered-sft`: fine-tuning on the teacher's text (sequence-level distillation, Kim and Rush 2016, arXiv 1606.07947).
 
-The cross-entropy of the teacher's token under the student, without smoothing. Importing this module imports no torch: listing plug-ins
-does.
+The cross-entropy of the teacher's token under the student, without smoothing. `filtered-sft` trains only on answers that the question's
+verifier accepts (rejection sampling; Yuan et al. 2023, arXiv 2308.01825): a rejected one was generated, so it is charged, and is not
+trained on. Importing this module imports no torch: listing plug-ins does.
 """
 
 from readbench.api import Batch, Loss, Objective, objective
@@ -10,7 +11,8 @@ from readbench.api import Batch, Loss, Objective, objective
 class CrossEntropy:
     """−log p(label)."""
 
-    needs = frozenset[str]()
+    def __init__(self, needs: frozenset[str] = frozenset()) -> None:
+        self.needs = needs
 
     def loss(self, batch: Batch) -> Loss:
         """Nats a label token, summed over the batch and divided by the step's label tokens."""
@@ -24,3 +26,9 @@ class CrossEntropy:
 def sft() -> Objective:
     """Cross-entropy of the teacher's text."""
     return CrossEntropy()
+
+
+@objective("filtered-sft")
+def filtered_sft() -> Objective:
+    """Cross-entropy of those of the teacher's answers that verify; a rejected one is charged, and not trained on."""
+    return CrossEntropy(frozenset({"right_answers"}))

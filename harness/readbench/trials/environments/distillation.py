@@ -62,6 +62,7 @@ class Distillation:
             num_capabilities=num_capabilities,
             max_new_tokens=spec.max_new_tokens,
             scored=scored,
+            right_only="right_answers" in objective.needs,
         )
         self._recent: tuple[Feedback, ...] = ()  # oldest first, at most RECENT
         self._profile: Profile
@@ -116,8 +117,10 @@ class Distillation:
         with self.watch.phase("teacher"):
             examples = self._supply.draw(self._scheduler, self._ledger, last_interval=last)
         with self.watch.phase("train"):
-            losses = self._student.train(
-                [example.encoded for example in examples],
+            taught = [number for number, example in enumerate(examples) if example.trained_tokens]
+            losses = np.zeros(len(examples))
+            losses[taught] = self._student.train(
+                [examples[number].encoded for number in taught],
                 progress=(share_before, self._ledger.spent_tokens / self._horizon),
                 seed=derive_seed("train", spec.seed, self.interval),
                 teacher_logits=self._teacher_logits,

@@ -29,7 +29,7 @@ class Example:
     slot: Slot
     encoded: Encoded
     generated_tokens: int
-    trained_tokens: int
+    trained_tokens: int  # 0 for an answer that an objective for right answers does not learn from
     scored_tokens: int  # that the teacher reads, for an objective that compares the two
     answer: str  # the teacher's
     right: bool  # whether the question's verifier accepts it
@@ -53,6 +53,7 @@ class Supply:
         num_capabilities: int,
         max_new_tokens: int,
         scored: bool,
+        right_only: bool,
     ) -> None:
         self._queue = queue
         self._teacher = teacher
@@ -61,6 +62,7 @@ class Supply:
         self._num_capabilities = num_capabilities
         self._max_new_tokens = max_new_tokens
         self._scored = scored  # whether the teacher reads each example again, as the student sees it
+        self._right_only = right_only  # whether an answer that does not verify is charged but not taught
 
     def draw(self, scheduler: Scheduler, ledger: Ledger, *, last_interval: bool) -> list[Example]:
         """The examples that the scheduler's credits buy, charged to the ledger, in order of capability.
@@ -112,7 +114,7 @@ class Supply:
         for slot, response in zip(slots, responses, strict=True):
             encoded = self._encode(slot.prompt, response.text, finished=response.finished)
             right = self._grader.right(slot.question, response.text)
-            length = len(encoded.tokens)
+            length = len(encoded.tokens) if right or not self._right_only else 0
             scored = length if self._scored else 0
             example = Example(slot, encoded, response.tokens, length, scored, answer=response.text, right=right)
             heads[slot.capability].append(example)

@@ -28,7 +28,7 @@ CREATE TABLE intervals (
 ) STRICT;
 CREATE TABLE examples (
     interval INTEGER NOT NULL, capability INTEGER NOT NULL, difficulty INTEGER NOT NULL, slot INTEGER NOT NULL,
-    generated INTEGER NOT NULL CHECK (generated >= 0), trained INTEGER NOT NULL CHECK (trained > 0),
+    generated INTEGER NOT NULL CHECK (generated >= 0), trained INTEGER NOT NULL CHECK (trained >= 0),
     PRIMARY KEY (capability, difficulty, slot)
 ) STRICT;
 CREATE TABLE state (
