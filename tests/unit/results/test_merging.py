@@ -120,3 +120,42 @@ def test_runs_of_two_suites_are_not_merged_at_all(document: Document) -> None:
     other["suite"]["name"] = "another"
     with pytest.raises(ConfigError, match="different suites"):
         merged(document, other, allow_mismatch=True)
+
+
+def with_objective(document: Document, name: str, *, run: str, **params: float) -> Document:
+    part = only(document, "uniform", run=run)
+    part["config"] |= {"objective": name, "params": {"objective": {name: params}} if params else {}}
+    part["trials"] = [{**trial, "objective": name, "id": f"{run.encode().hex():0<16}"[:16]} for trial in part["trials"]]
+    return part
+
+
+def test_by_objective_only_the_objective_may_differ(document: Document) -> None:
+    sft, jsd = (parsed(with_objective(document, name, run=name)) for name in ("sft", "jsd"))
+    with pytest.raises(ConfigError, match="the runs differ in more than the allocator: objective: sft against jsd"):
+        merge([sft, jsd])
+    assert labels(merge([sft, jsd], by="objective")) == ["sft", "jsd"]
+    other = with_objective(document, "jsd", run="jsd")
+    other["config"]["num_probes"] = 7
+    with pytest.raises(ConfigError, match="the runs differ in more than the objective: num_probes"):
+        merge([sft, parsed(other)], by="objective")
+
+
+def test_an_objective_with_other_parameters_is_another_one(document: Document) -> None:
+    runs = [parsed(with_objective(document, "jsd", run=f"run{beta}", beta=beta)) for beta in (0.1, 0.5)]
+    assert labels(merge(runs, by="objective")) == ["jsd (beta=0.1)", "jsd (beta=0.5)"]
+
+
+def test_by_budget_the_label_is_the_budget(document: Document) -> None:
+    small, large = only(document, "uniform", run="small"), only(document, "uniform", run="large")
+    large["config"]["budget_tokens"] *= 2
+    large["trials"] = [{**trial, "budget_tokens": trial["budget_tokens"] * 2} for trial in large["trials"]]
+    budget = small["trials"][0]["budget_tokens"]
+    assert labels(merge([parsed(small), parsed(large)], by="budget")) == [f"{budget:,} tokens", f"{2 * budget:,} tokens"]
+
+
+def test_other_axes_are_compared_at_one_allocator(document: Document) -> None:
+    with pytest.raises(ConfigError, match=r"the runs have \d allocators: .*; to compare by objective, name one with --allocator"):
+        merge([parsed(document)], by="objective")
+    assert labels(merge([parsed(document)], by="objective", allocator="uniform")) == ["sft"]
+    with pytest.raises(ConfigError, match=r"has no allocator 'unifrom'; did you mean 'uniform'\?"):
+        merge([parsed(document)], by="objective", allocator="unifrom")

@@ -1,4 +1,4 @@
-"""``readbench compare``: which allocator is better, by how much, and whether the seeds show it."""
+"""``readbench compare``: which allocator (or objective, or budget) is better, by how much, and whether the seeds show it."""
 
 import sys
 from pathlib import Path
@@ -13,7 +13,13 @@ def compare(
         typer.Argument(metavar="RUN...", help="Run directories, or their results.json; merged where several.", show_default=False),
     ],
     *,
-    reference: Annotated[str, typer.Option(metavar="ALLOCATOR", help="What the others are compared with.")] = "uniform",
+    by: Annotated[
+        str, typer.Option(metavar="AXIS", help="What is compared: allocator, or at one allocator objective or budget; only it may differ.")
+    ] = "allocator",
+    allocator: Annotated[str, typer.Option(metavar="NAME", help="Leave out the trials of all others.")] = "",
+    reference: Annotated[
+        str, typer.Option(metavar="NAME", help="What the others are compared with.", show_default="uniform, sft, or the smallest budget")
+    ] = "",
     allow_mismatch: Annotated[
         bool, typer.Option("--allow-mismatch", help="Merge runs that differ in more than the allocator; what differs is named.")
     ] = False,
@@ -22,18 +28,26 @@ def compare(
     latex: Annotated[Path | None, typer.Option(metavar="FILE", help="Write the tables as LaTeX (booktabs).")] = None,
     csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write every figure as CSV.")] = None,
 ) -> None:
-    """Compare allocators with a reference, seed by seed."""
+    """Compare allocators, objectives or budgets with a reference, seed by seed."""
     from readbench.base import files
-    from readbench.base.errors import IncompleteRunError
+    from readbench.base.errors import ConfigError, IncompleteRunError, near_match
     from readbench.results.comparison import compare as compare_results
     from readbench.results.document.reading import load
-    from readbench.results.merging import merge
+    from readbench.results.merging import AXES, merge
     from readbench.views.console import exports
     from readbench.views.console.comparison import missing_seeds, print_comparison
     from readbench.views.console.text import console_for, write_json
 
-    merged = merge([load(run_dir) for run_dir in run_dirs], allow_mismatch=allow_mismatch)
-    comparison = compare_results(merged.results, reference=reference, mismatches=merged.mismatches)
+    axis = next((each for each in AXES if each == by), None)
+    if axis is None:
+        raise ConfigError(f"nothing is compared by {by!r}", hint=near_match(by, AXES))
+    merged = merge([load(run_dir) for run_dir in run_dirs], by=axis, allocator=allocator, allow_mismatch=allow_mismatch)
+    usual = {
+        "allocator": "uniform",
+        "objective": "sft",
+        "budget": f"{min(trial.budget_tokens for trial in merged.results.trials):,} tokens",
+    }
+    comparison = compare_results(merged.results, reference=reference or usual[axis], mismatches=merged.mismatches)
     title = f"{merged.results.suite.name} v{merged.results.suite.version}: {', '.join(map(str, run_dirs))}"
     if markdown is not None:
         files.write_bytes(markdown, exports.to_markdown(comparison, title=title))
