@@ -16,10 +16,10 @@ RATES = 0.1 + 0.9 * np.cos(np.linspace(0.05, 1.5, T)) ** 2
 
 def known_student(size: int = K, chains: Sequence[Chain] = CHAINS) -> FittedStudent:
     """Capability c learns 4 + c/4 logits of all tokens, is forgotten with its recency, and helps the next one a little."""
-    own = np.zeros((size, 9))
+    own = np.zeros((size, 12))
     own[:, 0] = 4.0 + 0.25 * np.arange(size)  # learning
-    own[:, 6] = 0.3  # of the slow recency
-    own[:, 8] = 0.2  # a falling rate gives back
+    own[:, 8] = 0.3  # of the slow recency
+    own[:, 11] = 0.2  # a falling rate gives back
     return FittedStudent(
         start=np.linspace(-1.5, -0.5, size),
         own=own,

@@ -3,10 +3,12 @@
 With x_c the logit of score s_c, w the interval's shares, m its part of all learning time (∝ the root of the learning rate, summing to 1),
 η its learning rate as a share of the peak, and w̄_τ the recency of a capability's tokens, which follows w at the rate 1 − e^{−m/τ}:
 
-    Δx_c = m·(a_c + b_c·x_c)·w_c + m·(d_c + e_c·x_c) + Σ_τ (f_cτ + g_cτ·x_c)·Δ log(w̄_cτ + ε) + h_c·(η_before − η) + m·Σ_{i≠c} A_ic·w_i
+    Δx_c = m·(a + b·x_c + c·x_c²)·w_c + m·(d + e·x_c)·√w_c + m·(f + g·x_c)
+         + Σ_τ (h_τ + k_τ·x_c)·Δ log(w̄_cτ + ε) + l·(η_before − η) + m·Σ_{i≠c} A_ic·w_i
 
-That is learning that slows or quickens with the score, drift, forgetting of what is no longer taught and its quick return, what a falling
-learning rate gives back, and transfer. Exact match, losses and the utility follow from the scores by curves: a task's utility is linear
+That is learning that slows or quickens with the score; what little of a capability keeps alive (√w rises steeply from 0); drift;
+forgetting of what is no longer taught, and its quick return; what a falling learning rate gives back; and transfer. The letters are a
+capability's own coefficients. Exact match, losses and the utility follow from the scores by curves: a task's utility is linear
 in Σ_i share_i·Π_steps p, with p a capability's rate of right answers (a mixture's items have one step each).
 """
 
@@ -157,6 +159,6 @@ def spread(scores: Vector) -> Vector:
 
 def terms(logits: Vector, shares: Vector, time: float, fall: float, recent: Matrix) -> Matrix:
     """(K, F) each capability's own terms; `recent` is (τ, K)."""
-    constant = np.full_like(logits, time)
-    columns = [time * shares, time * shares * logits, constant, time * logits, *recent, *(recent * logits), np.full_like(logits, fall)]
-    return np.stack(columns, axis=1)
+    taught, kept, constant = time * shares, time * np.sqrt(shares), np.full_like(logits, time)
+    learning = [taught, taught * logits, taught * logits**2, kept, kept * logits, constant, time * logits]
+    return np.stack([*learning, *recent, *(recent * logits), np.full_like(logits, fall)], axis=1)

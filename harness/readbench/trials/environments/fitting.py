@@ -34,7 +34,7 @@ from readbench.trials.environments.fitted import (
 
 SHARED = 3.0  # how much less the shared coefficients are shrunk than a capability's own
 TRANSFER = 0.5  # how much less (more, below 1) those of transfer are
-RIDGE = 0.1
+RIDGE = 0.03
 _LEAST = 1e-4  # of a loss, in nats
 
 Intervals = tuple[Matrix, Matrix, Matrix]  # (T, K, F + K), (T, K), (T, K): see `_intervals`
