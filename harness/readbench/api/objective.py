@@ -1,7 +1,6 @@
 """What an objective needs, sees and returns: the loss of an optimiser step's label tokens."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -29,7 +28,6 @@ class Loss:
 
     value: "torch.Tensor"  # () to call backward on: Σ over tokens / normaliser
     tokens: "torch.Tensor"  # (N,) nats, for the record
-    figures: Mapping[str, float] = field(default_factory=dict)
 
 
 class Objective(Protocol):
