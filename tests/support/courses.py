@@ -56,7 +56,6 @@ def course(student: FittedStudent, shares: Matrix, *, mix: str, seed: int, known
     steps = [environment.step(each).feedback for each in shares]
     return Course(
         mix=mix,
-        allocator=mix,
         learning_rate=np.asarray(known.learning_rate),
         shares=shares,
         scores=np.array(environment.profiles),

@@ -132,7 +132,6 @@ def _course(record: TrialRecord, spec: TrialSpec) -> Course:
     params = ",".join(f"{name}={value}" for name, value in sorted(record.spec["params"].items()))
     return Course(
         mix=f"{record.spec['allocator']}({params}) by {record.spec['requirement']}",
-        allocator=record.spec["allocator"],
         learning_rate=learning_rates(spec.training, len(intervals), 1),
         shares=shares,
         scores=np.array([each["profile"] for each in measured]),

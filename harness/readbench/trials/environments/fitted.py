@@ -34,7 +34,6 @@ class Course:
     """A recorded trial, as arrays."""
 
     mix: str  # trials of one name have one rule and its parameters: they are left out together
-    allocator: str
     learning_rate: Vector  # (T,) as a share of its peak
     shares: Matrix  # (T, K)
     scores: Matrix  # (T + 1, K)
