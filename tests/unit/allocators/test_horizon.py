@@ -118,7 +118,8 @@ def test_it_feeds_what_the_items_need_and_most_what_lies_behind() -> None:
     single = problem(composition=(Chain(steps=(0, 1), share=1.0),))
     proposal = horizon(single, 0).propose(observe([0.9, 0.3, 0.1, 0.1, 0.1]))
     assert proposal[1] > 2 * proposal[0] > 0
-    assert proposal[2:].tolist() == [0.0, 0.0, 0.0]
+    assert proposal[2:].tolist() == pytest.approx([0.02 / 3] * 3)  # what no item needs is kept alive, no more
+    assert horizon(single, 0, upkeep=0.0).propose(observe([0.9, 0.3, 0.1, 0.1, 0.1]))[2:].tolist() == [0.0, 0.0, 0.0]
     assert proposal.sum() == pytest.approx(1.0, abs=1e-12)
 
 
@@ -158,7 +159,7 @@ def test_an_interval_that_bought_nothing_teaches_nothing() -> None:
 def test_without_composition_it_uses_pilots_and_without_both_the_product() -> None:
     pilots = made_pilots(HALVES)
     told, inferred = (horizon(problem(pilots=pilots, composition=composition), 0).propose(observe(START)) for composition in (HALVES, None))
-    product = horizon(problem(composition=None), 0).propose(observe(START))
+    product = horizon(problem(composition=None), 0, upkeep=0.0).propose(observe(START))
     assert np.abs(told - inferred).max() < 0.1
     assert (product > 0).tolist() == [True, True, True, False, True]
 
@@ -175,6 +176,12 @@ def test_a_gain_must_be_one() -> None:
         horizon(problem(), 0, gain=0.0)
 
 
+@pytest.mark.parametrize("upkeep", [-0.1, 0.6, float("nan")])
+def test_the_upkeep_is_a_share(upkeep: float) -> None:
+    with pytest.raises(ConfigError, match=r"upkeep is a share of the tokens, between 0 and 0\.5"):
+        horizon(problem(), 0, upkeep=upkeep)
+
+
 def test_it_explains_its_plan_beside_w_equal_r() -> None:
     rule = horizon(problem(), 0)
     assert rule.explain() is None
@@ -185,7 +192,8 @@ def test_it_explains_its_plan_beside_w_equal_r() -> None:
     assert explained.candidates[-1].tolist() == problem().requirement.tolist()
     assert explained.predicted[explained.chosen] == max(explained.predicted)
     chosen = explained.candidates[explained.chosen]
-    assert np.abs(0.97 * chosen + 0.03 * np.array([0.25, 0.25, 0.25, 0.0, 0.25]) - proposal).max() < 1e-12
+    replayed = 0.03 * np.array([0.25, 0.25, 0.25, 0.0, 0.25]) + 0.02 * np.array([0, 0, 0, 1, 0])
+    assert np.abs(0.95 * chosen + replayed - proposal).max() < 1e-12
     assert explained.scores is not None
     for scores, utility in zip(explained.scores, explained.predicted, strict=True):
         assert utility == pytest.approx(0.7 * scores[0] * scores[1] + 0.3 * scores[2] ** 2 * scores[4])
