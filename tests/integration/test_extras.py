@@ -40,9 +40,9 @@ EXTRAS = {
     "trackio": {"readbench.views.trackers.recorders.trackio", "trackio"},
     "wandb": {"readbench.views.trackers.recorders.wandb", "wandb"},
     "test": of_tests() | {"pytest", "xdist", "setuptools.build_meta"},  # the last builds the example package
-    "bench": imported((ROOT / "benchmarks").glob("*.py")),
     "fuzz": {"atheris", *imported(ROOT / "tests" / "fuzz" / f"{name}.py" for name in ("run", "targets", "edits", "readers", "sound"))},
-    "dev": {"codespell_lib", "fastapi", "mypy", "openai", "pre_commit", "pybind11", "ruff", "scikit_build_core", "uvicorn"},
+    "dev": imported((ROOT / "benchmarks").glob("*.py"))
+    | {"codespell_lib", "fastapi", "mypy", "openai", "pre_commit", "pybind11", "ruff", "scikit_build_core", "uvicorn"},
 }
 
 
