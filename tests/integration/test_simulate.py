@@ -126,7 +126,7 @@ def test_the_records_of_a_run_become_arrays(run_dir: Path, monkeypatch: pytest.M
     monkeypatch.setattr("readbench.runs.studies.simulation.FEWEST_TRIALS", 2)
     monkeypatch.setattr("readbench.runs.studies.simulation.FEWEST_MIXES", 1)
     wanted = specs(["uniform"], seeds=1, budget_tokens=6000, num_intervals=3)[0]
-    found = recorded([run_dir], wanted, SUITE)
+    found = recorded([run_dir, run_dir], wanted, SUITE)  # given twice, it counts once
     assert [course.mix for course in found.courses] == ["uniform() by card"] * 2 + ["task-static() by card"] * 2
     assert found.courses[0].scores.shape == (4, 8)
     assert found.courses[2].shares.sum(axis=1) == pytest.approx(1.0)

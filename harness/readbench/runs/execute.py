@@ -7,8 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-import numpy as np
-
 from readbench.runs.config import Resolved
 from readbench.runs.directory import check_fingerprint
 from readbench.runs.executors.base import Executor, Observer, WorkerConfig
@@ -19,13 +17,11 @@ from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import teacher_reference
 from readbench.runs.studies.pilots import PilotStudy, trained
 from readbench.teachers.spend.ledger import prepare_ledger
-from readbench.trials.briefing import Briefing, pilot_from
+from readbench.trials.briefing import Briefing, briefing_of
 from readbench.trials.events import Event
-from readbench.trials.feedback import from_record
 from readbench.trials.record.run_files import IDENTIFIED, PILOTS, PROFILING, START, is_complete, read_part, write_part
 from readbench.trials.record.store import remove_checkpoints
 from readbench.trials.record.trial_file import TrialRecord
-from readbench.trials.requirement.choosing import used_requirement
 from readbench.trials.spec import TrialSpec
 
 Result = TypeVar("Result")
@@ -177,22 +173,14 @@ class _Grid:
     def _briefing(self, executor: Executor, teacher: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> Briefing:
         """What all trials are told; makes the pilots and pilot trials if the run needs them and has none."""
         suite = self._run["suite"]
-        profile, exact, loss = (None if (values := teacher.get(key)) is None else np.array(values) for key in ("profile", "exact", "loss"))
-        pilots = tuple(pilot_from(each) for each in self._found(PILOTS, self._planned.pilots, executor, fingerprint).get("pilots", ()))
-        trials = self._found(PROFILING, self._planned.profiling, executor, fingerprint).get("trials", ())
-        return Briefing(
-            requirement=used_requirement(
-                self._config.requirement,
-                suite["requirement"],
-                pilots=pilots,
-                identified=self._identified(executor),
-                joint=suite["joint"],
-            ),
-            teacher_profile=profile,
-            teacher_exact=exact,
-            teacher_loss=loss,
-            pilots=pilots,
-            profiling=tuple(tuple(from_record(interval) for interval in trial) for trial in trials),
+        return briefing_of(
+            self._config.requirement,
+            suite["requirement"],
+            teacher=teacher,
+            pilots=self._found(PILOTS, self._planned.pilots, executor, fingerprint),
+            profiling=self._found(PROFILING, self._planned.profiling, executor, fingerprint),
+            identified=self._identified(executor),
+            joint=suite["joint"],
         )
 
     def _warn(self, message: str) -> None:

@@ -20,18 +20,16 @@ from readbench.base.errors import ConfigError, TrialFailure
 from readbench.base.seeds import derive_seed
 from readbench.students.schedule import learning_rates
 from readbench.suites.suite import Suite
-from readbench.trials.briefing import Briefing, pilot_from
+from readbench.trials.briefing import Briefing, briefing_of
 from readbench.trials.environments.fitted import Course, FittedStudent
 from readbench.trials.environments.fitting import Validity, fit, validate
 from readbench.trials.environments.problem import problem_of
 from readbench.trials.environments.simulated import Simulated
-from readbench.trials.feedback import from_record
 from readbench.trials.guarded import GuardedAllocator
 from readbench.trials.loop import play
 from readbench.trials.metrics import collateral, spillover
 from readbench.trials.record.run_files import PILOTS, PROFILING, START, read_part, read_run
 from readbench.trials.record.trial_file import TrialRecord, find_trial
-from readbench.trials.requirement.choosing import used_requirement
 from readbench.trials.spec import TrialSpec
 
 LEAST = 0.7  # R² on mixes that were left out, of the utility: below it a student is refused
@@ -67,7 +65,7 @@ class Simulation:
     num_recorded: int  # trials that the student was fitted to
     validity: Validity
     trials: Mapping[str, Mapping[int, SimulatedTrial]]  # allocator → seed
-    decision_seconds: Mapping[str, float]  # allocator → CPU time a decision
+    decision_seconds: Mapping[str, float]  # allocator → of a decision
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,7 +87,7 @@ def runs_of(folder: Path, spec: TrialSpec) -> list[Path]:
 
 def recorded(folders: Sequence[Path], spec: TrialSpec, suite: Suite) -> Recording:
     """The complete trials of run directories; ConfigError if one is of another suite or setting, or they are too few."""
-    courses: list[Course] = []
+    courses: dict[str, Course] = {}  # by the trial's id: one that stands in two runs counts once
     parts: dict[str, Any] = {}
     for folder in folders:
         run = read_run(folder)
@@ -98,15 +96,24 @@ def recorded(folders: Sequence[Path], spec: TrialSpec, suite: Suite) -> Recordin
             record = find_trial(folder / "trials" / trial["id"])
             if record is not None and record.status == "complete" and record.final is not None:
                 _check_same(folder, record, spec)
-                courses.append(_course(record, spec))
-    mixes = [course.mix for course in courses]
+                courses[trial["id"]] = _course(record, spec)
+    mixes = [course.mix for course in courses.values()]
     if len(courses) < FEWEST_TRIALS or len(set(mixes)) < FEWEST_MIXES or len(set(mixes)) == len(mixes):
         raise ConfigError(
             f"{len(courses)} trials of {len(set(mixes))} allocators are too few to fit a student to: "
             f"{FEWEST_TRIALS} trials of {FEWEST_MIXES} allocators are needed, and two seeds of one",
             hint=f"readbench run --suite {suite.name} with more allocators or seeds, then --from its directory",
         )
-    return Recording(courses=tuple(courses), briefing=_briefing(parts, spec, suite))
+    briefing = briefing_of(
+        spec.requirement,
+        suite.requirement,
+        teacher=parts[START]["teacher"],
+        pilots=parts.get(PILOTS, {}),
+        profiling=parts.get(PROFILING, {}),
+        identified=None,
+        joint=suite.composition is not None,
+    )
+    return Recording(courses=tuple(courses.values()), briefing=briefing)
 
 
 def _check_same(folder: Path, record: TrialRecord, spec: TrialSpec) -> None:
@@ -140,23 +147,6 @@ def _course(record: TrialRecord, spec: TrialSpec) -> Course:
         standard_error=np.array([each["standard_error"] for each in intervals]),
         example_tokens=np.divide(tokens, taught, out=np.full(len(tokens), np.nan), where=taught > 0),
         utility=record.final["utility"],
-    )
-
-
-def _briefing(parts: Mapping[str, Any], spec: TrialSpec, suite: Suite) -> Briefing:
-    """What the recorded runs told their trials."""
-    teacher = parts[START]["teacher"]
-    profile, exact, loss = (None if (values := teacher.get(key)) is None else np.array(values) for key in ("profile", "exact", "loss"))
-    pilots = tuple(pilot_from(each) for each in parts.get(PILOTS, {}).get("pilots", ()))
-    return Briefing(
-        requirement=used_requirement(
-            spec.requirement, suite.requirement, pilots=pilots, identified=None, joint=suite.composition is not None
-        ),
-        teacher_profile=profile,
-        teacher_exact=exact,
-        teacher_loss=loss,
-        pilots=pilots,
-        profiling=tuple(tuple(from_record(interval) for interval in trial) for trial in parts.get(PROFILING, {}).get("trials", ())),
     )
 
 

@@ -163,7 +163,7 @@ def _between_seeds(values: Matrix, courses: Sequence[Course]) -> Vector:
     """(…) the variance of values (N, …) between the trials of one mix; at least one mix has two."""
     mixes = np.array([course.mix for course in courses])
     squares, freedom = np.zeros(values.shape[1:]), 0
-    for mix in set(mixes.tolist()):
+    for mix in dict.fromkeys(mixes):  # in order: sums of another order have other bits
         each = values[mixes == mix]
         squares, freedom = squares + ((each - each.mean(axis=0)) ** 2).sum(axis=0), freedom + len(each) - 1
     return np.asarray(squares / freedom)
