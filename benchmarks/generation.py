@@ -66,11 +66,11 @@ def library(model: LanguageModel, rendered: list[tuple[int, ...]]) -> int:
 
 def measure(name: str, folder: Path, prompts: list[str], rounds: int) -> None:
     model = LanguageModel.load(folder, device="cpu")
-    rendered, greedy = model.render(prompts), model.greedy()
+    rendered, writer = model.render(prompts), model.writer()
     speeds: dict[str, list[float]] = {"readbench": [], "transformers": []}
     for _ in range(rounds + 1):  # the first one warms up
         for which, write in (
-            ("readbench", lambda: sum(answer.tokens for answer in greedy.respond(rendered, max_new_tokens=NEW_TOKENS))),
+            ("readbench", lambda: sum(answer.tokens for answer in writer.respond(rendered, max_new_tokens=NEW_TOKENS))),
             ("transformers", lambda: library(model, rendered)),
         ):
             began = time.perf_counter()
@@ -78,9 +78,9 @@ def measure(name: str, folder: Path, prompts: list[str], rounds: int) -> None:
             speeds[which].append(tokens / (time.perf_counter() - began))
     ours, theirs = (statistics.median(speeds[which][1:]) for which in ("readbench", "transformers"))
     with torch.inference_mode():
-        rows = greedy._decode(sorted(set(rendered), key=len), NEW_TOKENS) if greedy.decoder.mixes else []
+        rows = writer._decode([(ids, 0) for ids in sorted(set(rendered), key=len)], 0, NEW_TOKENS, None) if writer.decoder.mixes else []
     tied = sum(bool(row.ties) for row in rows) / max(len(rows), 1)
-    kind = f"{type(greedy.decoder).__name__}{'' if greedy.decoder.mixes else ', by length'}"
+    kind = f"{type(writer.decoder).__name__}{'' if writer.decoder.mixes else ', by length'}"
     print(f"| {name} | {kind} | {ours:.0f} | {theirs:.0f} | {ours / theirs:.2f} | {tied:.1%} |", flush=True)
 
 

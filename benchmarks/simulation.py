@@ -18,7 +18,7 @@ from readbench.runs.executors.pool import num_cores
 from readbench.runs.plan import plan
 from readbench.runs.studies.simulation import Recording, chains_of, recorded, simulate
 from readbench.suites.suite import Suite
-from readbench.trials.environments.fitting import validate
+from readbench.trials.environments.simulation.fitting import validate
 
 TEN = ("task-static", "uniform", "gap", "learnable", "horizon", "odm", "exp3s", "tscl", "doremi", "ado")
 NUM_SEEDS, NUM_INTERVALS = 200, 20

@@ -14,7 +14,8 @@ void register_ledger(py::module_& module) {
     py::class_<Ledger>(module, "Ledger")
         .def(py::init<std::int64_t, std::int64_t>(), py::arg("budget_tokens"), py::arg("num_capabilities"))
         .def("charge_example", &Ledger::charge_example, py::arg("capability"), py::kw_only(),
-             py::arg("generated_tokens"), py::arg("trained_tokens"), py::arg("scored_tokens") = 0)
+             py::arg("generated_tokens"), py::arg("trained_tokens"), py::arg("scored_tokens") = 0,
+             py::arg("rollout_tokens") = 0)
         .def_property_readonly("spent_tokens", &Ledger::spent_tokens)
         .def_property_readonly("remaining_tokens", &Ledger::remaining_tokens)
         .def("to_bytes", [](const Ledger& ledger) { return py::bytes(ledger.to_bytes()); })

@@ -31,6 +31,13 @@ void register_scheduler(py::module_& module) {
             },
             py::arg("head_costs"), py::arg("remaining_tokens"))
         .def(
+            "most_owed",
+            [](const Scheduler& scheduler, const py::array& pending) {
+                return scheduler.most_owed(to_vector<std::int64_t>(pending, "pending"));
+            },
+            py::arg("pending"))
+        .def("spend", &Scheduler::spend, py::arg("capability"), py::arg("tokens"))
+        .def(
             "estimate",
             [](const Scheduler& scheduler, const py::array& mean_costs) {
                 return to_array(scheduler.estimate(to_vector<double>(mean_costs, "mean_costs")));

@@ -13,14 +13,15 @@ namespace {
 
 constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
 
-// The state of a ledger of two capabilities: what each generated, trained and scored, and the accounts out of use.
+// The state of a ledger of two capabilities: what each generated, trained, scored and rolled out, and the
+// accounts out of use.
 std::string state_of(std::int64_t budget, const std::vector<std::int64_t>& accounts, std::int64_t unused = 0,
                      std::int64_t capabilities = 2) {
     readbench::ByteWriter writer("readbench.ledger", 1);
     writer.put(budget);
     writer.put(capabilities);
     writer.put_all(accounts);
-    writer.put_all(std::vector<std::int64_t>(6, unused));
+    writer.put_all(std::vector<std::int64_t>(4, unused));
     return std::move(writer).finish();
 }
 
@@ -30,13 +31,14 @@ void a_charge_past_the_budget_charges_nothing() {
     CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, 0, 41));
     CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, 1, 40));
     CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, 20, 20, 1));
+    CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, 20, 19, 1, 1));
     CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, kHuge, kHuge));
     CHECK_THROWS(BudgetExceeded, ledger.charge_example(1, 0, kHuge, kHuge));
     CHECK(ledger.spent_tokens() == 60);
-    CHECK(ledger.to_bytes() == state_of(100, {60, 0, 0, 0, 0, 0}));
-    ledger.charge_example(1, 10, 25, 5);
+    CHECK(ledger.to_bytes() == state_of(100, {60, 0, 0, 0, 0, 0, 0, 0}));
+    ledger.charge_example(1, 10, 20, 5, 5);
     CHECK(ledger.remaining_tokens() == 0);
-    CHECK(ledger.to_bytes() == state_of(100, {60, 10, 0, 25, 0, 5}));
+    CHECK(ledger.to_bytes() == state_of(100, {60, 10, 0, 20, 0, 5, 0, 5}));
 }
 
 void the_largest_budget_can_be_spent_and_cannot_overflow() {
@@ -56,6 +58,7 @@ void bad_arguments_are_refused() {
     CHECK_THROWS(std::invalid_argument, ledger.charge_example(0, -1, 0));
     CHECK_THROWS(std::invalid_argument, ledger.charge_example(0, 5, -5));
     CHECK_THROWS(std::invalid_argument, ledger.charge_example(0, 5, 0, -5));
+    CHECK_THROWS(std::invalid_argument, ledger.charge_example(0, 5, 0, 0, -5));
     CHECK(ledger == Ledger(10, 2));
 }
 
@@ -77,14 +80,15 @@ void bytes_come_back_and_any_changed_byte_is_noticed() {
 
 // A correct checksum over accounts that no charges can have left.
 void forged_accounts_are_refused() {
-    CHECK(Ledger::from_bytes(state_of(8, {2, 2, 2, 1, 0, 1})).remaining_tokens() == 0);
-    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(7, {2, 2, 2, 1, 0, 1})));
-    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 2, 0, -1})));
-    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {kHuge, kHuge, kHuge, kHuge, kHuge, kHuge})));
-    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 1, 0, 1}, 1)));
+    CHECK(Ledger::from_bytes(state_of(8, {2, 2, 2, 1, 0, 0, 0, 1})).remaining_tokens() == 0);
+    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(7, {2, 2, 2, 1, 0, 0, 0, 1})));
+    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 2, 0, 0, 0, -1})));
+    CHECK_THROWS(std::invalid_argument,
+                 Ledger::from_bytes(state_of(8, {kHuge, kHuge, kHuge, kHuge, kHuge, kHuge, kHuge, kHuge})));
+    CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 1, 0, 0, 0, 1}, 1)));
     for (const std::int64_t capabilities :
          {std::int64_t{-1}, std::int64_t{0}, std::int64_t{1}, std::int64_t{3}, kHuge}) {
-        CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 1, 0, 1}, 0, capabilities)));
+        CHECK_THROWS(std::invalid_argument, Ledger::from_bytes(state_of(8, {2, 2, 2, 1, 0, 0, 0, 1}, 0, capabilities)));
     }
 }
 

@@ -52,6 +52,21 @@ void the_remainder_ends_with_one_overdraft_each() {
     CHECK(scheduler.admit_remainder({1, 1, 1}, 9) == -1);
 }
 
+void a_cost_known_afterwards_is_carried_to_the_next_interval() {
+    Scheduler scheduler(3);
+    scheduler.grant({0.5, 0.4, 0.1}, 100);
+    CHECK(scheduler.most_owed({0, 0, 0}) == 0);
+    CHECK(scheduler.most_owed({20, 0, 0}) == 1);
+    CHECK(scheduler.most_owed({50, 40, 9}) == 2);
+    CHECK(scheduler.most_owed({50, 40, 10}) == -1);
+    scheduler.spend(0, 70); // it was dearer than thought
+    CHECK((scheduler.deficits() == Counts{-20, 40, 10}));
+    scheduler.grant({0.5, 0.5, 0.0}, 30);
+    CHECK((scheduler.deficits() == Counts{-5, 55, 10}));
+    CHECK(scheduler.most_owed({0, 50, 6}) == 1);
+    CHECK(scheduler.most_owed({0, 55, 6}) == 2);
+}
+
 void bad_arguments_are_refused_and_change_nothing() {
     Scheduler scheduler(2);
     const double nan = std::numeric_limits<double>::quiet_NaN();
@@ -68,6 +83,12 @@ void bad_arguments_are_refused_and_change_nothing() {
     CHECK_THROWS(std::invalid_argument, scheduler.admit_remainder({1, 0}, 5));
     CHECK_THROWS(std::invalid_argument, scheduler.admit_remainder({1, -2}, 5));
     CHECK_THROWS(std::invalid_argument, scheduler.admit_remainder({1}, 5));
+    CHECK_THROWS(std::invalid_argument, scheduler.most_owed({1}));
+    CHECK_THROWS(std::invalid_argument, scheduler.most_owed({0, -1}));
+    CHECK_THROWS(std::invalid_argument, scheduler.spend(2, 1));
+    CHECK_THROWS(std::invalid_argument, scheduler.spend(-1, 1));
+    CHECK_THROWS(std::invalid_argument, scheduler.spend(0, -1));
+    CHECK_THROWS(std::invalid_argument, scheduler.spend(0, Scheduler::kMaxGrant + 1));
     CHECK_THROWS(std::invalid_argument, scheduler.estimate({0.5, 1.0}));
     CHECK_THROWS(std::invalid_argument, scheduler.estimate({nan, 1.0}));
     CHECK(scheduler == Scheduler(2));
@@ -147,6 +168,7 @@ int main() {
     grants_sum_exactly_and_ties_go_to_the_lower_index();
     slots_are_served_in_order_while_they_fit();
     the_remainder_ends_with_one_overdraft_each();
+    a_cost_known_afterwards_is_carried_to_the_next_interval();
     bad_arguments_are_refused_and_change_nothing();
     bytes_come_back_and_any_changed_byte_is_noticed();
     for (std::uint64_t seed = 0; seed < 200; ++seed) {

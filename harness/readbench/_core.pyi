@@ -46,13 +46,15 @@ class BudgetExceeded(ValueError):
 
 @final
 class Ledger:
-    """Integer token accounts of one trial: what its examples cost to generate and to train on, by capability."""
+    """Integer token accounts of one trial: what its examples cost to generate, to train on, to score and to roll out, by capability."""
 
     def __init__(self, budget_tokens: int, num_capabilities: int) -> None:
         """All accounts start at 0. `budget_tokens` >= 1, `num_capabilities` in 1..4096."""
 
-    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int, scored_tokens: int = 0) -> None:
-        """Charges an example's two costs, each >= 0; BudgetExceeded, and neither is charged, if they would pass the budget."""
+    def charge_example(
+        self, capability: int, *, generated_tokens: int, trained_tokens: int, scored_tokens: int = 0, rollout_tokens: int = 0
+    ) -> None:
+        """Charges an example's costs, each >= 0; BudgetExceeded, and none is charged, if together they would pass the budget."""
 
     @property
     def spent_tokens(self) -> int:
@@ -87,7 +89,7 @@ class Scheduler:
 
     @property
     def deficits(self) -> _Integers:
-        """(K,) tokens granted and not yet served (a copy); negative after an overdraft of `admit_remainder`."""
+        """(K,) tokens granted and not yet served (a copy); negative after an overdraft of `admit_remainder` or `spend`."""
 
     def grant(self, allocation: _Doubles, tokens: int) -> None:
         """Adds `tokens` (0..2^36) to the deficits, split by `allocation` (K,) so that the parts sum exactly to `tokens`.
@@ -108,6 +110,12 @@ class Scheduler:
         Served is the largest deficit > 0 (ties: lower index) whose head slot fits `remaining_tokens` of the budget.
         `head_costs` (K,) holds each capability's next cost, -1 where it has no slot. A capability overdraws at most once.
         """
+
+    def most_owed(self, pending: _Integers) -> int:
+        """The capability with the largest deficit > 0 after (K,) `pending` tokens >= 0 of what is not paid yet; -1 if none has one."""
+
+    def spend(self, capability: int, tokens: int) -> None:
+        """Takes a cost >= 0 that was known only afterwards from a deficit, which may become negative."""
 
     def estimate(self, mean_costs: _Doubles) -> _Integers:
         """(K,) about how many slots each deficit pays for at `mean_costs` (K,) >= 1 tokens, rounded up."""

@@ -35,16 +35,18 @@ class ExperimentMachine(RuleBasedStateMachine):
         self.budget, self.charged = budget, 0
         self.ledger = type(self).make(budget, 2)
 
-    @rule(capability=st.integers(0, 1), generated=tokens, trained=tokens, scored=tokens)
-    def example(self, capability: int, generated: int, trained: int, scored: int) -> None:
-        fits = self.charged + generated + trained + scored <= self.budget
+    @rule(capability=st.integers(0, 1), generated=tokens, trained=tokens, scored=tokens, rollout=tokens)
+    def example(self, capability: int, generated: int, trained: int, scored: int, rollout: int) -> None:
+        fits = self.charged + generated + trained + scored + rollout <= self.budget
         try:
-            self.ledger.charge_example(capability, generated_tokens=generated, trained_tokens=trained, scored_tokens=scored)
+            self.ledger.charge_example(
+                capability, generated_tokens=generated, trained_tokens=trained, scored_tokens=scored, rollout_tokens=rollout
+            )
         except BudgetExceeded:
             assert not fits
         else:
             assert fits, "a charge passed the budget"
-            self.charged += generated + trained + scored
+            self.charged += generated + trained + scored + rollout
 
     @rule()
     def crash(self) -> None:
@@ -144,28 +146,35 @@ def test_ten_thousand_steps_of_the_spend_ledger(capsys: pytest.CaptureFixture[st
 class OffByOne(Ledger):
     """Lets a charge pass the budget by one token, which its copy does not count."""
 
-    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int, scored_tokens: int = 0) -> None:
-        over = generated_tokens + trained_tokens + scored_tokens - self.remaining_tokens == 1
-        less = trained_tokens - (over and trained_tokens > 0)
-        super().charge_example(capability, generated_tokens=generated_tokens, trained_tokens=less, scored_tokens=scored_tokens)
+    def charge_example(self, capability: int, *, trained_tokens: int, **others: int) -> None:  # type: ignore[override]
+        over = trained_tokens + sum(others.values()) - self.remaining_tokens == 1
+        super().charge_example(capability, trained_tokens=trained_tokens - (over and trained_tokens > 0), **others)  # type: ignore[misc]
 
 
 class HalfAnExample(Ledger):
     """Charges what was generated of an example that does not fit."""
 
-    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int, scored_tokens: int = 0) -> None:
+    def charge_example(self, capability: int, *, generated_tokens: int, **others: int) -> None:  # type: ignore[override]
         super().charge_example(capability, generated_tokens=generated_tokens, trained_tokens=0)
-        super().charge_example(capability, generated_tokens=0, trained_tokens=trained_tokens, scored_tokens=scored_tokens)
+        super().charge_example(capability, generated_tokens=0, **others)  # type: ignore[misc]
 
 
 class LargerCostAlone(Ledger):
     """Charges the largest of an example's costs, and not their sum."""
 
-    def charge_example(self, capability: int, *, generated_tokens: int, trained_tokens: int, scored_tokens: int = 0) -> None:
-        super().charge_example(capability, generated_tokens=0, trained_tokens=max(generated_tokens, trained_tokens, scored_tokens))
+    def charge_example(self, capability: int, **costs: int) -> None:  # type: ignore[override]
+        super().charge_example(capability, generated_tokens=0, trained_tokens=max(costs.values()))
 
 
-@pytest.mark.parametrize("bug", [OffByOne, HalfAnExample, LargerCostAlone])
+class ForgetsRollouts(Ledger):
+    """Charges all but what the student wrote itself."""
+
+    def charge_example(self, capability: int, *, rollout_tokens: int = 0, **others: int) -> None:  # type: ignore[override]
+        fits = rollout_tokens + sum(others.values()) <= self.remaining_tokens
+        super().charge_example(capability, **others, rollout_tokens=0 if fits else rollout_tokens)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("bug", [OffByOne, HalfAnExample, LargerCostAlone, ForgetsRollouts])
 def test_a_bug_planted_in_the_experiment_ledger_is_found(bug: type[Ledger]) -> None:
     class Planted(ExperimentMachine):
         make = bug

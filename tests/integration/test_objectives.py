@@ -49,6 +49,40 @@ def test_a_stopped_trial_goes_on_to_the_same_end(bench: Benches) -> None:
     assert outcome(resumed) == outcome(whole)
 
 
+RLAD = {"alpha": 0.5, "clip": 0.2, "clamp": 5.0, "group_size": 4, "round_tokens": 256}
+
+
+def test_the_students_own_answers_are_charged_by_kind_and_recorded(bench: Benches) -> None:
+    record = read_trial(with_objective(bench(), "rlad", **RLAD).run())
+    assert record.status == "complete"
+    for interval in record.intervals:
+        tokens, figures = interval["tokens"], interval["figures"]
+        assert tokens["generated"] == 0 < tokens["rollout"] < tokens["trained"] == tokens["scored"]
+        assert interval["charged"] == tokens["rollout"] + tokens["trained"] + tokens["scored"]
+        assert sum(interval["examples"]) % 4 == 0
+        assert {"reward", "equal_groups", "finished", "length", "entropy", "kl_to_teacher"} <= figures.keys()
+        assert figures["reward"] == pytest.approx(sum(interval["verified"]) / sum(interval["examples"]), abs=0.2)
+    budget = record.spec["budget_tokens"]
+    assert 0.9 * budget < sum(interval["charged"] for interval in record.intervals) <= budget
+
+
+@pytest.mark.parametrize(
+    ("name", "params"),
+    [("rlad", RLAD), ("kdrl", {"group_size": 4, "warmup": 0.5, "reference": 0.1}), ("jsd", {"own_share": 0.5, "beta": 0.5})],
+)
+def test_a_stopped_trial_on_own_answers_goes_on_to_the_same_end(bench: Benches, name: str, params: dict[str, Any]) -> None:
+    whole = read_trial(with_objective(bench("whole"), name, **params).run())
+    assert whole.status == "complete", whole.failure
+    here = with_objective(bench("stopped"), name, **params)
+    here.run(stop_after=2)
+    assert outcome(read_trial(here.run())) == outcome(whole)
+    kinds = [{kind for kind, tokens in interval["tokens"].items() if tokens} - {"probe", "dev"} for interval in whole.intervals]
+    if name == "kdrl":  # .5 of three intervals are the warm-up's: the first two
+        assert kinds == [{"generated", "trained"}] * 2 + [{"rollout", "trained", "scored"}]
+    if name == "jsd":  # half and half, and the teacher reads both
+        assert kinds == [{"generated", "rollout", "trained", "scored"}] * 3
+
+
 def test_only_answers_that_verify_are_taught_and_the_others_are_charged(bench: Benches, monkeypatch: pytest.MonkeyPatch) -> None:
     from readbench.suites.grading import Grader
 
@@ -97,6 +131,27 @@ def test_a_teacher_of_another_vocabulary_is_refused_before_a_token_is_charged(ot
 def test_a_teacher_without_logits_is_refused() -> None:
     with pytest.raises(ConfigError, match="objective forward-kl needs the teacher's logits, and openai:m gives none"):
         planned(teacher="openai:m", objective="forward-kl", **{"params.teacher.openai.url": "http://localhost:1/v1"})
+
+
+def test_rollouts_that_cannot_fit_are_refused_before_a_token_is_charged() -> None:
+    few = {"budget_tokens": 9_000, "num_intervals": 3, "num_probes": 9, "num_dev": 9}
+    planned(objective="rlad", **few)
+    with pytest.raises(ConfigError, match=r"64 answers to a prompt may cost \d+ tokens, an interval has 3000"):
+        planned(objective="rlad", **{"params.objective.rlad.group_size": 64}, **few)
+    with pytest.raises(ConfigError, match=r"a prompt has \d+ tokens, and \d+ new ones do not fit the student's context of"):
+        planned(objective="grpo", max_new_tokens=100_000, teacher="openai:m", **{"params.teacher.openai.url": "http://localhost:1/v1"})
+
+
+def test_an_objective_that_samples_needs_a_teacher_only_if_it_reads_one() -> None:
+    remote = {"teacher": "openai:m", "params.teacher.openai.url": "http://localhost:1/v1"}
+    planned(objective="grpo", **remote)
+    with pytest.raises(ConfigError, match="objective rlad needs the teacher's log-probabilities, and openai:m gives none"):
+        planned(objective="rlad", **remote)
+
+
+def test_a_group_of_one_is_refused_with_the_settings() -> None:
+    with pytest.raises(ConfigError, match="objective 'grpo' raised ValueError: group_size must be at least 2, got 1"):
+        planned(objective="grpo", **{"params.objective.grpo.group_size": 1})
 
 
 def test_a_parameter_out_of_range_is_refused_with_the_settings() -> None:

@@ -60,7 +60,16 @@ def make_trial(rng: np.random.Generator, allocator: str, seed: int) -> dict[str,
         "failure": None,
         "budget_tokens": BUDGET,
         "dev_utility_before": float(np.dot(REQUIREMENT, before)),
-        "tokens": {"generated": 1_000, "trained": int(spent.sum()) - 1_000, "scored": 0, "probe": 300, "dev": 200, "eval": 100, "pilot": 0},
+        "tokens": {
+            "generated": 1_000,
+            "trained": int(spent.sum()) - 1_000,
+            "scored": 0,
+            "rollout": 0,
+            "probe": 300,
+            "dev": 200,
+            "eval": 100,
+            "pilot": 0,
+        },
         "metrics": {
             "utility": utility,
             "utility_before": 0.25,
@@ -93,13 +102,14 @@ def _interval(index: int, shares: npt.NDArray[np.float64], charged: int, profile
         "examples": dict.fromkeys(CAPABILITIES, 3),
         "verified": dict.fromkeys(CAPABILITIES, 3),
         "unverified": {},
-        "tokens": {"generated": 200, "trained": charged - 200, "scored": 0, "probe": 50, "dev": 40},
+        "tokens": {"generated": 200, "trained": charged - 200, "scored": 0, "rollout": 0, "probe": 50, "dev": 40},
         "profile": _named(profile),
         "exact_match": _named(profile),
         "dev_utility": float(np.dot(REQUIREMENT, profile)),
         "train_loss": dict.fromkeys(CAPABILITIES, 1.5),
         "reward": 0.1,
         "epsilon": 0.01,
+        "figures": {},
         "expected": None,
     }
 
@@ -141,6 +151,8 @@ def make_hostile(document: dict[str, Any]) -> dict[str, Any]:
         said = [HOSTILE[(index + offset) % len(HOSTILE)] for offset in range(4)]
         example["prompt"], example["answer"], example["teacher"], example["before"] = "\n".join(HOSTILE), *said[1:]
     for trial in hostile["trials"]:
+        for interval in trial["intervals"]:
+            interval["figures"] = {name: 0.5 for name in HOSTILE}
         trial["answers"] = {capability: next(strings) for capability in trial["answers"]}
         trial["id"] = next(strings)
     hostile["trials"][0] |= {"status": "failed", "failure": "\n".join(HOSTILE)} | UNFINISHED

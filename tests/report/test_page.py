@@ -162,6 +162,39 @@ def test_expectations_are_drawn_for_an_allocator_that_says_how_uncertain_it_is(d
     assert "one-hot" not in section
 
 
+def test_figures_of_the_objective_are_drawn_where_there_are_some(document: dict[str, Any]) -> None:
+    assert 'id="samples"' not in build(parsed(document))
+    for trial in document["trials"]:
+        for interval in trial["intervals"]:
+            number = interval["interval"]
+            if trial["allocator"] == "read":
+                interval["figures"] = {"reward": 0.1 * number, "mine": 2.0}
+            elif trial["allocator"] == "uniform" and number > 2:  # after a warm-up
+                interval["figures"] = {"reward": 0.75}
+    page = build(parsed(document))
+    section = page[page.index('id="samples"') : page.index('id="cost"')]
+    assert section.index(">reward<") < section.index(">mine<")  # the known ones first
+    assert "In the last interval: " in section
+    assert "read 0.400" in section
+    assert "uniform 0.750" in section
+    table = section[section.index("<table") :]
+    assert re.search(r"read.*?0\.200.*?2\.000", table, re.DOTALL)
+    assert re.search(r"uniform.*?0\.750", table, re.DOTALL)
+
+
+def test_tokens_and_time_of_own_answers_are_shown_where_there_were_some(document: dict[str, Any]) -> None:
+    def costs(page: str) -> str:
+        return page[page.index('<section id="cost"') :]
+
+    assert "rollout</" not in costs(build(parsed(document)))
+    for trial in document["trials"]:
+        trial["tokens"]["rollout"], trial["seconds"]["rollout"] = 123, 0.75
+    page = costs(build(parsed(document)))
+    assert "123" in page
+    assert "0.75" in page
+    assert page.count("rollout</") > 2
+
+
 def test_one_capability_makes_a_page(document: dict[str, Any]) -> None:
     def cut(value: Any) -> Any:
         if isinstance(value, dict):

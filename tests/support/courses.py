@@ -6,8 +6,8 @@ from dataclasses import replace
 import numpy as np
 
 from readbench.api import Chain, Problem, Vector
-from readbench.trials.environments.fitted import Course, FittedStudent, Matrix
-from readbench.trials.environments.simulated import Simulated
+from readbench.trials.environments.simulation.fitted import Course, FittedStudent, Matrix
+from readbench.trials.environments.simulation.simulated import Simulated
 
 K, T = 4, 12
 CHAINS = (Chain(steps=(0, 1), share=0.7), Chain(steps=(2,), share=0.3))

@@ -71,34 +71,37 @@ class RngTwin:
 
 @dataclass
 class LedgerTwin:
-    """`Ledger`: three lists of Python integers."""
+    """`Ledger`: four lists of Python integers."""
 
     budget_tokens: int
     num_capabilities: int
     generated: list[int] = field(init=False)
     trained: list[int] = field(init=False)
     scored: list[int] = field(init=False)
+    rollout: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.generated, self.trained, self.scored = ([0] * self.num_capabilities for _ in range(3))
+        self.generated, self.trained, self.scored, self.rollout = ([0] * self.num_capabilities for _ in range(4))
 
     @property
     def spent_tokens(self) -> int:
-        return sum(self.generated) + sum(self.trained) + sum(self.scored)
+        return sum(self.generated) + sum(self.trained) + sum(self.scored) + sum(self.rollout)
 
-    def charge_example(self, capability: int, generated_tokens: int, trained_tokens: int, scored_tokens: int) -> bool:
+    def charge_example(self, capability: int, generated_tokens: int, trained_tokens: int, scored_tokens: int, rollout_tokens: int) -> bool:
         """Charges all, or none; says which."""
-        fits = self.spent_tokens + generated_tokens + trained_tokens + scored_tokens <= self.budget_tokens
+        fits = self.spent_tokens + generated_tokens + trained_tokens + scored_tokens + rollout_tokens <= self.budget_tokens
         if fits:
             self.generated[capability] += generated_tokens
             self.trained[capability] += trained_tokens
             self.scored[capability] += scored_tokens
+            self.rollout[capability] += rollout_tokens
         return fits
 
     def to_bytes(self) -> bytes:
-        """The same state: version 1 ends with three accounts a capability that are not in use."""
-        unused = [0] * (3 * self.num_capabilities)
-        words = (1, self.budget_tokens, self.num_capabilities, *self.generated, *self.trained, *self.scored, *unused)
+        """The same state: version 1 ends with two accounts a capability that are not in use."""
+        unused = [0] * (2 * self.num_capabilities)
+        accounts = (*self.generated, *self.trained, *self.scored, *self.rollout)
+        words = (1, self.budget_tokens, self.num_capabilities, *accounts, *unused)
         return sealed(b"readbench.ledger" + b"".join(word.to_bytes(8, "little") for word in words))
 
 
@@ -133,6 +136,11 @@ class SchedulerTwin:
         best = max(fitting, key=lambda c: (self.deficits[c], -c))
         self.deficits[best] -= head_costs[best]
         return best
+
+    def most_owed(self, pending: list[int]) -> int:
+        owed = [deficit - waiting for deficit, waiting in zip(self.deficits, pending, strict=True)]
+        best = max(range(len(owed)), key=lambda c: (owed[c], -c))
+        return best if owed[best] > 0 else -1
 
 
 @dataclass

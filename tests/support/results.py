@@ -24,7 +24,7 @@ def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> d
         "failure": None,
         "budget_tokens": 10_000,
         "dev_utility_before": 0.25,
-        "tokens": {"generated": 1_900, "trained": 8_000, "scored": 0, "probe": 300, "dev": 200, "eval": 100, "pilot": 0},
+        "tokens": {"generated": 1_900, "trained": 8_000, "scored": 0, "rollout": 0, "probe": 300, "dev": 200, "eval": 100, "pilot": 0},
         "metrics": {
             "utility": utility,
             "utility_before": 0.25,
@@ -47,12 +47,13 @@ def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> d
                 "examples": {"math": 3, "code": 2, "tool_use": 0},
                 "verified": {"math": 3, "code": 1, "tool_use": 0},
                 "unverified": {},
-                "tokens": {"generated": 1_900, "trained": 8_000, "scored": 0, "probe": 150, "dev": 100},
+                "tokens": {"generated": 1_900, "trained": 8_000, "scored": 0, "rollout": 0, "probe": 150, "dev": 100},
                 "profile": after,
                 "exact_match": after,
                 "dev_utility": 0.4,
                 "train_loss": {"math": 1.5, "code": 0.5, "tool_use": None},
                 "reward": 0.125,
+                "figures": {},
                 "epsilon": 0.01,
                 "expected": None,
             }

@@ -1,4 +1,5 @@
-// Integer token accounts of one trial: what its examples cost to generate, to train on and to score, by capability.
+// Integer token accounts of one trial: what its examples cost to generate, to train on, to score and to roll out, by
+// capability.
 //
 // A charge that would pass the budget throws and changes nothing.
 #pragma once
@@ -35,18 +36,19 @@ class Ledger {
         generated_.assign(static_cast<std::size_t>(num_capabilities), 0);
         trained_ = generated_;
         scored_ = generated_;
+        rollout_ = generated_;
     }
 
     // An example's costs at once: all are charged, or none is. Scored tokens are those that the teacher read to judge
-    // it.
+    // it, rollout tokens those that the student wrote.
     void charge_example(std::int64_t capability, std::int64_t generated_tokens, std::int64_t trained_tokens,
-                        std::int64_t scored_tokens = 0) {
+                        std::int64_t scored_tokens = 0, std::int64_t rollout_tokens = 0) {
         if (capability < 0 || static_cast<std::size_t>(capability) >= generated_.size()) {
             throw std::invalid_argument("capability must be in 0.." + std::to_string(generated_.size() - 1) + ", got " +
                                         std::to_string(capability));
         }
         std::int64_t tokens = 0;
-        for (const std::int64_t part : {generated_tokens, trained_tokens, scored_tokens}) {
+        for (const std::int64_t part : {generated_tokens, trained_tokens, scored_tokens, rollout_tokens}) {
             if (part < 0) {
                 throw std::invalid_argument("tokens must not be negative, got " + std::to_string(part));
             }
@@ -63,6 +65,7 @@ class Ledger {
         generated_[static_cast<std::size_t>(capability)] += generated_tokens;
         trained_[static_cast<std::size_t>(capability)] += trained_tokens;
         scored_[static_cast<std::size_t>(capability)] += scored_tokens;
+        rollout_[static_cast<std::size_t>(capability)] += rollout_tokens;
     }
 
     std::int64_t spent_tokens() const { return spent_; }
@@ -70,7 +73,7 @@ class Ledger {
 
     bool operator==(const Ledger& other) const {
         return budget_ == other.budget_ && generated_ == other.generated_ && trained_ == other.trained_ &&
-               scored_ == other.scored_;
+               scored_ == other.scored_ && rollout_ == other.rollout_;
     }
 
     std::string to_bytes() const {
@@ -80,6 +83,7 @@ class Ledger {
         writer.put_all(generated_);
         writer.put_all(trained_);
         writer.put_all(scored_);
+        writer.put_all(rollout_);
         writer.put_all(std::vector<std::int64_t>(kUnusedKinds * generated_.size(), 0));
         return std::move(writer).finish();
     }
@@ -91,16 +95,17 @@ class Ledger {
         const std::int64_t capabilities = reader.get_signed();
         Ledger ledger(budget, std::clamp<std::int64_t>(capabilities, 0, kMaxCapabilities));
         const std::size_t size = ledger.generated_.size();
-        if (reader.values_left() != (3 + kUnusedKinds) * size) {
+        if (reader.values_left() != (4 + kUnusedKinds) * size) {
             reader.fail("wrong number of accounts");
         }
-        std::vector<std::int64_t> accounts(3 * size);
+        std::vector<std::int64_t> accounts(4 * size);
         for (std::int64_t& tokens : accounts) {
             tokens = reader.get_signed();
         }
         for (std::size_t capability = 0; capability < size; ++capability) {
             ledger.charge_example(static_cast<std::int64_t>(capability), accounts[capability],
-                                  accounts[size + capability], accounts[2 * size + capability]);
+                                  accounts[size + capability], accounts[2 * size + capability],
+                                  accounts[3 * size + capability]);
         }
         for (std::size_t i = 0; i < kUnusedKinds * size; ++i) {
             if (reader.get_signed() != 0) {
@@ -114,13 +119,14 @@ class Ledger {
   private:
     static constexpr std::string_view kMagic = "readbench.ledger";
     static constexpr std::uint64_t kVersion = 1;
-    static constexpr std::size_t kUnusedKinds = 3; // version 1 has accounts for them, which hold 0
+    static constexpr std::size_t kUnusedKinds = 2; // version 1 has accounts for them, which hold 0
 
     std::int64_t budget_;
     std::int64_t spent_ = 0;              // the sum of all accounts
     std::vector<std::int64_t> generated_; // (K,)
     std::vector<std::int64_t> trained_;   // (K,)
     std::vector<std::int64_t> scored_;    // (K,)
+    std::vector<std::int64_t> rollout_;   // (K,)
 };
 
 } // namespace readbench

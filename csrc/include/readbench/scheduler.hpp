@@ -5,6 +5,10 @@
 // granted to it by less than one example. At the very end each capability may overdraw once, by less than one example,
 // to use up the budget's rest (`admit_remainder`). A slot that does not fit is never skipped for a cheaper one behind
 // it: that would bias the end of every interval to short examples.
+//
+// What a student writes itself has a cost that is known only afterwards. There the discipline is surplus round robin
+// (Adiseshu, Parulkar & Varghese 1996): a capability is served while its deficit is positive (`most_owed`), pays what
+// it turned out to cost (`spend`), and carries what it overdrew to the next interval.
 #pragma once
 
 #include <algorithm>
@@ -113,6 +117,41 @@ class Scheduler {
             deficits_[static_cast<std::size_t>(best)] -= head_costs[static_cast<std::size_t>(best)];
         }
         return best;
+    }
+
+    // The capability with the largest deficit that is positive after the (K,) tokens `pending` for what is prepared and
+    // not paid yet (ties: lower index), or -1 when none is owed anything.
+    std::int64_t most_owed(const std::vector<std::int64_t>& pending) const {
+        check_size(pending.size(), "pending");
+        std::int64_t best = -1;
+        std::int64_t most = 0;
+        for (std::size_t c = 0; c < num_capabilities(); ++c) {
+            if (pending[c] < 0) {
+                throw std::invalid_argument("pending tokens must not be negative, got " + std::to_string(pending[c]));
+            }
+            if (deficits_[c] > pending[c] && deficits_[c] - pending[c] > most) {
+                most = deficits_[c] - pending[c];
+                best = static_cast<std::int64_t>(c);
+            }
+        }
+        return best;
+    }
+
+    // Takes what a capability's work turned out to cost from its deficit, which may become negative.
+    void spend(std::int64_t capability, std::int64_t tokens) {
+        if (capability < 0 || static_cast<std::size_t>(capability) >= num_capabilities()) {
+            throw std::invalid_argument("capability must be in 0.." + std::to_string(num_capabilities() - 1) +
+                                        ", got " + std::to_string(capability));
+        }
+        if (tokens < 0 || tokens > kMaxGrant) {
+            throw std::invalid_argument("tokens must be in 0.." + std::to_string(kMaxGrant) + ", got " +
+                                        std::to_string(tokens));
+        }
+        std::int64_t& deficit = deficits_[static_cast<std::size_t>(capability)];
+        if (deficit < std::numeric_limits<std::int64_t>::min() + tokens) {
+            throw std::invalid_argument("more tokens spent than can be counted");
+        }
+        deficit -= tokens;
     }
 
     // (K,) about how many slots each deficit pays for, rounded up: what is worth preparing in one go.

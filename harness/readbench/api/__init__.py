@@ -37,6 +37,7 @@ from readbench.api.objective import NEEDS as NEEDS
 from readbench.api.objective import Batch as Batch
 from readbench.api.objective import Loss as Loss
 from readbench.api.objective import Objective as Objective
+from readbench.api.objective import Rollouts as Rollouts
 
 Difficulty = Literal[0, 1, 2]  # easy, medium, hard
 DIFFICULTIES = ("easy", "medium", "hard")

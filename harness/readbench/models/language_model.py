@@ -26,8 +26,9 @@ from readbench.base.memory import keep_freed_memory
 from readbench.models import folder
 from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
 from readbench.models.checks import check_loaded
-from readbench.models.generation import Greedy
+from readbench.models.generation import Writer, Written
 from readbench.models.lean.llama import LONGEST, lean_llama
+from readbench.models.sampling import Sampling
 from readbench.models.text import NO_CHAT, ChatConfig, render, response_ids
 
 if TYPE_CHECKING:
@@ -77,9 +78,9 @@ class LanguageModel:
         """The prompts' tokens."""
         return [tuple(render(self.tokenizer, prompt, self.chat)) for prompt in prompts]
 
-    def greedy(self) -> Greedy:
-        """Greedy generation with the current weights; make a new one after they change."""
-        return Greedy(self.network, self.tokenizer)
+    def writer(self) -> Writer:
+        """Generation with the current weights; make a new one after they change."""
+        return Writer(self.network, self.tokenizer)
 
     def answer(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """Greedy answers with the current weights, cut at the end of the context; ConfigError if a prompt alone fills it."""
@@ -87,7 +88,17 @@ class LanguageModel:
         room = self.context - max(map(len, rendered))
         if room < 1:
             raise ConfigError(f"a prompt fills the model's context of {self.context} tokens", hint="use shorter prompts")
-        return self.greedy().respond(rendered, max_new_tokens=min(max_new_tokens, room))
+        return self.writer().respond(rendered, max_new_tokens=min(max_new_tokens, room))
+
+    def sample(self, prompts: Sequence[tuple[int, ...]], seeds: Sequence[int], *, sampling: Sampling, max_new_tokens: int) -> list[Written]:
+        """Answers to rendered prompts, each drawn with the current weights by its own seed; ConfigError where one might not fit."""
+        longest = max(map(len, prompts))
+        if longest + max_new_tokens > self.context:
+            raise ConfigError(
+                f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the student's context of {self.context}",
+                hint="use shorter prompts, a smaller max_new_tokens, or a student with a longer context",
+            )
+        return self.writer().sample(prompts, seeds, sampling=sampling, max_new_tokens=max_new_tokens)
 
     def log_likelihoods(self, examples: Sequence[Encoded]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """(N,) summed log-probability of the labels in nats, and (N,) whether every label is the most likely token (greedy).

@@ -11,7 +11,7 @@ from readbench.results.scores import metric_values
 from readbench.results.stats import Estimate, estimate
 
 SAMPLES = 3  # answers of a capability to show
-TOKEN_KINDS = ("generated", "trained", "scored", "probe", "dev", "eval", "pilot")
+TOKEN_KINDS = ("generated", "trained", "scored", "rollout", "probe", "dev", "eval", "pilot")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Unfinished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taught:
-    """The teacher's answers to a capability's prompts, over all trials; an answer that several trials bought counts in each."""
+    """The answers to a capability's prompts that were taught, over all trials; one that several trials bought counts in each."""
 
     examples: int
     verified: int  # of them, what the questions' verifiers accept
@@ -74,6 +74,7 @@ class Summary:
     pilot_tokens: int | None  # charged by all pilots and pilot trials together; None if the run made none
     inferred: bool  # whether the requirement is the pilots'
     taught: Mapping[str, Taught]  # by capability; empty for older results, which do not say what verified
+    own_answers: bool  # whether the student wrote some of them itself
 
 
 def summarise(results: Results) -> Summary:
@@ -98,6 +99,7 @@ def summarise(results: Results) -> Summary:
         pilot_tokens=sum(each.tokens.charged for each in before) if before else None,
         inferred=results.config.requirement == "pilots" and results.pilots is not None,
         taught=_taught(results),
+        own_answers=any(interval.tokens.rollout for trial in results.trials for interval in trial.intervals),
     )
 
 

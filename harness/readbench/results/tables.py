@@ -17,8 +17,8 @@ from readbench.results.document.model import CompleteTrial, Results, TrialResult
 from readbench.suites.metric_names import PROFILE, metrics_of
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")  # a spreadsheet runs text that begins with one of these
-_TOKENS = ("generated", "trained", "scored", "probe", "dev", "eval", "pilot")
-_SECONDS = ("total", "teacher", "train", "probe", "eval", "allocator")
+_TOKENS = ("generated", "trained", "scored", "rollout", "probe", "dev", "eval", "pilot")
+_SECONDS = ("total", "teacher", "train", "probe", "eval", "allocator", "rollout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

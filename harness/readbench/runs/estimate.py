@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 
-from readbench.api import Difficulty, Question
+from readbench.api import Difficulty, Question, Rollouts
 from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
 from readbench.models.counting import open_counter
 from readbench.models.folder import context_length
+from readbench.students.needs import dearest_group
 from readbench.suites.suite import Suite
 
 _SAMPLES = 12  # questions a capability, a third of each difficulty
@@ -58,6 +59,23 @@ def check_teacher_room(suite: Suite, teacher: Path, *, max_new_tokens: int) -> N
         raise ConfigError(
             f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the teacher's context of {context}",
             hint="use shorter prompts, a smaller max_new_tokens, or a teacher with a longer context",
+        )
+
+
+def check_rollouts(suite: Suite, student: Path, rollouts: Rollouts, *, interval_tokens: int, max_new_tokens: int, readers: int) -> None:
+    """ConfigError if the student's own answers to a sampled prompt might not fit its context, or a group of them an interval."""
+    count, context = open_counter(student).count, context_length(student)
+    longest = max(count(question.prompt) + 1 for question in sample_questions(suite))
+    if longest + max_new_tokens > context:
+        raise ConfigError(
+            f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the student's context of {context}",
+            hint="use shorter prompts, a smaller max_new_tokens, or a student with a longer context",
+        )
+    dearest = dearest_group(longest, max_new_tokens, rollouts, readers=readers)
+    if dearest > interval_tokens:
+        raise ConfigError(
+            f"{rollouts.group_size} answers to a prompt may cost {dearest} tokens, an interval has {interval_tokens}",
+            hint="give a larger --budget, fewer --intervals, a smaller max_new_tokens or group_size",
         )
 
 

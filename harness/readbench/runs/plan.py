@@ -6,17 +6,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from readbench.api import NEEDS, Kind, Problem, Teacher, Value
+from readbench.api import Kind, Problem, Teacher, Value
 from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make, make_allocator, registry, resolve_parameters
 from readbench.models.counting import open_counter, vocabulary
 from readbench.models.folder import check_model, check_trainable, fingerprint, resolve_device, resolve_model
 from readbench.runs.config import Resolved, RunConfig
-from readbench.runs.estimate import check_teacher_room, estimate_seconds, mean_example_tokens, questions_hash, sample_questions
+from readbench.runs.estimate import (
+    check_rollouts,
+    check_teacher_room,
+    estimate_seconds,
+    mean_example_tokens,
+    questions_hash,
+    sample_questions,
+)
 from readbench.runs.executors.pool import num_cores
 from readbench.runs.references import teacher_reference
 from readbench.runs.studies.pilots import pilot_specs, profiled, profiling_specs, uses_pilots
+from readbench.students.needs import asked_by, num_readers, reads_teacher
 from readbench.suites.suite import Suite
 from readbench.teachers.chat import set_chat
 from readbench.teachers.spend.account import PaidTeacher
@@ -71,7 +79,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             f"a budget of {config.budget_tokens} tokens is too small for {config.num_intervals} intervals",
             hint=f"an interval should buy one example of each capability: give --budget {least} or more, or fewer --intervals",
         )
-    _check_objective(config, teacher_path if teacher_plugin == "hf" else None, student_path)
+    _check_objective(config, resolved.suite, teacher_path if teacher_plugin == "hf" else None, student_path)
     _build_allocators(resolved)
     piloted = piloted or any(uses_pilots(config, name) for name in config.allocators)
     _check_pilots(config, piloted=piloted, example_tokens=example_tokens)
@@ -215,18 +223,26 @@ def _teacher_params(plugin: str, given: Mapping[str, Value]) -> dict[str, Value]
     return {name: value for name, value in params.items() if value or (plugin, name) not in _YOUNGER}
 
 
-def _check_objective(config: RunConfig, teacher: Path | None, student: Path) -> None:
-    """ConfigError if the run's teacher (None: not a local model) cannot serve what the objective needs, with those that would work."""
+def _check_objective(config: RunConfig, suite: Suite, teacher: Path | None, student: Path) -> None:
+    """ConfigError if the run's teacher (None: not a local model), student or budget cannot serve what the objective needs."""
     name = config.objective
     with foreign("objective", name, ConfigError):
-        needs = frozenset(make("objective", name, **_params(config, "objective", name)).needs)
-    if unknown := needs - NEEDS:
-        raise ConfigError(f"objective {name!r} needs {', '.join(sorted(unknown))}, which readbench does not serve")
-    if "teacher_logits" not in needs:
+        needs, rollouts = asked_by(name, make("objective", name, **_params(config, "objective", name)))
+    if rollouts is not None:
+        check_rollouts(
+            suite,
+            student,
+            rollouts,
+            interval_tokens=config.budget_tokens // config.num_intervals,
+            max_new_tokens=config.max_new_tokens,
+            readers=num_readers(needs),
+        )
+    if not reads_teacher(needs):
         return
     if teacher is None:
         raise ConfigError(
-            f"objective {name} needs the teacher's logits, and {config.teacher} gives none",
+            f"objective {name} needs the teacher's {'logits' if 'teacher_logits' in needs else 'log-probabilities'}, "
+            f"and {config.teacher} gives none",
             hint="take a local --teacher, or --objective sft",
         )
     if vocabulary(teacher) != vocabulary(student):

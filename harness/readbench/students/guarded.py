@@ -4,9 +4,10 @@ from typing import Any
 
 import torch
 
-from readbench.api import NEEDS, Batch, Loss, Objective
+from readbench.api import Batch, Loss, Objective
 from readbench.base.errors import ConfigError, TrialFailure
 from readbench.base.plugins import foreign, make
+from readbench.students.needs import asked_by
 
 
 class GuardedObjective:
@@ -15,7 +16,7 @@ class GuardedObjective:
     def __init__(self, name: str, objective: Objective) -> None:
         self._name = name
         self._objective = objective
-        self.needs = objective.needs
+        self.needs, self.rollouts = asked_by(name, objective)
 
     def loss(self, batch: Batch) -> Loss:
         """The objective's loss, checked."""
@@ -37,14 +38,14 @@ def _fault(loss: object, num_tokens: int) -> str:
         return f"shape {tuple(loss.tokens.shape)} for {num_tokens} label tokens, not one loss each"
     if not loss.value.requires_grad:
         return "a loss that does not depend on the student's logits"
+    for name, values in loss.figures.items():
+        if not isinstance(values, torch.Tensor) or values.shape != (num_tokens,):
+            return f"a figure {name!r} that is not one number for each of {num_tokens} label tokens"
     return ""
 
 
-def make_objective(name: str, **params: Any) -> Objective:
+def make_objective(name: str, **params: Any) -> GuardedObjective:
     """Builds an objective by its registered name; ConfigError where its factory raises, or it asks for what nobody serves."""
     with foreign("objective", name, ConfigError):
         made: Objective = make("objective", name, **params)
-        unknown = set(made.needs) - NEEDS
-    if unknown:
-        raise ConfigError(f"objective {name!r} needs {', '.join(sorted(unknown))}, which readbench does not serve")
-    return GuardedObjective(name, made)
+        return GuardedObjective(name, made)

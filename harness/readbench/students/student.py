@@ -4,67 +4,149 @@ On CUDA the forward runs in bf16 autocast over fp32 master weights. Given the sa
 """
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from readbench.api import Batch, Objective
+from readbench.api import Batch, Objective, Vector
 from readbench.base.errors import TrialFailure
 from readbench.models import batches
 from readbench.models.batches import Encoded, chunks_by_length, collate
 from readbench.models.language_model import LanguageModel
 from readbench.models.text import NO_CHAT, ChatConfig
+from readbench.students.needs import reads_teacher
 from readbench.students.schedule import TrainingConfig, shuffled
 
-TeacherLogits = Callable[[batches.Batch], torch.Tensor]  # (N, V) at the positions that predict a batch's labels, without gradient
+Reader = Callable[[batches.Batch], torch.Tensor]  # (N, V) logits of a model that is not trained, at the positions of a batch's labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """What the verifier said of N sequences."""
+
+    reward: Vector  # (N,)
+    advantage: Vector | None = None  # (N,) of sequences that the student wrote
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pass:
+    """A pass over N examples."""
+
+    losses: Vector  # (N,) nats: the sum over label tokens of each example's loss, before the step that it takes part in
+    figures: Mapping[str, tuple[float, int]]  # the objective's, by name: sum, and tokens that it was summed over
 
 
 class Student:
     """A model, its optimiser and its objective. Not shared between threads."""
 
-    def __init__(self, model: LanguageModel, *, training: TrainingConfig, objective: Objective) -> None:
+    def __init__(
+        self,
+        model: LanguageModel,
+        *,
+        training: TrainingConfig,
+        objective: Objective,
+        max_new_tokens: int = 256,
+        teacher: Reader | None = None,
+        reference: Reader | None = None,
+    ) -> None:
+        """`teacher` and `reference` serve an objective that needs them."""
         self.model = model
         self.training = training
         self._objective = objective
+        self._max_new_tokens = max_new_tokens
+        self._teacher, self._reference = teacher, reference
+        rollouts = getattr(objective, "rollouts", None)
+        self._temperature = 1.0 if rollouts is None else rollouts.temperature
         # tied ones once
         self._parameters = {name: parameter for name, parameter in model.network.named_parameters() if parameter.requires_grad}
         self._optimizer = _optimizer(list(self._parameters.values()), training)
 
     @classmethod
-    def load(cls, path: Path, *, training: TrainingConfig, objective: Objective, device: str, chat: ChatConfig = NO_CHAT) -> "Student":
+    def load(
+        cls,
+        path: Path,
+        *,
+        training: TrainingConfig,
+        objective: Objective,
+        device: str,
+        chat: ChatConfig = NO_CHAT,
+        max_new_tokens: int = 256,
+        teacher: Reader | None = None,
+        reference: Reader | None = None,
+    ) -> "Student":
         """A student from a model folder, untrained: moments zero, step 0."""
-        return cls(LanguageModel.load(path, device=device, chat=chat), training=training, objective=objective)
+        model = LanguageModel.load(path, device=device, chat=chat)
+        return cls(model, training=training, objective=objective, max_new_tokens=max_new_tokens, teacher=teacher, reference=reference)
 
     def train(
-        self, examples: Sequence[Encoded], *, progress: tuple[float, float], seed: int, teacher_logits: TeacherLogits | None = None
-    ) -> npt.NDArray[np.float64]:
+        self, examples: Sequence[Encoded], *, progress: tuple[float, float], seed: int, outcomes: Outcomes | None = None, own: bool = False
+    ) -> Pass:
         """One pass over the examples; `progress` = share of the budget spent before and after it.
 
-        `teacher_logits` serves an objective that needs them.
-
-        Returns (N,) nats: the sum over label tokens of each example's loss, before the step that it takes part in.
+        `own` says that the student wrote the sequences, with the weights that it has now; `outcomes` serve an objective that needs rewards.
         TrialFailure where a loss or gradient is not finite: the weights are then those before that step.
         """
-        losses = np.zeros(len(examples))
+        losses, figures = np.zeros(len(examples)), _Figures()
         if not examples:
-            return losses
+            return Pass(losses=losses, figures=figures.sums)
         lengths = [len(example.tokens) for example in examples]
         total, before = sum(lengths), 0
+        chunks = shuffled(chunks_by_length(lengths, self.training.step_tokens), seed)
+        given = [self._given(outcomes, chunk) for chunk in chunks]
+        if own:
+            for chunk, each in zip(chunks, given, strict=True):
+                each["old_logprob"] = self._own_log_probabilities([examples[index] for index in chunk])
         self.model.network.train()
         with _seeded(seed, self.model.device):  # for students with dropout
-            for chunk in shuffled(chunks_by_length(lengths, self.training.step_tokens), seed):
+            for chunk, each in zip(chunks, given, strict=True):
                 tokens = sum(lengths[index] for index in chunk)
                 share = progress[0] + (progress[1] - progress[0]) * (before + tokens / 2) / total
-                losses[chunk] = self._step([examples[index] for index in chunk], self.training.learning_rate_at(share), teacher_logits)
+                taught = [examples[index] for index in chunk]
+                losses[chunk] = self._step(taught, self.training.learning_rate_at(share), each, figures)
                 before += tokens
         self.model.network.eval()  # type: ignore[no-untyped-call]
-        return losses
+        return Pass(losses=losses, figures=figures.sums)
 
-    def _step(self, examples: Sequence[Encoded], learning_rate: float, teacher_logits: TeacherLogits | None) -> npt.NDArray[np.float64]:
+    def _given(self, outcomes: Outcomes | None, chunk: list[int]) -> dict[str, torch.Tensor]:
+        """What a batch carries of the outcomes of a step's sequences."""
+        if outcomes is None:
+            return {}
+        found = {"reward": outcomes.reward, "advantage": outcomes.advantage}
+        return {name: torch.from_numpy(values[chunk]).to(self.model.device) for name, values in found.items() if values is not None}
+
+    def _own_log_probabilities(self, examples: Sequence[Encoded]) -> torch.Tensor:
+        """(N,) of the labels now, read as a step reads them: the ratio to them is 1 until a step has changed the weights."""
+        batch = collate(examples, self.model.device)
+        with torch.no_grad():
+            return self._log_probabilities(self.model.label_logits(batch), batch.labels)
+
+    def _read(self, batch: batches.Batch, *, own: bool) -> dict[str, torch.Tensor]:
+        """What the objective needs of the models that are not trained."""
+        needs, found = self._objective.needs, {}
+        if self._teacher is not None and reads_teacher(needs, own=own):
+            logits = self._teacher(batch)
+            if "teacher_logits" in needs:
+                found["teacher_logits"] = logits
+            if own and "teacher_logprob" in needs:
+                found["teacher_logprob"] = self._log_probabilities(logits, batch.labels)
+        if own and self._reference is not None and "reference_logprob" in needs:
+            found["reference_logprob"] = self._log_probabilities(self._reference(batch), batch.labels)
+        return found
+
+    def _log_probabilities(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        """(N,) of the labels, at the temperature of the rollouts."""
+        if self._temperature != 1.0:
+            logits = logits / self._temperature
+        return logits.gather(1, labels[:, None])[:, 0] - logits.logsumexp(1)
+
+    def _step(
+        self, examples: Sequence[Encoded], learning_rate: float, given: Mapping[str, torch.Tensor], figures: "_Figures"
+    ) -> npt.NDArray[np.float64]:
         batch = collate(examples, self.model.device)
         loss = self._objective.loss(
             Batch(
@@ -72,24 +154,31 @@ class Student:
                 labels=batch.labels,
                 sequence=torch.from_numpy(_rows(batch)).to(self.model.device),
                 normaliser=float(len(batch.labels)),
-                teacher_logits=teacher_logits(batch) if teacher_logits and "teacher_logits" in self._objective.needs else None,
+                sequences=float(len(examples)),
+                max_new_tokens=self._max_new_tokens,
+                **self._read(batch, own="old_logprob" in given),
+                **given,
             )
         )
         loss.value.backward()  # type: ignore[no-untyped-call]
         gradients = [parameter.grad for parameter in self._parameters.values() if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
-        # the one transfer of a step: all losses and the norm
-        *values, norm_value = torch.cat((loss.tokens, norm.reshape(1))).double().tolist()
-        if not math.isfinite(norm_value) or not math.isfinite(sum(values)):
+        # the one transfer of a step: all losses, the figures and the norm
+        found = [sums for values in loss.figures.values() for sums in (values.nansum()[None], (~values.isnan()).sum()[None])]
+        values = torch.cat((loss.tokens.double(), *(each.double() for each in found), norm.reshape(1).double())).tolist()
+        *values, norm_value = values
+        tokens = values[: len(batch.labels)]
+        if not math.isfinite(norm_value) or not math.isfinite(sum(tokens)):
             self._optimizer.zero_grad()
             raise TrialFailure(f"optimiser step {self._steps_done() + 1}: the loss or its gradient is not finite")
+        figures.add(loss.figures, values[len(batch.labels) :])
         if norm_value > self.training.clip_norm:
             torch._foreach_mul_(gradients, self.training.clip_norm / norm_value)
         for group in self._optimizer.param_groups:
             group["lr"] = learning_rate
         self._optimizer.step()
         self._optimizer.zero_grad()
-        return np.add.reduceat(np.array(values), batch.starts)
+        return np.add.reduceat(np.array(tokens), batch.starts)
 
     def _steps_done(self) -> int:
         first = next(iter(self._parameters.values()))
@@ -113,6 +202,19 @@ class Student:
             for name, parameter in self._parameters.items():
                 for kind, tensor in (("weight", parameter), *self._optimizer.state[parameter].items()):
                     tensor.copy_(state[f"{kind}:{name}"])
+
+
+class _Figures:
+    """Sums of an objective's figures over a pass."""
+
+    def __init__(self) -> None:
+        self.sums: dict[str, tuple[float, int]] = {}
+
+    def add(self, names: Iterable[str], sums: Sequence[float]) -> None:
+        """A step's: `sums` holds a sum and a count for each name."""
+        for name, value, count in zip(names, sums[::2], sums[1::2], strict=True):
+            before, counted = self.sums.get(name, (0.0, 0))
+            self.sums[name] = before + value, counted + int(count)
 
 
 def _rows(batch: batches.Batch) -> npt.NDArray[np.int64]:

@@ -11,7 +11,7 @@ from readbench.models import folder
 from readbench.models.text import NO_CHAT, answers_of
 
 if TYPE_CHECKING:
-    from readbench.models.generation import Greedy
+    from readbench.models.generation import Writer
     from readbench.models.language_model import LanguageModel
 
 
@@ -38,7 +38,7 @@ class LocalTeacher:
                     f"a prompt has {len(ids)} tokens, and {max_new_tokens} new ones do not fit the teacher's context of {self._context}",
                     hint="use shorter prompts, a smaller max_new_tokens, or a teacher with a longer context",
                 )
-        return self._greedy.respond(rendered, max_new_tokens=max_new_tokens)
+        return self._writer.respond(rendered, max_new_tokens=max_new_tokens)
 
     @functools.cached_property
     def model(self) -> "LanguageModel":
@@ -48,8 +48,8 @@ class LocalTeacher:
         return LanguageModel.load(self._path, device=self._device, chat=self.chat)
 
     @functools.cached_property
-    def _greedy(self) -> "Greedy":
-        return self.model.greedy()
+    def _writer(self) -> "Writer":
+        return self.model.writer()
 
 
 @teacher("hf")

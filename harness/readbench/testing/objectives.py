@@ -15,21 +15,31 @@ from typing import Any
 
 import torch
 
-from readbench.api import NEEDS, Batch, Loss, Objective
+from readbench.api import NEEDS, Batch, Loss, Objective, Rollouts
 
 OBJECTIVE_RULES: Mapping[str, str] = {
-    "factory": "makes an object with needs, a frozenset of what readbench serves, and loss",
+    "factory": "makes an object with needs, a frozenset of what readbench serves, and loss; with rollouts, if it needs them",
     "needs": "what it does not name in needs is None, and it works without",
     "loss": "is a Loss: one number to call backward on, and one detached, finite number of nats for each label token",
     "gradient": "backward gives the derivative of the loss by the student's logits",
     "normaliser": "the batches of a step add up to the whole step, in value and in gradient, however it is cut",
     "tokens": "a sequence's losses do not depend on its neighbours or on their order",
-    "teacher": "is read if it is needed: other logits give other losses",
-    "not finite": "logits that are NaN give an error or a loss that is not finite, never a number that looks sound",
+    "teacher": "is read if it is needed: other logits or log-probabilities give another loss",
+    "samples": "rewards and log-probabilities of the past are read if they are needed",
+    "not finite": "a NaN, or a log-probability of −inf, gives an error or a loss that is not finite, never a number that looks sound",
     "determinism": "the same batch gives the same bits",
 }
-_VOCABULARY, _LENGTHS = 11, (4, 1, 3, 5)
+_VOCABULARY, _LENGTHS, _GROUP = 11, (4, 1, 3, 5), 2
+_LOG_PROBABILITIES = {"teacher_logprob": 3, "reference_logprob": 4, "old_logprob": 5}
+_REWARDS = (1.0, 0.25, 0.0, 1.0)
 _STEP, _TOLERANCE = 1e-6, 1e-5
+# What must be read if it is served, by rule; of rewards one form is enough.
+_READ = (
+    ("teacher", ("teacher_logits",)),
+    ("teacher", ("teacher_logprob",)),
+    ("samples", ("reference_logprob",)),
+    ("samples", ("reward", "advantage")),
+)
 
 
 def check_objective(factory: Callable[..., Objective] | str, *, params: Mapping[str, bool | int | float | str] | None = None) -> None:
@@ -42,9 +52,11 @@ def check_objective(factory: Callable[..., Objective] | str, *, params: Mapping[
     loss = _loss(objective, whole)
     _check_gradient(objective, whole, loss)
     _check_cuts(objective, whole, loss)
-    if "teacher_logits" in objective.needs:
-        _check_teacher(objective, whole, loss)
-    _check_not_finite(objective, whole)
+    for rule, names in _READ:
+        served = [name for name in names if name in _served(objective.needs)]
+        if served and not _reads(objective, whole, loss, served):
+            raise _broken(rule, f"another {' and '.join(served)} gives the same gradient")
+    _check_not_finite(objective, whole, loss)
     again = _loss(objective, whole)
     if not (torch.equal(again.value, loss.value) and torch.equal(again.tokens, loss.tokens)):
         raise _broken("determinism", f"{loss.value.item()!r}, then {again.value.item()!r}")
@@ -67,6 +79,8 @@ def _made(factory: Callable[..., Objective] | str, params: Mapping[str, Any]) ->
     needs = getattr(made, "needs", None)
     if not isinstance(needs, frozenset) or not needs <= NEEDS or not callable(getattr(made, "loss", None)):
         raise _broken("factory", f"made a {type(made).__name__} with needs {needs!r}")
+    if "rollouts" in needs and not isinstance(getattr(made, "rollouts", None), Rollouts):
+        raise _broken("factory", f"made a {type(made).__name__} that needs rollouts and has no `rollouts` that say how they are made")
     return made
 
 
@@ -82,13 +96,35 @@ def _batch(needs: frozenset[str], sequences: Sequence[int]) -> Batch:
 
     labels = torch.cat([torch.arange(_LENGTHS[sequence]) * (sequence + 2) % _VOCABULARY for sequence in sequences])
     row = torch.cat([torch.full((_LENGTHS[sequence],), place) for place, sequence in enumerate(sequences)])
+    served = _served(needs)
+    given = {
+        name: rows(salt).log_softmax(1).gather(1, labels[:, None])[:, 0] for name, salt in _LOG_PROBABILITIES.items() if name in served
+    }
+    every = torch.tensor(_REWARDS, dtype=torch.float64)
+    groups = every.reshape(-1, _GROUP)
+    advantage = ((groups - groups.mean(1, keepdim=True)) / (groups.std(1, keepdim=True) + 1e-4)).flatten()
     return Batch(
         logits=rows(1).requires_grad_(),
         labels=labels,
         sequence=row,
         normaliser=float(sum(_LENGTHS)),
-        teacher_logits=rows(2) if "teacher_logits" in needs else None,
+        sequences=float(len(_LENGTHS)),
+        max_new_tokens=max(_LENGTHS),
+        teacher_logits=rows(2) if "teacher_logits" in served else None,
+        reward=every[list(sequences)] if "reward" in served else None,
+        advantage=advantage[list(sequences)] if "advantage" in served else None,
+        **given,
     )
+
+
+def _served(needs: frozenset[str]) -> frozenset[str]:
+    """The fields of a batch that an objective with these needs is given."""
+    fields = needs & {"teacher_logits", "teacher_logprob", "reference_logprob"}
+    if "rollouts" in needs:
+        fields |= {"old_logprob"}
+    if "rewards" in needs:
+        fields |= {"reward", "advantage"} if "rollouts" in needs else {"reward"}
+    return fields
 
 
 def _loss(objective: Objective, batch: Batch) -> Loss:
@@ -142,22 +178,23 @@ def _check_cuts(objective: Objective, batch: Batch, loss: Loss) -> None:
         raise _broken("normaliser", "the gradients of three batches are not that of the whole")
 
 
-def _check_teacher(objective: Objective, batch: Batch, loss: Loss) -> None:
-    assert batch.teacher_logits is not None  # noqa: S101 - it is needed
-    other = dataclasses.replace(batch, teacher_logits=batch.teacher_logits.flip(0).clone())
-    if torch.equal(_loss(objective, other).tokens, loss.tokens):
-        raise _broken("teacher", "other teacher logits give the same losses")
+def _reads(objective: Objective, batch: Batch, loss: Loss, names: Sequence[str]) -> bool:
+    """Whether the gradient is another one with these fields in another order."""
+    other = dataclasses.replace(batch, **{name: getattr(batch, name).flip(0).clone() for name in names})
+    return not torch.equal(_gradient(_loss(objective, other), other), _gradient(loss, batch))
 
 
-def _check_not_finite(objective: Objective, batch: Batch) -> None:
-    for name in ("logits", *sorted(objective.needs & {"teacher_logits"})):
-        damaged = getattr(batch, name).detach().clone()
-        damaged[1, 2] = float("nan")
-        if name == "logits":
-            damaged.requires_grad_()
-        try:
-            loss = objective.loss(dataclasses.replace(batch, **{name: damaged}))
-        except Exception:  # noqa: S112 - an error is what is asked for
-            continue
-        if torch.isfinite(loss.value):
-            raise _broken("not finite", f"{name} with a NaN gave {loss.value.item()}")
+def _check_not_finite(objective: Objective, batch: Batch, whole: Loss) -> None:
+    read = [name for name in sorted(_served(objective.needs)) if _reads(objective, batch, whole, [name])]
+    for name in ("logits", *read):
+        for wrong in (float("nan"), float("-inf")) if name in _LOG_PROBABILITIES else (float("nan"),):
+            damaged = getattr(batch, name).detach().clone()
+            damaged[(1, 2) if damaged.dim() == 2 else 1] = wrong
+            if name == "logits":
+                damaged.requires_grad_()
+            try:
+                loss = objective.loss(dataclasses.replace(batch, **{name: damaged}))
+            except Exception:  # noqa: S112 - an error is what is asked for
+                continue
+            if torch.isfinite(loss.value):
+                raise _broken("not finite", f"{name} with a {wrong} gave {loss.value.item()}")

@@ -12,6 +12,7 @@ import numpy as np
 from readbench.api import Feedback, Vector
 from readbench.suites.probes import DevScore, Profile
 from readbench.suites.suite import RewardConfig
+from readbench.trials.environments.base import ExampleRow
 from readbench.trials.environments.supervision import Example
 from readbench.trials.metrics import reward
 
@@ -82,9 +83,16 @@ def standard_error(errors: Vector, requirement: Vector) -> float:
 
 
 def to_record(
-    feedback: Feedback, *, requested: Vector, examples: Sequence[Example], after: Profile, dev: DevScore | None, epsilon: float
+    feedback: Feedback,
+    *,
+    requested: Vector,
+    examples: Sequence[Example],
+    figures: Mapping[str, float],
+    after: Profile,
+    dev: DevScore | None,
+    epsilon: float,
 ) -> dict[str, Any]:
-    """The interval as JSON values; `dev` is the score on the dev questions, None if it was not measured."""
+    """The interval as JSON values; `figures` are the objective's, `dev` the score on the dev questions, None if it was not measured."""
     capabilities = np.array([example.slot.capability for example in examples], dtype=np.int64)
     verified = np.bincount(capabilities[[example.right for example in examples]], minlength=len(requested))
     return {
@@ -96,6 +104,7 @@ def to_record(
             "generated": sum(example.generated_tokens for example in examples),
             "trained": sum(example.trained_tokens for example in examples),
             "scored": sum(example.scored_tokens for example in examples),
+            "rollout": sum(example.rollout_tokens for example in examples),
             "probe": after.tokens,
             "dev": 0 if dev is None else dev.tokens,
         },
@@ -111,11 +120,22 @@ def to_record(
         "train_loss": [None if np.isnan(loss) else float(loss) for loss in feedback.train_loss],
         "reward": feedback.reward,
         "epsilon": epsilon,
+        **({"figures": dict(figures)} if figures else {}),
     }
 
 
+def example_rows(examples: Sequence[Example]) -> list[ExampleRow]:
+    """One row for each slot, in the order of the examples: several answers to one prompt are one row."""
+    rows: dict[tuple[int, int, int], tuple[int, int]] = {}
+    for example in examples:
+        key = (example.slot.capability, example.slot.difficulty, example.slot.index)
+        written, trained = rows.get(key, (0, 0))
+        rows[key] = written + example.generated_tokens + example.rollout_tokens, trained + example.trained_tokens
+    return [(*key, *tokens) for key, tokens in rows.items()]
+
+
 def _some_answers(examples: Sequence[Example], capability: int) -> list[str]:
-    """The first of the teacher's answers to a capability's prompts, to show why none of them verifies."""
+    """The first of the answers to a capability's prompts, to show why none of them verifies."""
     answers = (example.answer for example in examples if example.slot.capability == capability)
     return [answer[:SHOWN_CHARACTERS] for answer in itertools.islice(answers, SHOWN_ANSWERS)]
 

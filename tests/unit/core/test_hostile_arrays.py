@@ -40,6 +40,7 @@ CALLS: dict[str, Callable[[Any], Any]] = {
     "grant": lambda array: Scheduler(2).grant(array, 10),
     "admit": lambda array: Scheduler(2).admit(0, array),
     "admit_remainder": lambda array: Scheduler(2).admit_remainder(array, 5),
+    "most_owed": lambda array: Scheduler(2).most_owed(array),
     "estimate": lambda array: Scheduler(2).estimate(array),
     "add": lambda array: taught().add(array, 0.5),
     "predict": lambda array: taught().predict(array),
@@ -55,7 +56,7 @@ def test_any_array_is_taken_or_refused(call: Callable[[Any], Any], array: np.nda
     except REFUSALS:
         pass
     else:
-        wanted = "int64" if call in (CALLS["admit"], CALLS["admit_remainder"]) else "float64"
+        wanted = "int64" if call in (CALLS["admit"], CALLS["admit_remainder"], CALLS["most_owed"]) else "float64"
         assert array.dtype == wanted
         assert array.dtype.isnative
         if isinstance(found, tuple):

@@ -7,22 +7,24 @@ from hypothesis import strategies as st
 from readbench._core import BudgetExceeded, Ledger
 from support.numpy_twins import LedgerTwin, sealed
 
+KINDS = ("generated_tokens", "trained_tokens", "scored_tokens", "rollout_tokens")
+
 
 @given(
     budget=st.integers(1, 300),
     num_capabilities=st.integers(1, 4),
-    charges=st.lists(st.tuples(st.integers(0, 3), st.integers(0, 90), st.integers(0, 90), st.integers(0, 90)), max_size=40),
+    charges=st.lists(st.tuples(st.integers(0, 3), *[st.integers(0, 90)] * 4), max_size=40),
 )
-def test_any_charges_leave_the_accounts_of_the_twin(budget: int, num_capabilities: int, charges: list[tuple[int, int, int, int]]) -> None:
+def test_any_charges_leave_the_accounts_of_the_twin(budget: int, num_capabilities: int, charges: list[tuple[int, ...]]) -> None:
     ledger, twin = Ledger(budget, num_capabilities), LedgerTwin(budget, num_capabilities)
-    for column, generated, trained, scored in charges:
+    for column, *tokens in charges:
         capability = column % num_capabilities
         try:
-            ledger.charge_example(capability, generated_tokens=generated, trained_tokens=trained, scored_tokens=scored)
+            ledger.charge_example(capability, **dict(zip(KINDS, tokens, strict=True)))
         except BudgetExceeded:
-            assert not twin.charge_example(capability, generated, trained, scored)
+            assert not twin.charge_example(capability, *tokens)
         else:
-            assert twin.charge_example(capability, generated, trained, scored)
+            assert twin.charge_example(capability, *tokens)
         assert ledger.to_bytes() == twin.to_bytes()
         assert ledger.spent_tokens == twin.spent_tokens <= budget
         assert ledger.spent_tokens + ledger.remaining_tokens == budget
@@ -59,7 +61,7 @@ def test_tokens_on_an_account_that_is_not_in_use_are_refused() -> None:
 def test_bad_arguments_are_value_errors() -> None:
     ledger = Ledger(10, 2)
     for capability, tokens in ((2, 1), (-1, 1), (0, -1)):
-        for kind in ("generated_tokens", "trained_tokens", "scored_tokens"):
+        for kind in KINDS:
             costs = {"generated_tokens": 0, "trained_tokens": 0, kind: tokens}
             with pytest.raises(ValueError, match=r"capability|tokens"):
                 ledger.charge_example(capability, **costs)

@@ -90,6 +90,61 @@ def test_admission_does_not_depend_on_how_the_stream_is_cut(tokens: int, costs: 
     assert cut == whole
 
 
+@given(trial=trials(), ahead=st.integers(1, 6))
+def test_costs_known_afterwards_track_granted_tokens_to_within_what_was_prepared_together(
+    trial: tuple[list[list[float]], int, list[list[int]]], ahead: int
+) -> None:
+    """Rounds of up to `ahead` slots, each reckoned at the dearest, whose costs show only when the round is over."""
+    allocations, tokens, streams = trial
+    size, budget = len(streams), tokens * len(allocations)
+    scheduler, twin = Scheduler(size), SchedulerTwin([0] * size)
+    granted, served, taken = np.zeros(size, dtype=np.int64), [0] * size, [0] * size
+    for allocation in allocations:
+        before = scheduler.deficits
+        scheduler.grant(np.array(allocation), tokens)
+        twin.grant(allocation, tokens)
+        granted += scheduler.deficits - before
+        while True:
+            pending, prepared = [0] * size, []
+            while len(prepared) < ahead and (c := scheduler.most_owed(np.array(pending))) >= 0:
+                assert c == twin.most_owed(pending)
+                if (len(prepared) + 1) * DEAREST > budget - sum(served):
+                    break
+                pending[c] += DEAREST
+                prepared.append(c)
+            for c in prepared:
+                cost = streams[c][taken[c] % len(streams[c])]
+                scheduler.spend(c, cost)
+                twin.deficits[c] -= cost
+                served[c] += cost
+                taken[c] += 1
+            assert scheduler.deficits.tolist() == twin.deficits
+            if not prepared:
+                break
+        assert sum(served) <= budget
+        over = [spent - allowed for spent, allowed in zip(served, granted.tolist(), strict=True)]
+        assert all(each < DEAREST for each in over)  # never past the grant by a whole slot, since each was reckoned at its worst
+    assert budget - sum(served) < DEAREST or scheduler.most_owed(np.zeros(size, dtype=np.int64)) == -1
+    assert Scheduler.from_bytes(scheduler.to_bytes()) == scheduler
+
+
+def test_a_capability_in_debt_waits_until_its_grants_have_paid() -> None:
+    scheduler = Scheduler(2)
+    scheduler.grant(np.array([0.5, 0.5]), 100)
+    scheduler.spend(0, 180)
+    scheduler.spend(1, 50)
+    assert scheduler.most_owed(np.zeros(2, dtype=np.int64)) == -1
+    scheduler.grant(np.array([1.0, 0.0]), 130)
+    assert scheduler.most_owed(np.zeros(2, dtype=np.int64)) == -1
+    scheduler.grant(np.array([1.0, 0.0]), 1)
+    assert scheduler.most_owed(np.zeros(2, dtype=np.int64)) == 0
+    for capability, tokens in ((2, 1), (0, -1), (0, 2**40)):
+        with pytest.raises(ValueError, match=r"capability|tokens"):
+            scheduler.spend(capability, tokens)
+    with pytest.raises(ValueError, match="negative"):
+        scheduler.most_owed(np.array([0, -1]))
+
+
 def test_estimates_are_what_the_deficits_pay_for() -> None:
     scheduler = Scheduler(3)
     scheduler.grant(np.array([0.5, 0.5, 0.0]), 100)

@@ -17,7 +17,7 @@ from readbench.results.tables import interval_rows, metric_names, metric_rows, w
 from support.results import parsed
 
 CAPABILITIES = ["math", "code"]
-SECONDS = ("total", "teacher", "train", "probe", "eval", "allocator")
+SECONDS = ("total", "teacher", "train", "probe", "eval", "allocator", "rollout")
 METRICS = ("utility", "step_accuracy", "utility_before", "utility_gain", "profile_gain", "spillover", "collateral", "waste", "auc")
 
 
@@ -74,7 +74,7 @@ def document() -> dict[str, Any]:
 def test_every_trial_has_a_row_for_every_metric(document: dict[str, Any]) -> None:
     rows = metric_rows(parsed(document))
     names = metric_names(CAPABILITIES)
-    assert len(names) == len(set(names)) == 8 + 2 + 2 + 4 * 2 + 7 + 6
+    assert len(names) == len(set(names)) == 8 + 2 + 2 + 4 * 2 + 8 + 7
     assert [(row.trial, row.metric) for row in rows] == [(t["id"], name) for t in document["trials"] for name in names]
     first = {row.metric: row.value for row in rows if row.trial == "read-0"}
     assert first["utility"] == document["trials"][0]["metrics"]["utility"]

@@ -27,7 +27,12 @@ def leave(_: Batch) -> object:
 
 def batch() -> Batch:
     logits = torch.randn(4, 7, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    return Batch(logits=logits, labels=torch.tensor([0, 3, 6, 1]), sequence=torch.tensor([0, 0, 1, 1]), normaliser=4.0)
+    labels, sequence = torch.tensor([0, 3, 6, 1]), torch.tensor([0, 0, 1, 1])
+    return Batch(logits=logits, labels=labels, sequence=sequence, normaliser=4.0, sequences=2.0, max_new_tokens=2)
+
+
+def loss_with(**figures: object) -> Losses:
+    return lambda b: Loss(value=b.logits.sum(), tokens=b.logits[:, 0].detach(), figures=figures)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -38,6 +43,8 @@ def batch() -> Batch:
         (lambda b: Loss(value=b.logits.sum(1), tokens=b.logits[:, 0].detach()), r"gave a loss of shape \(4,\), not one number"),
         (lambda b: Loss(value=b.logits.sum(), tokens=b.logits.detach()), r"gave shape \(4, 7\) for 4 label tokens"),
         (lambda _: Loss(value=torch.ones(()), tokens=torch.ones(4)), "gave a loss that does not depend on the student's logits"),
+        (loss_with(share=0.5), "gave a figure 'share' that is not one number for each of 4 label tokens"),
+        (loss_with(share=torch.ones(2)), "gave a figure 'share' that is not one number for each of 4 label tokens"),
     ],
 )
 def test_it_is_named_with_what_it_did(losses: Losses, said: str) -> None:
@@ -51,6 +58,20 @@ def test_a_sound_one_passes_through_unchanged() -> None:
     found = make_objective("sft").loss(given)
     assert torch.equal(found.tokens, expected)
     assert torch.equal(found.value, expected.sum() / 4)
+
+
+@pytest.mark.parametrize(
+    ("needs", "said"),
+    [
+        ({"oracle", "teacher_logits"}, "objective 'odd' needs oracle, which readbench does not serve"),
+        ({"rollouts"}, "objective 'odd' needs rollouts, and does not say how they are made"),
+    ],
+)
+def test_a_need_that_nobody_serves_is_refused(needs: set[str], said: str) -> None:
+    wanting = Scripted(leave)
+    wanting.needs = frozenset(needs)  # type: ignore[misc]
+    with pytest.raises(ConfigError, match=said):
+        GuardedObjective("odd", wanting)  # type: ignore[arg-type]
 
 
 def test_an_unknown_one_is_a_mistake_in_the_settings() -> None:

@@ -26,6 +26,8 @@ def batch(num_tokens: int = 6, vocabulary: int = 9, *, spread: float = 1.0) -> B
         labels=torch.arange(num_tokens) % vocabulary,
         sequence=torch.zeros(num_tokens, dtype=torch.int64),
         normaliser=float(num_tokens),
+        sequences=1.0,
+        max_new_tokens=num_tokens,
         teacher_logits=teacher,
     )
 
@@ -64,6 +66,8 @@ def test_forward_and_reverse_kl_by_hand() -> None:
         labels=torch.tensor([0]),
         sequence=torch.tensor([0]),
         normaliser=1.0,
+        sequences=1.0,
+        max_new_tokens=1,
         teacher_logits=torch.log(torch.tensor([[0.25, 0.25, 0.5]], dtype=torch.float64)),
     )
     # forward: ¼·ln(½) + ½·ln 2 = ¼·ln 2; reverse: ½·ln 2 + ¼·ln ½ = ¼·ln 2; half-way mixture (.375, .25, .375)
@@ -131,6 +135,8 @@ def test_a_student_equal_to_its_teacher_has_nothing_to_learn(name: str) -> None:
         labels=given.labels,
         sequence=given.sequence,
         normaliser=given.normaliser,
+        sequences=given.sequences,
+        max_new_tokens=given.max_new_tokens,
         teacher_logits=given.logits.detach() + 3.0,  # a constant changes no distribution
     )
     loss = registry().plugins("objective")[name].plugin.factory().loss(equal)
@@ -160,6 +166,8 @@ def test_rows_that_only_one_table_has_are_left_out() -> None:
         labels=given.labels,
         sequence=given.sequence,
         normaliser=given.normaliser,
+        sequences=given.sequences,
+        max_new_tokens=given.max_new_tokens,
         teacher_logits=torch.cat([given.teacher_logits, torch.full((6, 3), 5.0, dtype=torch.float64)], dim=1),
     )
     assert torch.equal(divergences.forward_kl().loss(padded).tokens, divergences.forward_kl().loss(given).tokens)

@@ -29,7 +29,14 @@ def test_the_gradient_is_that_of_the_full_forward(family: str, student_of: Calla
     labels = sum(example.label_count for example in examples)
     batch = collate(examples, student.model.device)
     logits = student.model.label_logits(batch)
-    given = Batch(logits=logits, labels=batch.labels, sequence=torch.zeros_like(batch.labels), normaliser=float(labels))
+    given = Batch(
+        logits=logits,
+        labels=batch.labels,
+        sequence=torch.zeros_like(batch.labels),
+        normaliser=float(labels),
+        sequences=float(len(examples)),
+        max_new_tokens=256,
+    )
     student._objective.loss(given).value.backward()
     found = {name: parameter.grad.clone() for name, parameter in student._parameters.items() if parameter.grad is not None}
     student.model.network.zero_grad()
@@ -42,7 +49,7 @@ def test_the_gradient_is_that_of_the_full_forward(family: str, student_of: Calla
 def test_losses_are_those_before_the_update_in_the_given_order(student: Student) -> None:
     examples = examples_of(student)
     expected = -student.model.log_likelihoods(examples)[0]
-    losses = student.train(examples, progress=(0.1, 0.2), seed=0)  # one step holds them all
+    losses = student.train(examples, progress=(0.1, 0.2), seed=0).losses  # one step holds them all
     np.testing.assert_allclose(losses, expected, rtol=1e-4)
 
 
@@ -61,7 +68,7 @@ def test_the_same_calls_give_the_same_bits(family: str, student_of: Callable[...
     def run(noise: int) -> tuple[dict[str, torch.Tensor], list[float]]:
         student = student_of(family)
         torch.manual_seed(noise)
-        losses = student.train(examples_of(student, 5), progress=(0.0, 0.5), seed=2**64 - 1)
+        losses = student.train(examples_of(student, 5), progress=(0.0, 0.5), seed=2**64 - 1).losses
         return student.state(), losses.tolist()
 
     (first, first_losses), (second, second_losses) = run(1), run(2)
@@ -73,7 +80,7 @@ def test_dropout_comes_from_the_seed_and_leaves_the_global_generator_alone(stude
     def losses(seed: int) -> list[float]:
         student = student_of("gpt2")
         torch.manual_seed(0)
-        found = student.train(examples_of(student), progress=(0.0, 0.1), seed=seed).tolist()
+        found = student.train(examples_of(student), progress=(0.0, 0.1), seed=seed).losses.tolist()
         assert torch.initial_seed() == 0
         assert not student.model.network.training
         return found
@@ -91,7 +98,7 @@ def test_a_restored_student_goes_on_bit_for_bit(family: str, student_of: Callabl
         student.train(examples_of(student, 3), progress=(0.0, 0.5), seed=1)
     second = student_of(family)
     second.restore(safetensors.torch.load(safetensors.torch.save(first.state())))
-    losses = [student.train(examples_of(student, 3), progress=(0.5, 1.0), seed=2).tolist() for student in (whole, second)]
+    losses = [student.train(examples_of(student, 3), progress=(0.5, 1.0), seed=2).losses.tolist() for student in (whole, second)]
     assert losses[0] == losses[1]
     assert all(torch.equal(tensor, second.state()[key]) for key, tensor in whole.state().items())
 
@@ -172,6 +179,6 @@ def test_bf16_autocast_trains_fp32_master_weights(student_of: Callable[..., Stud
 
 def test_nothing_to_train_or_score_is_no_step(student: Student) -> None:
     before = student.state()
-    assert student.train([], progress=(0.0, 0.1), seed=0).shape == (0,)
+    assert student.train([], progress=(0.0, 0.1), seed=0).losses.shape == (0,)
     assert student.model.log_likelihoods([])[0].shape == (0,)
     assert all(torch.equal(tensor, before[key]) for key, tensor in student.state().items())

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import MambaConfig, MambaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-import readbench.models.generation
+import readbench.models.sampling
 from readbench.api import Response
 from readbench.base.errors import ConfigError
 from readbench.models.decoding import LeanDecoder, LibraryDecoder
@@ -57,7 +57,7 @@ def test_responses_are_those_of_the_library_s_greedy_generation(family: str, fol
 
 
 def test_which_decoder_is_taken(folder_of: Callable[[str], Path]) -> None:
-    decoders = {family: LocalTeacher(folder_of(family), device="cpu")._greedy.decoder for family in ("llama", "qwen2", "gpt2", "gemma2")}
+    decoders = {family: LocalTeacher(folder_of(family), device="cpu")._writer.decoder for family in ("llama", "qwen2", "gpt2", "gemma2")}
     assert {type(decoders[family]) for family in ("llama", "qwen2")} == {LeanDecoder}
     assert {type(decoders[family]) for family in ("gpt2", "gemma2")} == {LibraryDecoder}
     assert all(decoder.mixes for decoder in decoders.values())
@@ -71,7 +71,7 @@ def test_large_logits_with_their_large_rounding_do_not_cost_the_cache(tmp_path: 
     load_tokenizer(folder_of("gpt2")).save_pretrained(tmp_path)
     teacher = LocalTeacher(tmp_path, device="cpu")
     together = teacher.respond(PROMPTS[:12], max_new_tokens=4)
-    assert teacher._greedy.decoder.mixes
+    assert teacher._writer.decoder.mixes
     assert together == [teacher.respond([prompt], max_new_tokens=4)[0] for prompt in PROMPTS[:12]]
 
 
@@ -108,13 +108,13 @@ def test_the_lean_decoder_gives_the_library_s_logits(
 
 
 def test_rows_that_end_early_leave_the_others_as_they_are(teacher: LocalTeacher, monkeypatch: pytest.MonkeyPatch) -> None:
-    greedy = teacher._greedy
-    prompts = [tuple(render(greedy.tokenizer, prompt)) for prompt in PROMPTS]
+    writer = teacher._writer
+    prompts = [tuple(render(writer.tokenizer, prompt)) for prompt in PROMPTS]
     with torch.inference_mode():
-        whole = greedy._decode(prompts, 8)
+        whole = writer._decode([(ids, 0) for ids in prompts], 0, 8, None)
         ends = frozenset({1, *range(0, 258, 5)})
-        monkeypatch.setattr(greedy, "_ends", ends)
-        cut = greedy._decode(prompts, 8)
+        monkeypatch.setattr(writer, "_ends", ends)
+        cut = writer._decode([(ids, 0) for ids in prompts], 0, 8, None)
     lengths = [next((place for place, token in enumerate(row.tokens, 1) if token in ends), 8) for row in whole]
     assert len(set(lengths)) > 2
     assert [row.tokens for row in cut] == [row.tokens[:length] for row, length in zip(whole, lengths, strict=True)]
@@ -125,14 +125,14 @@ def test_near_ties_are_decided_alone(folder_of: Callable[[str], Path], monkeypat
     teacher = LocalTeacher(folder_of("qwen2"), device="cpu")
     expected = teacher.respond(PROMPTS, max_new_tokens=4)
     asked: list[int] = []
-    start = teacher._greedy.decoder.start
+    start = teacher._writer.decoder.start
 
     def spy(prompts: Sequence[tuple[int, ...]], max_new_tokens: int) -> torch.Tensor:
         asked.append(len(prompts))
         return start(prompts, max_new_tokens)
 
-    monkeypatch.setattr(teacher._greedy.decoder, "start", spy)
-    monkeypatch.setattr(readbench.models.generation, "_TIE", 1e9)
+    monkeypatch.setattr(teacher._writer.decoder, "start", spy)
+    monkeypatch.setattr(readbench.models.sampling, "TIE", 1e9)
     assert teacher.respond(PROMPTS, max_new_tokens=4) == expected
     assert asked == [len(PROMPTS)] + [1] * sum(response.tokens for response in expected)
 
@@ -143,7 +143,7 @@ def test_a_tie_that_falls_the_other_way_alone_changes_the_rest_of_the_answer(
     """A batch whose second token is wrong, as if by rounding: the answer is that of the prompt alone."""
     teacher = LocalTeacher(folder_of("qwen2"), device="cpu")
     expected = teacher.respond(PROMPTS[:6], max_new_tokens=6)
-    decoder = teacher._greedy.decoder
+    decoder = teacher._writer.decoder
     step, batches = decoder.step, iter([True])
 
     def swapped(tokens: torch.Tensor) -> torch.Tensor:
@@ -165,7 +165,7 @@ def test_padding_does_not_reach_a_recurrent_model_s_state(tmp_path: Path, folder
     load_tokenizer(folder_of("llama")).save_pretrained(tmp_path)
     teacher = LocalTeacher(tmp_path, device="cpu")
     together = teacher.respond(PROMPTS[:10], max_new_tokens=3)
-    assert teacher._greedy.decoder.mixes
+    assert teacher._writer.decoder.mixes
     assert together == [teacher.respond([prompt], max_new_tokens=3)[0] for prompt in PROMPTS[:10]]
 
 

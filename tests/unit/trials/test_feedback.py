@@ -19,7 +19,15 @@ REQUIREMENT = np.array([0.75, 0.25, 0.0])  # math, code, facts
 
 def example(capability: int, *, generated: int, prompt: int, labels: int, right: bool = True) -> Example:
     slot, encoded = Slot(capability, 0, 0, Question(prompt="?", answer="!")), Encoded(tuple(range(prompt + labels)), prompt)
-    return Example(slot, encoded, generated, prompt + labels, 0, answer="?" * labels, right=right)
+    return Example(
+        slot=slot,
+        encoded=encoded,
+        generated_tokens=generated,
+        trained_tokens=prompt + labels,
+        scored_tokens=0,
+        answer="?" * labels,
+        right=right,
+    )
 
 
 EXAMPLES = [
@@ -89,7 +97,7 @@ def test_losses_that_are_not_one_an_example_are_refused() -> None:
 )
 def test_an_allocator_cannot_change_what_it_is_shown(name: str) -> None:
     feedback = feedback_of(EXAMPLES, LOSSES)
-    again = from_record(to_record(feedback, requested=np.ones(3) / 3, examples=EXAMPLES, after=AFTER, dev=DEV, epsilon=0.01))
+    again = from_record(to_record(feedback, requested=np.ones(3) / 3, examples=EXAMPLES, figures={}, after=AFTER, dev=DEV, epsilon=0.01))
     for shown in (feedback, again):
         with pytest.raises(ValueError, match="read-only"):
             getattr(shown, name)[0] = 1.0
@@ -116,21 +124,27 @@ def test_the_record_counts_verified_answers_and_shows_three_where_none_is() -> N
     long = [example(1, generated=20, prompt=12, labels=length, right=False) for length in (300, 2, 3, 4)]
     examples = [EXAMPLES[0], example(0, generated=30, prompt=5, labels=5, right=False), *long]
     feedback = feedback_of(examples, np.ones(6))
-    record = to_record(feedback, requested=np.ones(3) / 3, examples=examples, after=AFTER, dev=DEV, epsilon=0.01)
+    record = to_record(feedback, requested=np.ones(3) / 3, examples=examples, figures={}, after=AFTER, dev=DEV, epsilon=0.01)
     assert (record["examples"], record["verified"]) == ([2, 4, 0], [1, 0, 0])
     assert record["unverified"] == [[], ["?" * 200, "??", "???"], []]
 
 
 def test_the_record_holds_the_interval_as_json_values() -> None:
     record = to_record(
-        feedback_of(EXAMPLES, LOSSES), requested=np.array([0.5, 0.25, 0.25]), examples=EXAMPLES, after=AFTER, dev=DEV, epsilon=0.01
+        feedback_of(EXAMPLES, LOSSES),
+        requested=np.array([0.5, 0.25, 0.25]),
+        examples=EXAMPLES,
+        figures={},
+        after=AFTER,
+        dev=DEV,
+        epsilon=0.01,
     )
     assert json.loads(json.dumps(record, allow_nan=False)) == {
         "interval": 4,
         "requested": [0.5, 0.25, 0.25],
         "allocation": [0.6, 0.4, 0.0],
         "charged": 100,
-        "tokens": {"generated": 60, "trained": 40, "scored": 0, "probe": 70, "dev": 90},
+        "tokens": {"generated": 60, "trained": 40, "scored": 0, "rollout": 0, "probe": 70, "dev": 90},
         "examples": [2, 1, 0],
         "verified": [2, 1, 0],
         "unverified": [[], [], []],
@@ -154,5 +168,5 @@ def test_the_record_holds_the_interval_as_json_values() -> None:
 def test_a_recorded_interval_is_shown_again_to_the_bit() -> None:
     for examples, losses in ((EXAMPLES, LOSSES / 7), ([], np.zeros(0))):
         feedback = replace(feedback_of(examples, losses), reward=1 / 3)
-        record = to_record(feedback, requested=np.ones(3) / 3, examples=examples, after=AFTER, dev=DEV, epsilon=0.01)
+        record = to_record(feedback, requested=np.ones(3) / 3, examples=examples, figures={}, after=AFTER, dev=DEV, epsilon=0.01)
         assert equal(from_record(json.loads(json.dumps(record))), feedback)

@@ -5,9 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from readbench.trials.environments.fitted import falls, learning_time, logits_of, scores_of
-from readbench.trials.environments.fitting import fit, validate
-from readbench.trials.environments.simulated import Simulated
+from readbench.trials.environments.simulation.fitted import falls, learning_time, logits_of, scores_of
+from readbench.trials.environments.simulation.fitting import fit, validate
+from readbench.trials.environments.simulation.simulated import Simulated
 from support import courses as made
 
 KNOWN = made.problem()

@@ -189,6 +189,7 @@ def _complete(
             generated=sum(each.tokens.generated for each in intervals),
             trained=sum(each.tokens.trained for each in intervals),
             scored=sum(each.tokens.scored for each in intervals),
+            rollout=sum(each.tokens.rollout for each in intervals),
             probe=first["tokens"]["probe"] + sum(each.tokens.probe for each in intervals),
             dev=first["tokens"]["dev"] + sum(each.tokens.dev for each in intervals),
             eval=final["tokens"]["eval"],
@@ -226,4 +227,4 @@ def _metrics(suite: Mapping[str, Any], record: TrialRecord, utility_before: floa
 
 
 def _seconds(laps: Sequence[Mapping[str, float]]) -> Seconds:
-    return Seconds(**{phase: sum(lap[phase] for lap in laps) for phase in laps[0]})
+    return Seconds(**{phase: sum(lap.get(phase, 0.0) for lap in laps) for phase in laps[-1]})  # older laps have fewer phases

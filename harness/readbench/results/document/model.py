@@ -122,7 +122,8 @@ class TrialTokens(Strict):
 
     generated: Count
     trained: Count
-    scored: Count = 0  # read by the teacher to judge what the student learns from
+    scored: Count = 0  # read by the teacher, or by the untrained student, to judge what the student learns from
+    rollout: Count = 0  # written by the student, to learn from
     probe: Count
     dev: Count
     eval: Count
@@ -131,7 +132,7 @@ class TrialTokens(Strict):
     @property
     def charged(self) -> int:
         """What counts against the budget."""
-        return self.generated + self.trained + self.scored + self.pilot
+        return self.generated + self.trained + self.scored + self.rollout + self.pilot
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +160,7 @@ class Seconds(Strict):
     probe: Positive
     eval: Positive
     allocator: Positive
+    rollout: Positive = 0.0  # the student writes its own answers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,6 +62,7 @@ class Worker:
                 max_new_tokens=spec.max_new_tokens,
                 verifier_params=spec.verifier_params,
                 teacher_logits=self._teacher_logits,
+                reference_logits=self._reference_logits,
             )
         )
         self._setting = self._setting_of(spec.num_probes)
@@ -71,6 +72,15 @@ class Worker:
         assert isinstance(self._teacher, LocalTeacher)  # noqa: S101 - the plan has refused any other for an objective that asks
         with torch.no_grad():
             return self._teacher.model.label_logits(batch)
+
+    def _reference_logits(self, batch: Batch) -> torch.Tensor:
+        """Likewise of the untrained student."""
+        with torch.no_grad():
+            return self._untrained.label_logits(batch)
+
+    @functools.cached_property
+    def _untrained(self) -> LanguageModel:
+        return LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
 
     def _answers(self, model: LanguageModel) -> list[Response]:
         """The model's answers to the samples."""
@@ -103,7 +113,7 @@ class Worker:
 
     def measure_start(self) -> dict[str, Any]:
         """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
-        student = LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
+        student = self._untrained
         evaluation = evaluate(student, self._setting.suite, self._setting.grader, max_new_tokens=self._config.shared.max_new_tokens)
         answers = self._answers(student)
         return {

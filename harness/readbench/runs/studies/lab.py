@@ -177,7 +177,7 @@ def train(recipe: Recipe, *, max_lessons: int | None = None, report: Callable[[s
             break
         after = spent + sum(len(example.tokens) for example in examples)
         progress = (spent / recipe.horizon_tokens, min(after / recipe.horizon_tokens, 1.0))
-        losses = student.train(examples, progress=progress, seed=derive_seed("lab", "order", SEED, number))
+        losses = student.train(examples, progress=progress, seed=derive_seed("lab", "order", SEED, number)).losses
         spent = after
         if report is not None and number % 16 == 0:
             loss = losses.sum() / sum(example.label_count for example in examples)

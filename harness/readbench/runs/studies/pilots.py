@@ -172,7 +172,7 @@ def work_folder(run_hash: str, provenance: Mapping[str, str]) -> Path:
 
 def _tokens(records: list[TrialRecord]) -> dict[str, int]:
     """The tokens of all pilots, by kind."""
-    kinds = ("generated", "trained", "scored", "probe", "dev")
+    kinds = ("generated", "trained", "scored", "rollout", "probe", "dev")
     totals = {kind: sum(interval["tokens"].get(kind, 0) for record in records for interval in record.intervals) for kind in kinds}
     for kind in ("probe", "dev"):
         totals[kind] += sum(record.start["tokens"][kind] for record in records if record.start is not None)

@@ -21,10 +21,10 @@ from readbench.base.seeds import derive_seed
 from readbench.students.schedule import learning_rates
 from readbench.suites.suite import Suite
 from readbench.trials.briefing import Briefing, briefing_of
-from readbench.trials.environments.fitted import Course, FittedStudent
-from readbench.trials.environments.fitting import Validity, fit, validate
 from readbench.trials.environments.problem import problem_of
-from readbench.trials.environments.simulated import Simulated
+from readbench.trials.environments.simulation.fitted import Course, FittedStudent
+from readbench.trials.environments.simulation.fitting import Validity, fit, validate
+from readbench.trials.environments.simulation.simulated import Simulated
 from readbench.trials.guarded import GuardedAllocator
 from readbench.trials.loop import play
 from readbench.trials.metrics import collateral, spillover

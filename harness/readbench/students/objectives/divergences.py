@@ -1,4 +1,4 @@
-"""Divergences between teacher and student over the whole vocabulary, at every token of the teacher's text.
+"""Divergences between teacher and student over the whole vocabulary, at every token of the teacher's text, or of the student's own.
 
 S and T are the next-token distributions of student and teacher, both at the same temperature (no factor T² afterwards). In nats a token:
 
@@ -11,6 +11,7 @@ S and T are the next-token distributions of student and teacher, both at the sam
 | `skew-reverse-kl` | KL(S‖(1 − a)·T + a·S) | likewise |
 | `top-k` | forward or reverse KL of the teacher's k most probable tokens and one bucket for the rest | a lower bound of the full one |
 
+`own_share` of an interval's tokens go to answers that the student wrote itself, sampled at temperature 1 (GKD's λ; at 1 all of them).
 JSD's scale vanishes with β and with 1 − β: JSD_β/β tends to the forward KL for β → 0, and `jsd` is refused there; take `forward-kl` or
 `reverse-kl` themselves. The identity JSD_β = β·SKL_β + (1 − β)·SRKL_{1−β} holds. They need the teacher's logits at the student's tokens:
 a local teacher with the student's vocabulary, whose forward pass is charged as *scored* tokens. Long batches are cut into pieces that are
@@ -20,7 +21,7 @@ computed again in the backward pass, so that no second (N, V) is held. Importing
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from readbench.api import Batch, Loss, Objective, objective
+from readbench.api import Batch, Loss, Objective, Rollouts, objective
 
 if TYPE_CHECKING:
     import torch
@@ -33,9 +34,11 @@ PIECE = 1 << 24  # numbers of a vocabulary-wide tensor that are held at a time
 class FullDivergence:
     """A divergence as an objective; the factories below make it."""
 
-    needs = frozenset({"teacher_logits"})
-
-    def __init__(self, divergence: "Divergence", temperature: float) -> None:
+    def __init__(self, divergence: "Divergence", temperature: float, own_share: float) -> None:
+        """`own_share` of the tokens go to answers that the student wrote itself."""
+        _within("own_share", own_share, 0.0, 1.0)
+        self.rollouts = Rollouts(share=own_share) if own_share else None
+        self.needs = frozenset({"teacher_logits", "rollouts"} if own_share else {"teacher_logits"})
         self._divergence = divergence
         self._temperature = _within("temperature", temperature, 0.01, 100.0)
 
@@ -99,40 +102,40 @@ def bucketed(log_s: "torch.Tensor", log_t: "torch.Tensor", k: int) -> "tuple[tor
 
 
 @objective("forward-kl")
-def forward_kl(*, temperature: float = 1.0) -> Objective:
+def forward_kl(*, temperature: float = 1.0, own_share: float = 0.0) -> Objective:
     """KL(teacher‖student): the student covers all that the teacher holds possible."""
-    return FullDivergence(lambda log_s, log_t: kl(log_t, log_s), temperature)
+    return FullDivergence(lambda log_s, log_t: kl(log_t, log_s), temperature, own_share)
 
 
 @objective("reverse-kl")
-def reverse_kl(*, temperature: float = 1.0) -> Objective:
+def reverse_kl(*, temperature: float = 1.0, own_share: float = 0.0) -> Objective:
     """KL(student‖teacher): the student gives up what the teacher holds impossible."""
-    return FullDivergence(kl, temperature)
+    return FullDivergence(kl, temperature, own_share)
 
 
 @objective("jsd")
-def jsd(*, beta: float = 0.5, temperature: float = 1.0) -> Objective:
+def jsd(*, beta: float = 0.5, temperature: float = 1.0, own_share: float = 0.0) -> Objective:
     """Generalised Jensen-Shannon divergence (GKD), between forward KL (β near 0) and reverse KL (β near 1)."""
     _within("beta", beta, 0.001, 0.999)
-    return FullDivergence(lambda log_s, log_t: jensen_shannon(log_s, log_t, beta), temperature)
+    return FullDivergence(lambda log_s, log_t: jensen_shannon(log_s, log_t, beta), temperature, own_share)
 
 
 @objective("skew-kl")
-def skew_kl(*, skew: float = 0.1, temperature: float = 1.0) -> Objective:
+def skew_kl(*, skew: float = 0.1, temperature: float = 1.0, own_share: float = 0.0) -> Objective:
     """KL of the teacher to a mix of teacher (a share `skew`) and student (DistiLLM)."""
     _within("skew", skew, 0.001, 0.999)
-    return FullDivergence(lambda log_s, log_t: kl(log_t, mixture(log_t, log_s, skew)), temperature)
+    return FullDivergence(lambda log_s, log_t: kl(log_t, mixture(log_t, log_s, skew)), temperature, own_share)
 
 
 @objective("skew-reverse-kl")
-def skew_reverse_kl(*, skew: float = 0.1, temperature: float = 1.0) -> Objective:
+def skew_reverse_kl(*, skew: float = 0.1, temperature: float = 1.0, own_share: float = 0.0) -> Objective:
     """KL of the student to a mix of student (a share `skew`) and teacher (DistiLLM)."""
     _within("skew", skew, 0.001, 0.999)
-    return FullDivergence(lambda log_s, log_t: kl(log_s, mixture(log_s, log_t, skew)), temperature)
+    return FullDivergence(lambda log_s, log_t: kl(log_s, mixture(log_s, log_t, skew)), temperature, own_share)
 
 
 @objective("top-k")
-def top_k(*, k: int = 16, reverse: bool = False, temperature: float = 1.0) -> Objective:
+def top_k(*, k: int = 16, reverse: bool = False, temperature: float = 1.0, own_share: float = 0.0) -> Objective:
     """Forward (or reverse) KL of the teacher's k most probable tokens and the rest as one."""
     _within("k", k, 1, 1_000_000)
 
@@ -140,7 +143,7 @@ def top_k(*, k: int = 16, reverse: bool = False, temperature: float = 1.0) -> Ob
         student, teacher = bucketed(log_s, log_t, k)
         return kl(student, teacher) if reverse else kl(teacher, student)
 
-    return FullDivergence(divergence, temperature)
+    return FullDivergence(divergence, temperature, own_share)
 
 
 def _within(name: str, value: float, least: float, most: float) -> float:

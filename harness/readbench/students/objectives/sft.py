@@ -16,10 +16,15 @@ class CrossEntropy:
 
     def loss(self, batch: Batch) -> Loss:
         """Nats a label token, summed over the batch and divided by the step's label tokens."""
-        from torch.nn import functional
+        return cross_entropy(batch)
 
-        tokens = functional.cross_entropy(batch.logits, batch.labels, reduction="none")
-        return Loss(value=tokens.sum() / batch.normaliser, tokens=tokens.detach())
+
+def cross_entropy(batch: Batch) -> Loss:
+    """−log p(label) of every token, over the step's label tokens."""
+    from torch.nn import functional
+
+    tokens = functional.cross_entropy(batch.logits, batch.labels, reduction="none")
+    return Loss(value=tokens.sum() / batch.normaliser, tokens=tokens.detach())
 
 
 @objective("sft")

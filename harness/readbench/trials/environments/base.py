@@ -12,7 +12,7 @@ from readbench.api import Feedback, Observation, Problem, Vector
 from readbench.trials.environments.stopwatch import Stopwatch
 
 RECENT = 8  # intervals that an allocator sees in an observation
-ExampleRow = tuple[int, int, int, int, int]  # capability, difficulty, slot, generated tokens, trained tokens
+ExampleRow = tuple[int, int, int, int, int]  # capability, difficulty, slot, tokens written (by teacher or student), tokens trained
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

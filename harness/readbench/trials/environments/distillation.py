@@ -11,9 +11,6 @@ import safetensors.torch
 from readbench._core import Ledger, Scheduler
 from readbench.api import Feedback, Observation, Vector
 from readbench.base.errors import TrialFailure
-from readbench.base.seeds import derive_seed
-from readbench.students.guarded import make_objective
-from readbench.students.student import Student
 from readbench.suites.evaluation.evaluate import evaluate
 from readbench.suites.probes import DevScore, Profile
 from readbench.suites.prompts import PromptQueue
@@ -22,8 +19,8 @@ from readbench.trials.environments.base import RECENT, EnvironmentState, Outcome
 from readbench.trials.environments.problem import interval_tokens, problem_of
 from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.stopwatch import Stopwatch
-from readbench.trials.environments.supervision import Supply
-from readbench.trials.feedback import from_record, frozen, make_feedback, standard_error, to_record
+from readbench.trials.environments.teaching import Teaching
+from readbench.trials.feedback import example_rows, from_record, frozen, make_feedback, standard_error, to_record
 from readbench.trials.spec import TrialSpec
 
 
@@ -40,30 +37,11 @@ class Distillation:
         self._budget = self.problem.budget_tokens
         self._pilot_tokens = spec.budget_tokens - self._budget  # that it pays for pilots
         self._horizon = spec.horizon * self._budget  # tokens over which curriculum and learning rate run
-        with self.watch.phase("train"):
-            objective = make_objective(spec.objective, **spec.objective_params)
-            scored = "teacher_logits" in objective.needs
-            self._teacher_logits = setting.teacher_logits if scored else None
-            self._student = Student.load(
-                setting.student_path,
-                training=spec.training,
-                objective=objective,
-                device=setting.device,
-                chat=spec.student_chat,
-            )
         self._ledger = Ledger(self._budget, num_capabilities)
         self._scheduler = Scheduler(num_capabilities)
         self._queue = PromptQueue(setting.streams(spec.seed), num_capabilities)
-        self._supply = Supply(
-            self._queue,
-            setting.teacher,
-            functools.partial(setting.encode, self._student.model),
-            setting.grader,
-            num_capabilities=num_capabilities,
-            max_new_tokens=spec.max_new_tokens,
-            scored=scored,
-            right_only="right_answers" in objective.needs,
-        )
+        self._teaching = Teaching(spec, setting, self._queue, self.watch)
+        self._student = self._teaching.student
         self._recent: tuple[Feedback, ...] = ()  # oldest first, at most RECENT
         self._profile: Profile
         self._dev_utility: float | None  # of the dev questions, if they were measured after the last interval
@@ -110,28 +88,17 @@ class Distillation:
     def step(self, allocation: Vector) -> Step:
         """One turn: buys examples, trains on them, then measures probes, and dev questions where it is their turn."""
         spec = self._spec
-        share_before = self._ledger.spent_tokens / self._horizon
         last = self.interval == spec.num_intervals - 1
-        self._scheduler.grant(allocation, interval_tokens(self._budget, spec.num_intervals, self.interval))
-        self._queue.begin_interval(share_before)
-        with self.watch.phase("teacher"):
-            examples = self._supply.draw(self._scheduler, self._ledger, last_interval=last)
-        with self.watch.phase("train"):
-            taught = [number for number, example in enumerate(examples) if example.trained_tokens]
-            losses = np.zeros(len(examples))
-            losses[taught] = self._student.train(
-                [examples[number].encoded for number in taught],
-                progress=(share_before, self._ledger.spent_tokens / self._horizon),
-                seed=derive_seed("train", spec.seed, self.interval),
-                teacher_logits=self._teacher_logits,
-            )
+        self._queue.begin_interval(self._ledger.spent_tokens / self._horizon)
+        tokens = interval_tokens(self._budget, spec.num_intervals, self.interval)
+        taught = self._teaching.teach(self.interval, allocation, tokens, self._scheduler, self._ledger, horizon=self._horizon, last=last)
         before, self._profile = self._profile, self._measure_probes()
         dev = self._measure_dev() if last or (self.interval + 1) % spec.dev_every == 0 else None
         requirement, rewarded = self.problem.requirement, self._setting.suite.config.reward
         feedback = make_feedback(
             self.interval,
-            examples,
-            losses,
+            taught.examples,
+            taught.losses,
             before=before,
             after=self._profile,
             requirement=requirement,
@@ -148,8 +115,16 @@ class Distillation:
             feedback=feedback,
             charged_tokens=self._ledger.spent_tokens,
             utility_estimate=None if dev is None else dev.utility,
-            record=to_record(feedback, requested=allocation, examples=examples, after=self._profile, dev=dev, epsilon=epsilon),
-            examples=[(e.slot.capability, e.slot.difficulty, e.slot.index, e.generated_tokens, e.trained_tokens) for e in examples],
+            record=to_record(
+                feedback,
+                requested=allocation,
+                examples=taught.examples,
+                figures=taught.figures,
+                after=self._profile,
+                dev=dev,
+                epsilon=epsilon,
+            ),
+            examples=example_rows(taught.examples),
         )
 
     def state(self) -> Callable[[], EnvironmentState]:

@@ -11,7 +11,7 @@ from typing import Any
 from readbench.api import Question
 from readbench.models.batches import Encoded
 from readbench.models.language_model import LanguageModel
-from readbench.students.student import TeacherLogits
+from readbench.students.student import Reader
 from readbench.suites.composition import held_out_items
 from readbench.suites.grading import Grader
 from readbench.suites.probes import (
@@ -44,12 +44,14 @@ class Setting:
         num_dev: int,
         max_new_tokens: int,
         verifier_params: Mapping[str, Mapping[str, Any]],
-        teacher_logits: TeacherLogits | None = None,
+        teacher_logits: Reader | None = None,
+        reference_logits: Reader | None = None,
     ) -> None:
         self.suite = suite
         self.student_path = student_path
         self.teacher = teacher
         self.teacher_logits = teacher_logits  # of a local teacher, for objectives that compare the two
+        self.reference_logits = reference_logits  # of the untrained student, likewise
         self.device = device
         self.grader = Grader(verifier_params)
         self._max_new_tokens = max_new_tokens

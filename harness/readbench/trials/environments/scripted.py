@@ -122,7 +122,7 @@ def _record(feedback: Feedback, allocation: Vector) -> dict[str, Any]:
         "requested": allocation.tolist(),
         "allocation": feedback.allocation.tolist(),
         "charged": feedback.tokens,
-        "tokens": {"generated": 0, "trained": feedback.tokens, "scored": 0, "probe": 0, "dev": 0},
+        "tokens": {"generated": 0, "trained": feedback.tokens, "scored": 0, "rollout": 0, "probe": 0, "dev": 0},
         "examples": [0] * allocation.size,
         "verified": [0] * allocation.size,
         "unverified": [[]] * allocation.size,

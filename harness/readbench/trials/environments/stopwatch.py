@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-PHASES = ("allocator", "teacher", "train", "probe", "eval")
+PHASES = ("allocator", "teacher", "rollout", "train", "probe", "eval")
 
 
 class Stopwatch:

@@ -22,22 +22,23 @@ _FIRST_ASK = 8  # slots of a capability whose mean cost is not known yet
 _ASK_MARGIN = 1.05  # asks for a little more than the mean cost suggests: a second, small batch costs more
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Example:
-    """A slot with the teacher's answer, as the student trains on it."""
+    """A slot with an answer, as the student trains on it."""
 
     slot: Slot
     encoded: Encoded
-    generated_tokens: int
+    generated_tokens: int = 0  # of the teacher's answer
     trained_tokens: int  # 0 for an answer that an objective for right answers does not learn from
-    scored_tokens: int  # that the teacher reads, for an objective that compares the two
-    answer: str  # the teacher's
+    scored_tokens: int  # that models which are not trained read, for an objective that compares them with the student
+    rollout_tokens: int = 0  # of the student's own answer
+    answer: str
     right: bool  # whether the question's verifier accepts it
 
     @property
     def cost(self) -> int:
         """Tokens that the example charges."""
-        return self.generated_tokens + self.trained_tokens + self.scored_tokens
+        return self.generated_tokens + self.trained_tokens + self.scored_tokens + self.rollout_tokens
 
 
 class Supply:
@@ -52,7 +53,7 @@ class Supply:
         *,
         num_capabilities: int,
         max_new_tokens: int,
-        scored: bool,
+        readers: int,
         right_only: bool,
     ) -> None:
         self._queue = queue
@@ -61,7 +62,7 @@ class Supply:
         self._grader = grader
         self._num_capabilities = num_capabilities
         self._max_new_tokens = max_new_tokens
-        self._scored = scored  # whether the teacher reads each example again, as the student sees it
+        self._readers = readers  # models that read each example as the student sees it, to be compared with it
         self._right_only = right_only  # whether an answer that does not verify is charged but not taught
 
     def draw(self, scheduler: Scheduler, ledger: Ledger, *, last_interval: bool) -> list[Example]:
@@ -77,7 +78,9 @@ class Supply:
             ask = np.zeros(self._num_capabilities, dtype=np.int64)
             wanted = scheduler.estimate(_mean_costs(heads, bought))
             for capability, examples in enumerate(heads):
-                count = scheduler.admit(capability, np.array([e.cost for e in examples], dtype=np.int64))
+                costs = np.array([example.cost for example in examples], dtype=np.int64)
+                fitting = int((costs.cumsum() <= ledger.remaining_tokens).sum())  # others may have overdrawn, by answers of their own
+                count = scheduler.admit(capability, costs[:fitting])
                 for example in examples[:count]:
                     self._buy(example, ledger, bought)
                 if count == len(examples) and scheduler.deficits[capability] > 0:
@@ -115,9 +118,17 @@ class Supply:
             encoded = self._encode(slot.prompt, response.text, finished=response.finished)
             right = self._grader.right(slot.question, response.text)
             length = len(encoded.tokens) if right or not self._right_only else 0
-            scored = length if self._scored else 0
-            example = Example(slot, encoded, response.tokens, length, scored, answer=response.text, right=right)
-            heads[slot.capability].append(example)
+            heads[slot.capability].append(
+                Example(
+                    slot=slot,
+                    encoded=encoded,
+                    generated_tokens=response.tokens,
+                    trained_tokens=length,
+                    scored_tokens=self._readers * length,
+                    answer=response.text,
+                    right=right,
+                )
+            )
 
 
 def _mean_costs(heads: list[list[Example]], bought: list[list[Example]]) -> npt.NDArray[np.float64]:

@@ -32,14 +32,15 @@ class IntervalTokens(Strict):
 
     generated: Count
     trained: Count
-    scored: Count = 0  # read by the teacher to judge what the student learns from
+    scored: Count = 0  # read by the teacher, or by the untrained student, to judge what the student learns from
+    rollout: Count = 0  # written by the student, to learn from
     probe: Count
     dev: Count
 
     @property
     def charged(self) -> int:
         """What counts against the budget."""
-        return self.generated + self.trained + self.scored
+        return self.generated + self.trained + self.scored + self.rollout
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +71,7 @@ class Interval(Strict):
     train_loss: dict[Name, Positive | None]  # nats a label token; None if nothing was taught
     reward: float
     epsilon: Positive  # the standard error of r·Δs
+    figures: dict[str, float] = field(default_factory=dict)  # of the objective (docs/objectives.md), means over the interval
     expected: Expected | None = None  # None for an allocator that does not explain itself
 
 
@@ -89,6 +91,7 @@ def interval_of(capabilities: Sequence[str], record: Mapping[str, Any]) -> Inter
         train_loss=named(capabilities, record["train_loss"]),
         reward=record["reward"],
         epsilon=record["epsilon"],
+        figures=record.get("figures", {}),
         expected=_expected(record.get("explained")),
     )
 

@@ -36,7 +36,9 @@ def run(
     seeds: Annotated[str | None, typer.Option(metavar="N", help="How many seeds (5 is 0 to 4), or which ones (3,7; one: 7,).")] = None,
     budget: Annotated[
         int | None,
-        typer.Option(metavar="TOKENS", parser=token_count, help="What each trial may charge: generated + trained + scored tokens (1e6)."),
+        typer.Option(
+            metavar="TOKENS", parser=token_count, help="What each trial may charge: tokens generated, trained, scored and rolled out (1e6)."
+        ),
     ] = None,
     intervals: Annotated[int | None, typer.Option(metavar="T", help="In how many intervals the budget is allocated.")] = None,
     teacher: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/teacher, a model folder, a hub id, or PLUGIN:MODEL.")] = None,

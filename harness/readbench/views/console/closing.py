@@ -40,20 +40,24 @@ def closing_lines(summary: Summary, *run_dirs: Path) -> list[str]:
 
 
 def teaching(summary: Summary) -> list[str]:
-    """How many of the teacher's answers verify; a capability where few do is named."""
+    """How many of the answers that were taught verify; a capability where few do is named."""
     shares = {name: share for name, taught in summary.taught.items() if (share := taught.share) is not None}
     if not shares:
         return []
     examples, verified = (sum(getattr(taught, key) for taught in summary.taught.values()) for key in ("examples", "verified"))
     named = ", ".join(f"{name} {share:.0%}" for name, share in shares.items() if share < FEW_VERIFY)
-    whole = f"{verified:,} of the teacher's {examples:,} answers verify{f' ({named})' if named else ''}"
+    whole = f"{verified:,} of {_whose(summary)} {examples:,} answers verify{f' ({named})' if named else ''}"
     return [whole, *(f"warning: {line}" for line in unverified(summary))]
 
 
+def _whose(summary: Summary) -> str:
+    return "the teacher's and the student's" if summary.own_answers else "the teacher's"
+
+
 def unverified(summary: Summary) -> list[str]:
-    """The capabilities in which none of the teacher's answers verifies, with three of them, in printable characters."""
+    """The capabilities in which none of the answers verifies, with three of them, in printable characters."""
     return [
-        f"none of the teacher's {taught.examples} answers to {name} verifies, such as {'; '.join(map(repr, taught.samples))}"
+        f"none of {_whose(summary)} {taught.examples} answers to {name} verifies, such as {'; '.join(map(repr, taught.samples))}"
         for name, taught in summary.taught.items()
         if taught.share == 0
     ]

@@ -27,11 +27,12 @@ from readbench.views.report.pictures.differences import differences
 from readbench.views.report.pictures.frontier import frontier
 from readbench.views.report.pictures.harm import harm
 from readbench.views.report.pictures.profile import profile
+from readbench.views.report.pictures.samples import samples
 from readbench.views.report.pictures.transfer import transfer_matrix
 from readbench.views.report.provenance import commands, provenance
 from readbench.views.report.view import View, view
 
-PICTURES = (differences, curves, allocation, decisions, profile, frontier, harm, transfer_matrix, cost)
+PICTURES = (differences, curves, allocation, decisions, profile, frontier, harm, transfer_matrix, samples, cost)
 
 
 def build(results: Results) -> str:

@@ -66,6 +66,14 @@ class View:
         """(seeds, T) the rewards."""
         return self._over_intervals(allocator, lambda interval: interval.reward)
 
+    def figure_names(self, allocator: str) -> set[str]:
+        """The figures that the objective shows of its trials."""
+        return {name for trial in self.trials[allocator] for interval in trial.intervals for name in interval.figures}
+
+    def figure(self, allocator: str, name: str) -> Matrix:
+        """(seeds, T) a figure of the objective; NaN where an interval has none."""
+        return self._over_intervals(allocator, lambda interval: interval.figures.get(name))
+
     def _over_intervals(self, allocator: str, value: Callable[[Interval], float | list[float] | None]) -> Matrix:
         rows = [trial.intervals for trial in self.trials[allocator]]
         shortest = min(map(len, rows))

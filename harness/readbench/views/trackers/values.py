@@ -21,6 +21,7 @@ def interval_values(interval: Interval) -> dict[str, float]:
     values = {
         f"{group}/{c}": float(value) for group in _BY_CAPABILITY for c, value in getattr(interval, group).items() if value is not None
     }
+    values |= {f"figures/{name}": value for name, value in interval.figures.items()}
     return values | {name: float(value) for name in _WHOLE if (value := getattr(interval, name)) is not None}
 
 

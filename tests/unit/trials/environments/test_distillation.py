@@ -198,7 +198,7 @@ def test_an_interval_is_taught_under_its_share_of_the_budget_with_a_seed_of_its_
     steps = [environment.step(ALLOCATION) for _ in range(3)]
     shares = [0.0, *(step.charged_tokens / 1000 for step in steps)]
     assert taught == [
-        (len(step.examples), {"progress": (shares[t], shares[t + 1]), "seed": derive_seed("train", 5, t), "teacher_logits": None})
+        (len(step.examples), {"progress": (shares[t], shares[t + 1]), "seed": derive_seed("train", 5, t), "outcomes": None})
         for t, step in enumerate(steps)
     ]
     assert drawn == [False, False, True]

@@ -45,7 +45,7 @@ class Teacher:
 class Trial:
     """A trial's supply with its accounts."""
 
-    def __init__(self, budget_tokens: int, *, scored: bool = False, right_only: bool = False) -> None:
+    def __init__(self, budget_tokens: int, *, readers: int = 0, right_only: bool = False) -> None:
         self.teacher = Teacher()
         self.encoded: dict[str, tuple[str, bool]] = {}
         self.scheduler, self.ledger = Scheduler(2), Ledger(budget_tokens, 2)
@@ -57,7 +57,7 @@ class Trial:
             Grader(),
             num_capabilities=2,
             max_new_tokens=9,
-            scored=scored,
+            readers=readers,
             right_only=right_only,
         )
 
@@ -97,14 +97,14 @@ def test_an_example_costs_what_was_generated_and_what_is_trained() -> None:
 
 
 def test_an_example_that_the_teacher_scores_costs_its_tokens_once_more() -> None:
-    trial = Trial(100, scored=True)
+    trial = Trial(100, readers=1)
     (example,) = trial.draw([1.0, 0.0], 13)
     assert (example.generated_tokens, example.trained_tokens, example.scored_tokens, example.cost) == (3, 5, 5, 13)
     assert trial.ledger.spent_tokens == 13
 
 
 def test_an_answer_that_does_not_verify_is_charged_but_not_taught_where_only_right_ones_count() -> None:
-    trial = Trial(100, scored=True, right_only=True)
+    trial = Trial(100, readers=1, right_only=True)
     (example,) = trial.draw([1.0, 0.0], 3)  # the teacher of these tests answers wrongly
     assert not example.right
     assert (example.generated_tokens, example.trained_tokens, example.scored_tokens, example.cost) == (3, 0, 0, 3)

@@ -1,6 +1,7 @@
 """What a recorder is told: every interval and every end once, in order, whatever was interrupted."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,8 @@ from readbench.suites.metric_names import METRICS
 from readbench.views.trackers.values import final_values, flat_config, interval_values
 
 FIRST, SECOND = "a" * 16, "b" * 16
-KINDS = ("generated", "trained", "scored", "probe", "dev", "eval", "pilot")
-PHASES = ("total", "teacher", "train", "probe", "eval", "allocator")
+KINDS = ("generated", "trained", "scored", "rollout", "probe", "dev", "eval", "pilot")
+PHASES = ("total", "teacher", "train", "probe", "eval", "allocator", "rollout")
 
 
 class Listening:
@@ -41,7 +42,7 @@ def test_a_stopped_run_goes_on_where_the_sink_stood(story: Any) -> None:
     story.tell("it", lambda: Listening(calls))
     assert [call[0] for call in calls].count("start") == 2
     assert calls[0] == next(call for call in calls[1:] if call[0] == "start")  # the same key
-    expected = [("interval", "read-s0", 1000), ("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 22)]
+    expected = [("interval", "read-s0", 1000), ("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 24)]
     assert told(calls, "read-s0") == expected
     assert [call[0] for call in told(calls, "uniform-s0")] == ["interval", "interval", "end"]
     assert [call[1] for call in calls if call[0] == "close"] == [None, "results.json"]
@@ -70,7 +71,7 @@ def test_a_failed_trial_is_ended_without_figures_and_again_when_it_was_retried(s
     assert told(calls, "read-s0") == [("interval", "read-s0", 1000), ("end", "read-s0", 1000, False, 0)]
     assert told(calls, "uniform-s0") == [("interval", "uniform-s0", 1000)]
     story.follow("it", Listening(calls)).conclude(story.ending())
-    assert told(calls, "read-s0")[2:] == [("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 22)]
+    assert told(calls, "read-s0")[2:] == [("interval", "read-s0", 2000), ("end", "read-s0", 2000, True, 24)]
 
 
 def test_two_sinks_of_a_run_keep_books_of_their_own(story: Any) -> None:
@@ -86,6 +87,8 @@ def test_values_have_the_names_that_the_documents_promise(story: Any) -> None:
     values = interval_values(story.event(FIRST, 0).done)
     names = {f"{group}/{c}" for group in ("profile", "exact_match", "allocation") for c in ("math", "code")}
     assert values.keys() == names | {"train_loss/math", "dev_utility", "reward", "epsilon"}  # code was not taught: no loss
+    told = interval_values(replace(story.event(FIRST, 0).done, figures={"entropy": 0.5}))
+    assert told == values | {"figures/entropy": 0.5}
     final = final_values(story.ending().trials[0])
     grouped = {f"tokens/{kind}" for kind in KINDS} | {f"seconds/{phase}" for phase in PHASES}
     assert final.keys() == {*METRICS, "step_accuracy", "utility_before", *grouped}

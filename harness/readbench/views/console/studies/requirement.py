@@ -10,6 +10,7 @@ import numpy as np
 
 from readbench.api import Vector
 from readbench.trials.briefing import pilot_from
+from readbench.trials.record.interval import IntervalTokens
 from readbench.trials.requirement.by_pilots import Inferred, infer
 from readbench.views.console.text import cell, console_for, new_table, tokens_text, write_json
 
@@ -35,7 +36,7 @@ def show_pilots(suite: "Suite", found: Mapping[str, Any], *, as_json: bool) -> N
     console = console_for(sys.stdout)
     console.print(table)
     tokens = found["tokens"]
-    charged = tokens["generated"] + tokens["trained"] + tokens.get("scored", 0)
+    charged = IntervalTokens(**tokens).charged
     measuring = f"{tokens_text(tokens['probe'])} probe and {tokens_text(tokens['dev'])} dev tokens"
     console.print(cell(f"{len(found['pilots'])} pilots: {tokens_text(charged)} tokens charged, {measuring}"), soft_wrap=True)
     console.print(_table(suite, found, None))

@@ -21,14 +21,15 @@ LOOKS = {
     "allocator": Look(SERIES[1], "\\\\"),
     "pilot": Look(SERIES[1], "\\"),
     "scored": Look(SERIES[2], "//"),
+    "rollout": Look(SERIES[3], "xx"),
     "probe": Look(NEUTRALS[0], ""),
     "dev": Look(NEUTRALS[1], "||"),
     "eval": Look(NEUTRALS[0], "xx"),
     "other": Look(NEUTRALS[1], "\\\\"),
 }
-TOKENS = ("trained", "generated", "scored", "pilot", "probe", "dev", "eval")
-RARE = ("scored", "pilot")  # shown only where a trial paid for them: else they would only take room
-PHASES = ("train", "teacher", "allocator", "probe", "eval")
+TOKENS = ("trained", "generated", "rollout", "scored", "pilot", "probe", "dev", "eval")
+PHASES = ("train", "teacher", "rollout", "allocator", "probe", "eval")
+RARE = ("rollout", "scored", "pilot")  # shown only where a trial had them: else they would only take room
 
 
 def cost(view: View) -> Picture:
@@ -44,7 +45,9 @@ def cost(view: View) -> Picture:
         " same for every allocator. Time depends on the machine, and on which trial asked the"
         " teacher first: later ones find its answers stored.",
         panels=(
-            _panel("Tokens", "trained, generated and scored tokens and the payment for pilots are charged", tokens, key="cost-tokens"),
+            _panel(
+                "Tokens", "trained, generated, rollout and scored tokens and the payment for pilots are charged", tokens, key="cost-tokens"
+            ),
             _panel("Seconds", "dev is measured with probe; other is storing and loading", seconds, key="cost-seconds"),
         ),
         numbers=_table(view, tokens, seconds),
@@ -53,8 +56,15 @@ def cost(view: View) -> Picture:
 
 def _phases(view: View, name: str) -> dict[str, Estimate | None]:
     seconds = [trial.seconds for trial in view.trials[name]]
-    other = [max(0.0, lap.total - sum(getattr(lap, phase) for phase in PHASES)) for lap in seconds]
-    return {phase: estimate([getattr(lap, phase) for lap in seconds]) for phase in PHASES} | {"other": estimate(other)}
+    phases = _phase_names(view)
+    other = [max(0.0, lap.total - sum(getattr(lap, phase) for phase in phases)) for lap in seconds]
+    return {phase: estimate([getattr(lap, phase) for lap in seconds]) for phase in phases} | {"other": estimate(other)}
+
+
+def _phase_names(view: View) -> list[str]:
+    """The phases that the trials had."""
+    seconds = [trial.seconds for each in view.trials.values() for trial in each]
+    return [phase for phase in PHASES if phase not in RARE or any(getattr(lap, phase) for lap in seconds)]
 
 
 def _panel(title: str, note: str, bars: Mapping[str, Mapping[str, Estimate | None]], *, key: str) -> Panel:
@@ -101,7 +111,7 @@ def _table(view: View, tokens: Mapping[str, Mapping[str, Estimate | None]], seco
         Column(heading="allocator", numeric=False),
         *(Column(heading=kind, note="tokens") for kind in next(iter(tokens.values()), {})),
         Column(heading="total", note="seconds"),
-        *(Column(heading=phase, note="seconds") for phase in (*PHASES, "other")),
+        *(Column(heading=phase, note="seconds") for phase in next(iter(seconds.values()), {})),
     )
     body = tuple(
         (

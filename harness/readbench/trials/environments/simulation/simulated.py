@@ -5,8 +5,8 @@ import numpy as np
 from readbench.api import Feedback, Observation, Problem, Vector
 from readbench.base.seeds import derive_seed
 from readbench.trials.environments.base import RECENT, Step
-from readbench.trials.environments.fitted import FittedStudent, Standing, falls, learning_time, scores_of, spread
 from readbench.trials.environments.problem import interval_tokens
+from readbench.trials.environments.simulation.fitted import FittedStudent, Standing, falls, learning_time, scores_of, spread
 from readbench.trials.environments.stopwatch import Stopwatch
 from readbench.trials.metrics import reward
 

@@ -54,7 +54,7 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittedStudent:
-    """F terms of its own for each of K capabilities, and the transfer between them; see `readbench.trials.environments.fitting`."""
+    """F terms of its own for each of K capabilities, and the transfer between them; see `fitting` beside this module."""
 
     start: Vector  # (K,) logits
     own: Matrix  # (K, F)

@@ -1,6 +1,6 @@
 """Fits a student to recorded trials, and measures how well it predicts mixes that it was not fitted on.
 
-All coefficients of `readbench.trials.environments.fitted` are found together by ridge regression over all intervals of all trials; a
+All coefficients of `fitted`, beside this module, are found together by ridge regression over all intervals of all trials; a
 capability's own are shrunk towards those that all share. Intervals count by s(1 − s), the noise of a logit.
 
 What seeds of one mix differ in is noise, whose sd follows the learning rate, as an optimiser's does: a walk that lasts, as large as the
@@ -14,7 +14,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from readbench.api import Chain, Vector
-from readbench.trials.environments.fitted import (
+from readbench.trials.environments.simulation.fitted import (
     EPSILON,
     SPANS,
     START,

@@ -1,0 +1,35 @@
+"""What an objective asks for, checked, and what that costs (torch-free: a run is planned with it)."""
+
+from readbench.api import NEEDS, Objective, Rollouts
+from readbench.base.errors import ConfigError
+
+_READ_BY_TEACHER = frozenset({"teacher_logits", "teacher_logprob"})
+
+
+def asked_by(name: str, objective: Objective) -> tuple[frozenset[str], Rollouts | None]:
+    """An objective's needs, and how its rollouts are made (None: it needs none); ConfigError where nobody can serve it."""
+    needs, rollouts = frozenset(objective.needs), getattr(objective, "rollouts", None)
+    if unknown := needs - NEEDS:
+        raise ConfigError(f"objective {name!r} needs {', '.join(sorted(unknown))}, which readbench does not serve")
+    if "rollouts" not in needs:
+        return needs, None
+    if not isinstance(rollouts, Rollouts):
+        raise ConfigError(
+            f"objective {name!r} needs rollouts, and does not say how they are made: its attribute rollouts must be a Rollouts"
+        )
+    return needs, rollouts
+
+
+def reads_teacher(needs: frozenset[str], *, own: bool = True) -> bool:
+    """Whether the teacher reads each rollout (`own`), or each answer of its own."""
+    return bool(needs & _READ_BY_TEACHER) if own else "teacher_logits" in needs
+
+
+def num_readers(needs: frozenset[str], *, own: bool = True) -> int:
+    """Models that read each rollout (`own`) or answer of the teacher: the teacher, and the student as it was untrained."""
+    return reads_teacher(needs, own=own) + (own and "reference_logprob" in needs)
+
+
+def dearest_group(prompt_tokens: int, max_new_tokens: int, rollouts: Rollouts, *, readers: int) -> int:
+    """Tokens that a group of answers may charge at most: written, read by the student and by the models that judge them."""
+    return rollouts.group_size * (max_new_tokens + (1 + readers) * (prompt_tokens + max_new_tokens))

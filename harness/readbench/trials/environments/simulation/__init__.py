@@ -1,0 +1,1 @@
+"""Fitted students: an environment that imitates recorded trials."""
