@@ -65,3 +65,9 @@ def lm_tools() -> Path:
 def lm_generalist() -> Path:
     """A mixture in plain language: problems, puzzles, calls, tables, translation; for any instruct model."""
     return HERE / "lm_generalist"
+
+
+@suite("logic")
+def logic() -> Path:
+    """A mixture in plain language: knights and knaves, RLAD's own domain, trained with `rlad`; for any instruct model."""
+    return HERE / "logic"

@@ -12,7 +12,7 @@ from support.models import write_long_llama
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["lm-math", "lm-reasoning", "lm-tools", "lm-generalist"])
+@pytest.mark.parametrize("name", ["lm-math", "lm-reasoning", "lm-tools", "lm-generalist", "logic"])
 def test_a_run_measures_every_capability_and_shows_no_right_answer_of_a_random_model(name: str, tmp_path: Path) -> None:
     for seed, model in enumerate(("teacher", "student")):
         write_long_llama(tmp_path / model, seed)

@@ -86,7 +86,15 @@ def make_trial(rng: np.random.Generator, allocator: str, seed: int) -> dict[str,
         "allocation": _named(spent / spent.sum()),
         "intervals": intervals,
         "answers": {c: "4" if rng.random() < 0.5 else f"{allocator}?" for c in CAPABILITIES},
-        "seconds": {"total": 2.0 + float(rng.random()), "teacher": 0.5, "train": 1.0, "probe": 0.25, "eval": 0.125, "allocator": 0.0},
+        "seconds": {
+            "total": 2.0 + float(rng.random()),
+            "teacher": 0.5,
+            "train": 1.0,
+            "probe": 0.25,
+            "eval": 0.125,
+            "allocator": 0.0,
+            "rollout": 0.0,
+        },
     }
 
 
@@ -152,7 +160,7 @@ def make_hostile(document: dict[str, Any]) -> dict[str, Any]:
         example["prompt"], example["answer"], example["teacher"], example["before"] = "\n".join(HOSTILE), *said[1:]
     for trial in hostile["trials"]:
         for interval in trial["intervals"]:
-            interval["figures"] = {name: 0.5 for name in HOSTILE}
+            interval["figures"] = dict.fromkeys(HOSTILE, 0.5)
         trial["answers"] = {capability: next(strings) for capability in trial["answers"]}
         trial["id"] = next(strings)
     hostile["trials"][0] |= {"status": "failed", "failure": "\n".join(HOSTILE)} | UNFINISHED

@@ -59,7 +59,7 @@ def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> d
             }
         ],
         "answers": {"math": "4", "code": "ok", "tool_use": f"{allocator}?"},
-        "seconds": {"total": 2.0, "teacher": 0.5, "train": 1.0, "probe": 0.25, "eval": 0.125, "allocator": 0.0},
+        "seconds": {"total": 2.0, "teacher": 0.5, "train": 1.0, "probe": 0.25, "eval": 0.125, "allocator": 0.0, "rollout": 0.0},
     }
 
 

@@ -54,6 +54,7 @@ class Batch:
     normaliser: float  # label tokens of the whole optimiser step, over all its batches: a loss is a sum over tokens divided by it
     sequences: float  # likewise the step's sequences, for a loss that is a mean over sequences
     max_new_tokens: int  # that a sequence may have, for a loss that is divided by it
+    progress: float  # share of the budget that is spent, in [0, 1]
     teacher_logits: "torch.Tensor | None" = None  # (N, V) of the teacher at the same positions, without gradient
     reward: "torch.Tensor | None" = None  # (S,) the verifier's score in [0, 1]
     # Of rollouts only, None for the teacher's answers: log-probabilities of the labels, without gradient, at the rollouts' temperature

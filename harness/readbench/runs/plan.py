@@ -179,7 +179,7 @@ def _foreign_prompts(suite: Suite, student: Path) -> tuple[str, ...]:
         return ()
     return (
         f"suite {suite.name} asks in the lab's shorthand over bytes (a<g top?), which means little to this student: "
-        "for a language model take lm-math, lm-reasoning, lm-tools or lm-generalist, or write one (docs/suites.md)",
+        "for a language model take lm-math, lm-reasoning, lm-tools, lm-generalist or logic, or write one (docs/suites.md)",
     )
 
 

@@ -107,7 +107,7 @@ class Student:
                 tokens = sum(lengths[index] for index in chunk)
                 share = progress[0] + (progress[1] - progress[0]) * (before + tokens / 2) / total
                 taught = [examples[index] for index in chunk]
-                losses[chunk] = self._step(taught, self.training.learning_rate_at(share), each, figures)
+                losses[chunk] = self._step(taught, share, each, figures)
                 before += tokens
         self.model.network.eval()  # type: ignore[no-untyped-call]
         return Pass(losses=losses, figures=figures.sums)
@@ -145,7 +145,7 @@ class Student:
         return logits.gather(1, labels[:, None])[:, 0] - logits.logsumexp(1)
 
     def _step(
-        self, examples: Sequence[Encoded], learning_rate: float, given: Mapping[str, torch.Tensor], figures: "_Figures"
+        self, examples: Sequence[Encoded], progress: float, given: Mapping[str, torch.Tensor], figures: "_Figures"
     ) -> npt.NDArray[np.float64]:
         batch = collate(examples, self.model.device)
         loss = self._objective.loss(
@@ -156,6 +156,7 @@ class Student:
                 normaliser=float(len(batch.labels)),
                 sequences=float(len(examples)),
                 max_new_tokens=self._max_new_tokens,
+                progress=min(progress, 1.0),
                 **self._read(batch, own="old_logprob" in given),
                 **given,
             )
@@ -175,7 +176,7 @@ class Student:
         if norm_value > self.training.clip_norm:
             torch._foreach_mul_(gradients, self.training.clip_norm / norm_value)
         for group in self._optimizer.param_groups:
-            group["lr"] = learning_rate
+            group["lr"] = self.training.learning_rate_at(progress)
         self._optimizer.step()
         self._optimizer.zero_grad()
         return np.add.reduceat(np.array(tokens), batch.starts)

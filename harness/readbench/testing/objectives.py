@@ -31,7 +31,7 @@ OBJECTIVE_RULES: Mapping[str, str] = {
 }
 _VOCABULARY, _LENGTHS, _GROUP = 11, (4, 1, 3, 5), 2
 _LOG_PROBABILITIES = {"teacher_logprob": 3, "reference_logprob": 4, "old_logprob": 5}
-_REWARDS = (1.0, 0.25, 0.0, 1.0)
+_REWARDS = (1.0, 0.25, 0.5, 0.0)
 _STEP, _TOLERANCE = 1e-6, 1e-5
 # What must be read if it is served, by rule; of rewards one form is enough.
 _READ = (
@@ -110,6 +110,7 @@ def _batch(needs: frozenset[str], sequences: Sequence[int]) -> Batch:
         normaliser=float(sum(_LENGTHS)),
         sequences=float(len(_LENGTHS)),
         max_new_tokens=max(_LENGTHS),
+        progress=0.75,
         teacher_logits=rows(2) if "teacher_logits" in served else None,
         reward=every[list(sequences)] if "reward" in served else None,
         advantage=advantage[list(sequences)] if "advantage" in served else None,

@@ -28,7 +28,7 @@ def leave(_: Batch) -> object:
 def batch() -> Batch:
     logits = torch.randn(4, 7, generator=torch.Generator().manual_seed(0)).requires_grad_()
     labels, sequence = torch.tensor([0, 3, 6, 1]), torch.tensor([0, 0, 1, 1])
-    return Batch(logits=logits, labels=labels, sequence=sequence, normaliser=4.0, sequences=2.0, max_new_tokens=2)
+    return Batch(logits=logits, labels=labels, sequence=sequence, normaliser=4.0, sequences=2.0, max_new_tokens=2, progress=0.0)
 
 
 def loss_with(**figures: object) -> Losses:

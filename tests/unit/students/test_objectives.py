@@ -1,5 +1,6 @@
 """Objectives: each keeps the contract; divergences equal their definitions and TRL's."""
 
+import dataclasses
 import importlib.metadata
 import itertools
 import math
@@ -11,7 +12,7 @@ import torch
 from readbench.api import Batch, Loss, Objective
 from readbench.base.plugins import registry
 from readbench.students.objectives import divergences
-from readbench.students.objectives.sft import sft
+from readbench.students.objectives.sft import redi, sft
 from readbench.testing.objectives import check_objective
 
 TRL = importlib.metadata.version("trl")
@@ -28,6 +29,7 @@ def batch(num_tokens: int = 6, vocabulary: int = 9, *, spread: float = 1.0) -> B
         normaliser=float(num_tokens),
         sequences=1.0,
         max_new_tokens=num_tokens,
+        progress=0.5,
         teacher_logits=teacher,
     )
 
@@ -68,6 +70,7 @@ def test_forward_and_reverse_kl_by_hand() -> None:
         normaliser=1.0,
         sequences=1.0,
         max_new_tokens=1,
+        progress=0.5,
         teacher_logits=torch.log(torch.tensor([[0.25, 0.25, 0.5]], dtype=torch.float64)),
     )
     # forward: ¼·ln(½) + ½·ln 2 = ¼·ln 2; reverse: ½·ln 2 + ¼·ln ½ = ¼·ln 2; half-way mixture (.375, .25, .375)
@@ -137,6 +140,7 @@ def test_a_student_equal_to_its_teacher_has_nothing_to_learn(name: str) -> None:
         normaliser=given.normaliser,
         sequences=given.sequences,
         max_new_tokens=given.max_new_tokens,
+        progress=given.progress,
         teacher_logits=given.logits.detach() + 3.0,  # a constant changes no distribution
     )
     loss = registry().plugins("objective")[name].plugin.factory().loss(equal)
@@ -168,6 +172,7 @@ def test_rows_that_only_one_table_has_are_left_out() -> None:
         normaliser=given.normaliser,
         sequences=given.sequences,
         max_new_tokens=given.max_new_tokens,
+        progress=given.progress,
         teacher_logits=torch.cat([given.teacher_logits, torch.full((6, 3), 5.0, dtype=torch.float64)], dim=1),
     )
     assert torch.equal(divergences.forward_kl().loss(padded).tokens, divergences.forward_kl().loss(given).tokens)
@@ -199,6 +204,67 @@ def test_parameters_out_of_range_are_refused(make: Callable[..., Objective], par
 
 
 # --- the kit finds what is wrong
+
+
+@pytest.mark.parametrize("k", [1, 3, 8])
+def test_head_and_tail_make_up_the_forward_kl(k: int) -> None:
+    given = batch(spread=2.0)
+    assert given.teacher_logits is not None
+    log_s, log_t = given.logits.log_softmax(1), given.teacher_logits.log_softmax(1)
+    head, tail, mass = divergences.head_and_tail(log_s, log_t, k).unbind(1)
+    torch.testing.assert_close(head + mass * tail, divergences.kl(log_t, log_s), rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(mass, 1 - log_t.exp().topk(k, dim=1).values.sum(1), rtol=1e-9, atol=1e-12)
+
+
+def test_tail_aware_weighs_the_tail_by_its_share_of_the_sequence_s() -> None:
+    given = batch(spread=2.0)
+    assert given.teacher_logits is not None
+    head, tail, mass = divergences.head_and_tail(given.logits.log_softmax(1), given.teacher_logits.log_softmax(1), 3).unbind(1)
+    expected = sft().loss(given).tokens + head + 0.5 * mass / mass.mean() * tail
+    torch.testing.assert_close(divergences.tail_aware(k=3, beta=0.5).loss(given).tokens, expected.detach())
+    alone = divergences.tail_aware(k=3, beta=0.0).loss(given).tokens
+    torch.testing.assert_close(alone, sft().loss(given).tokens + divergences.top_k(k=3).loss(given).tokens)
+
+
+def test_a_teacher_without_a_tail_has_none_to_teach() -> None:
+    sure = torch.full((6, 9), -200.0, dtype=torch.float64)
+    sure[:, 0] = 0.0
+    sure[:, 1:] = float("-inf")
+    given = dataclasses.replace(batch(), teacher_logits=sure)
+    loss = divergences.tail_aware(k=2).loss(given)
+    assert torch.isfinite(loss.tokens).all()
+    assert torch.isfinite(gradient(loss, given)).all()
+
+
+def test_redi_moves_towards_right_answers_and_away_from_wrong_ones_after_the_warm_up() -> None:
+    """Two sequences of 2 and 4 tokens: the mean over sequences of ±mean over tokens."""
+    given = dataclasses.replace(
+        batch(),
+        sequence=torch.tensor([0, 0, 1, 1, 1, 1]),
+        sequences=2.0,
+        reward=torch.tensor([1.0, 0.5], dtype=torch.float64),
+        progress=0.4,
+    )
+    nats = sft().loss(given).tokens
+    right, wrong = nats[:2].mean(), nats[2:].mean()
+    torch.testing.assert_close(redi(weight=0.3, warmup=0.5).loss(given).value.detach(), right / 2)
+    after = dataclasses.replace(given, progress=0.5)
+    torch.testing.assert_close(redi(weight=0.3, warmup=0.5).loss(after).value.detach(), (right - 0.3 * wrong) / 2)
+
+
+@pytest.mark.parametrize(
+    ("make", "params", "message"),
+    [
+        (redi, {"weight": 1.5}, "weight must be from 0 to 1, got 1.5"),
+        (redi, {"warmup": math.nan}, "warmup must be from 0 to 1, got nan"),
+        (divergences.tail_aware, {"k": 0}, "k must be between 1 and 1000000, got 0"),
+        (divergences.tail_aware, {"beta": -1.0}, "beta must be between 0.0 and 1000.0, got -1.0"),
+        (divergences.forward_kl, {"own_share": 1.5}, "own_share must be between 0.0 and 1.0, got 1.5"),
+    ],
+)
+def test_settings_out_of_range_are_refused(make: Callable[..., Objective], params: dict[str, float], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        make(**params)
 
 
 class Doubled:

@@ -43,6 +43,7 @@ def batch(*, spread: float = 1.0, **given: Any) -> Batch:
         normaliser=float(TOKENS),
         sequences=4.0,
         max_new_tokens=LONGEST,
+        progress=0.5,
         **{**fields, **given},
     )
 
@@ -182,6 +183,7 @@ def test_the_trust_region_acts_from_the_first_step_on() -> None:
             normaliser=6.0,
             sequences=1.0,
             max_new_tokens=6,
+            progress=0.5,
             old_logprob=own,
             teacher_logprob=own - apart,
             advantage=torch.tensor([advantage], dtype=torch.float64),
@@ -211,6 +213,7 @@ def test_the_sampled_divergence_has_the_gradient_of_the_reverse_kl_on_average() 
         normaliser=1.0,
         sequences=float(VOCABULARY),
         max_new_tokens=1,
+        progress=0.5,
         old_logprob=row.log_softmax(0),
         teacher_logprob=log_t,
     )

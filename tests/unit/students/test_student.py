@@ -36,6 +36,7 @@ def test_the_gradient_is_that_of_the_full_forward(family: str, student_of: Calla
         normaliser=float(labels),
         sequences=float(len(examples)),
         max_new_tokens=256,
+        progress=0.0,
     )
     student._objective.loss(given).value.backward()
     found = {name: parameter.grad.clone() for name, parameter in student._parameters.items() if parameter.grad is not None}

@@ -13,8 +13,8 @@ from readbench.suites.prompts import held_out_questions
 from readbench.suites.splits import normalise
 from readbench.suites.suite import Suite, load_suite
 
-SIZES = {"lm-tools": 150} | dict.fromkeys(("lm-generalist", "lm-math", "lm-reasoning"), 200)  # items; of the lab's suites 400
-MIXTURES = ("multilingual", "lm-generalist", "lm-math", "lm-reasoning")
+SIZES = {"lm-tools": 150} | dict.fromkeys(("lm-generalist", "lm-math", "lm-reasoning", "logic"), 200)  # items; of the lab's suites 400
+MIXTURES = ("multilingual", "lm-generalist", "lm-math", "lm-reasoning", "logic")
 JOINT = ("coding", "generalist", "misread", "reasoning", "tool-use", "lm-tools")
 NAMES = (*MIXTURES, *JOINT)
 

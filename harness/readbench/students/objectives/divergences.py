@@ -10,6 +10,11 @@ S and T are the next-token distributions of student and teacher, both at the sam
 | `skew-kl` | KL(T‖a·T + (1 − a)·S) | DistiLLM, arXiv 2402.03898 |
 | `skew-reverse-kl` | KL(S‖(1 − a)·T + a·S) | likewise |
 | `top-k` | forward or reverse KL of the teacher's k most probable tokens and one bucket for the rest | a lower bound of the full one |
+| `tail-aware` | −log S(label) + KL1 + β·(a/mean a)·KL2 | TAD, arXiv 2602.20816 |
+
+In `tail-aware` a is the teacher's mass outside its k most probable tokens, KL1 the forward KL of `top-k` and KL2 that of the rest alone, as
+distributions of their own: KL1 + a·KL2 is the forward KL. The mean of a is over the sequence's tokens here, so that a step does not depend
+on how it is cut.
 
 `own_share` of an interval's tokens go to answers that the student wrote itself, sampled at temperature 1 (GKD's λ; at 1 all of them).
 JSD's scale vanishes with β and with 1 − β: JSD_β/β tends to the forward KL for β → 0, and `jsd` is refused there; take `forward-kl` or
@@ -44,6 +49,11 @@ class FullDivergence:
 
     def loss(self, batch: Batch) -> Loss:
         """The divergence of every token, summed over the batch and divided by the step's label tokens."""
+        tokens = self._compared(batch)
+        return Loss(value=tokens.sum() / batch.normaliser, tokens=tokens.detach())
+
+    def _compared(self, batch: Batch) -> "torch.Tensor":
+        """(N, …) what the divergence makes of each token."""
         import torch
         from torch.utils.checkpoint import checkpoint
 
@@ -53,16 +63,34 @@ class FullDivergence:
         shared = min(student.shape[1], teacher.shape[1])  # one vocabulary, whose table may be padded
         rows = max(1, PIECE // student.shape[1])
         if len(student) <= rows:
-            tokens = self._piece(student[:, :shared], teacher[:, :shared])
-        else:
-            pieces = zip(torch.split(student, rows), torch.split(teacher, rows), strict=True)
-            tokens = torch.cat([checkpoint(self._piece, s[:, :shared], t[:, :shared], use_reentrant=False) for s, t in pieces])
-        return Loss(value=tokens.sum() / batch.normaliser, tokens=tokens.detach())
+            return self._piece(student[:, :shared], teacher[:, :shared])
+        pieces = zip(torch.split(student, rows), torch.split(teacher, rows), strict=True)
+        return torch.cat([checkpoint(self._piece, s[:, :shared], t[:, :shared], use_reentrant=False) for s, t in pieces])
 
     def _piece(self, student: "torch.Tensor", teacher: "torch.Tensor") -> "torch.Tensor":
         return self._divergence(
             (student / self._temperature).log_softmax(1), (teacher.to(student.dtype) / self._temperature).log_softmax(1)
         )
+
+
+class TailAware(FullDivergence):
+    """Cross-entropy, the divergence of the teacher's head, and that of its tail with a weight of its own."""
+
+    def __init__(self, k: int, beta: float, temperature: float) -> None:
+        super().__init__(lambda log_s, log_t: head_and_tail(log_s, log_t, k), temperature, 0.0)
+        self._beta = _within("beta", beta, 0.0, 1000.0)
+
+    def loss(self, batch: Batch) -> Loss:
+        """Summed over the batch and divided by the step's label tokens."""
+        import torch
+        from torch.nn import functional
+
+        head, tail, mass = self._compared(batch).unbind(1)
+        lengths = batch.sequence.bincount().to(mass.dtype)
+        means = torch.zeros_like(lengths).index_add_(0, batch.sequence, mass) / lengths
+        share = torch.where(means > 0, 1.0 / means, 0.0)[batch.sequence] * mass  # a teacher that is sure has no tail to learn
+        tokens = functional.cross_entropy(batch.logits, batch.labels, reduction="none") + head + self._beta * share * tail
+        return Loss(value=tokens.sum() / batch.normaliser, tokens=tokens.detach())
 
 
 def kl(log_p: "torch.Tensor", log_q: "torch.Tensor") -> "torch.Tensor":
@@ -99,6 +127,23 @@ def bucketed(log_s: "torch.Tensor", log_t: "torch.Tensor", k: int) -> "tuple[tor
         return torch.cat([log_p.gather(1, top), tail], dim=1)
 
     return both(log_s), both(log_t)
+
+
+def head_and_tail(log_s: "torch.Tensor", log_t: "torch.Tensor", k: int) -> "torch.Tensor":
+    """(n, 3) forward KL of the teacher's k most probable tokens and one bucket; that of the rest alone; the teacher's mass of the rest.
+
+    The first + mass · the second is the forward KL.
+    """
+    import torch
+
+    k = min(k, log_t.shape[1] - 1)
+    head_s, head_t = bucketed(log_s, log_t, k)
+    outside = torch.ones_like(log_t, dtype=torch.bool).scatter(1, log_t.topk(k, dim=1).indices, value=False)
+    empty = (head_t[:, -1] == float("-inf"))[:, None]  # no tail: any distribution will do, the same for both
+    tails = (torch.where(empty, 0.0, log_p.masked_fill(~outside, float("-inf"))) for log_p in (log_s, log_t))
+    tail_s, tail_t = (each.log_softmax(1) for each in tails)
+    apart = torch.where(outside & (tail_t > float("-inf")), tail_t - tail_s, 0.0)
+    return torch.stack([kl(head_t, head_s), (tail_t.exp() * apart).sum(1), head_t[:, -1].exp()], dim=1)
 
 
 @objective("forward-kl")
@@ -144,6 +189,13 @@ def top_k(*, k: int = 16, reverse: bool = False, temperature: float = 1.0, own_s
         return kl(student, teacher) if reverse else kl(teacher, student)
 
     return FullDivergence(divergence, temperature, own_share)
+
+
+@objective("tail-aware")
+def tail_aware(*, k: int = 10, beta: float = 2.0, temperature: float = 1.0) -> Objective:
+    """Cross-entropy and forward KL, in which what the teacher holds improbable weighs β times its share (TAD)."""
+    _within("k", k, 1, 1_000_000)
+    return TailAware(k, beta, temperature)
 
 
 def _within(name: str, value: float, least: float, most: float) -> float:
