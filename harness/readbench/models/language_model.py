@@ -119,6 +119,17 @@ class LanguageModel:
                 greedy[chunk] = np.logical_and.reduceat(hits.cpu().numpy(), batch.starts)
         return log_likelihood, greedy
 
+    def label_log_probabilities(self, examples: Sequence[Encoded], *, temperature: float = 1.0) -> list[npt.NDArray[np.float64]]:
+        """The log-probabilities of each example's labels in nats, at a temperature; batches as in `log_likelihoods`."""
+        found: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(examples)
+        with torch.inference_mode():
+            for chunk in chunks_by_length([len(example.tokens) for example in examples], _SCORE_TOKENS):
+                batch = collate([examples[index] for index in chunk], self.device)
+                labels = log_probabilities(self.label_logits(batch), batch.labels, temperature).double().cpu().numpy()
+                for index, part in zip(chunk, np.split(labels, batch.starts[1:]), strict=True):
+                    found[index] = part
+        return found
+
     def label_logits(self, batch: Batch) -> torch.Tensor:
         """(N, V) fp32 logits that predict the label tokens, with gradients if they are recorded."""
         if self._lean is not None and not self.autocast and batch.inputs.shape[1] <= LONGEST:
@@ -130,6 +141,13 @@ class LanguageModel:
         """Saves the network and its tokenizer so that AutoModelForCausalLM and AutoTokenizer can load them."""
         self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+def log_probabilities(logits: torch.Tensor, labels: torch.Tensor, temperature: float) -> torch.Tensor:
+    """(N,) of (N,) labels by (N, V) logits."""
+    if temperature != 1.0:
+        logits = logits / temperature
+    return logits.gather(1, labels[:, None])[:, 0] - logits.logsumexp(1)
 
 
 def _logits_at(model: "PreTrainedModel") -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:

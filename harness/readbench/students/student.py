@@ -17,9 +17,8 @@ from readbench.api import Batch, Objective, Vector
 from readbench.base.errors import TrialFailure
 from readbench.models import batches
 from readbench.models.batches import Encoded, chunks_by_length, collate
-from readbench.models.language_model import LanguageModel
+from readbench.models.language_model import LanguageModel, log_probabilities
 from readbench.models.text import NO_CHAT, ChatConfig
-from readbench.students.needs import reads_teacher
 from readbench.students.schedule import TrainingConfig, shuffled
 
 Reader = Callable[[batches.Batch], torch.Tensor]  # (N, V) logits of a model that is not trained, at the positions of a batch's labels
@@ -27,10 +26,12 @@ Reader = Callable[[batches.Batch], torch.Tensor]  # (N, V) logits of a model tha
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """What the verifier said of N sequences."""
+    """What is known of N sequences besides their tokens."""
 
-    reward: Vector  # (N,)
+    reward: Vector | None = None  # (N,) the verifiers' scores
     advantage: Vector | None = None  # (N,) of sequences that the student wrote
+    teacher_logprob: Sequence[Vector] | None = None  # N log-probabilities of their labels, likewise
+    reference_logprob: Sequence[Vector] | None = None  # likewise, by the untrained student
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,14 +53,13 @@ class Student:
         objective: Objective,
         max_new_tokens: int = 256,
         teacher: Reader | None = None,
-        reference: Reader | None = None,
     ) -> None:
-        """`teacher` and `reference` serve an objective that needs them."""
+        """`teacher` serves an objective that needs its logits."""
         self.model = model
         self.training = training
         self._objective = objective
         self._max_new_tokens = max_new_tokens
-        self._teacher, self._reference = teacher, reference
+        self._teacher = teacher if "teacher_logits" in objective.needs else None
         rollouts = getattr(objective, "rollouts", None)
         self._temperature = 1.0 if rollouts is None else rollouts.temperature
         # tied ones once
@@ -77,11 +77,10 @@ class Student:
         chat: ChatConfig = NO_CHAT,
         max_new_tokens: int = 256,
         teacher: Reader | None = None,
-        reference: Reader | None = None,
     ) -> "Student":
         """A student from a model folder, untrained: moments zero, step 0."""
         model = LanguageModel.load(path, device=device, chat=chat)
-        return cls(model, training=training, objective=objective, max_new_tokens=max_new_tokens, teacher=teacher, reference=reference)
+        return cls(model, training=training, objective=objective, max_new_tokens=max_new_tokens, teacher=teacher)
 
     def train(
         self, examples: Sequence[Encoded], *, progress: tuple[float, float], seed: int, outcomes: Outcomes | None = None, own: bool = False
@@ -97,7 +96,7 @@ class Student:
         lengths = [len(example.tokens) for example in examples]
         total, before = sum(lengths), 0
         chunks = shuffled(chunks_by_length(lengths, self.training.step_tokens), seed)
-        given = [self._given(outcomes, chunk) for chunk in chunks]
+        given = [self._given(outcomes or Outcomes(), chunk) for chunk in chunks]
         if own:
             for chunk, each in zip(chunks, given, strict=True):
                 each["old_logprob"] = self._own_log_probabilities([examples[index] for index in chunk])
@@ -112,37 +111,19 @@ class Student:
         self.model.network.eval()  # type: ignore[no-untyped-call]
         return Pass(losses=losses, figures=figures.sums)
 
-    def _given(self, outcomes: Outcomes | None, chunk: list[int]) -> dict[str, torch.Tensor]:
-        """What a batch carries of the outcomes of a step's sequences."""
-        if outcomes is None:
-            return {}
-        found = {"reward": outcomes.reward, "advantage": outcomes.advantage}
-        return {name: torch.from_numpy(values[chunk]).to(self.model.device) for name, values in found.items() if values is not None}
+    def _given(self, outcomes: Outcomes, chunk: list[int]) -> dict[str, torch.Tensor]:
+        """What a batch carries of the outcomes of a step's sequences, in their order."""
+        whole = {"reward": outcomes.reward, "advantage": outcomes.advantage}
+        found = {name: values[chunk] for name, values in whole.items() if values is not None}
+        by_token = {"teacher_logprob": outcomes.teacher_logprob, "reference_logprob": outcomes.reference_logprob}
+        found |= {name: np.concatenate([values[index] for index in chunk]) for name, values in by_token.items() if values is not None}
+        return {name: torch.from_numpy(values).to(self.model.device, torch.float32) for name, values in found.items()}
 
     def _own_log_probabilities(self, examples: Sequence[Encoded]) -> torch.Tensor:
         """(N,) of the labels now, read as a step reads them: the ratio to them is 1 until a step has changed the weights."""
         batch = collate(examples, self.model.device)
         with torch.no_grad():
-            return self._log_probabilities(self.model.label_logits(batch), batch.labels)
-
-    def _read(self, batch: batches.Batch, *, own: bool) -> dict[str, torch.Tensor]:
-        """What the objective needs of the models that are not trained."""
-        needs, found = self._objective.needs, {}
-        if self._teacher is not None and reads_teacher(needs, own=own):
-            logits = self._teacher(batch)
-            if "teacher_logits" in needs:
-                found["teacher_logits"] = logits
-            if own and "teacher_logprob" in needs:
-                found["teacher_logprob"] = self._log_probabilities(logits, batch.labels)
-        if own and self._reference is not None and "reference_logprob" in needs:
-            found["reference_logprob"] = self._log_probabilities(self._reference(batch), batch.labels)
-        return found
-
-    def _log_probabilities(self, logits: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        """(N,) of the labels, at the temperature of the rollouts."""
-        if self._temperature != 1.0:
-            logits = logits / self._temperature
-        return logits.gather(1, labels[:, None])[:, 0] - logits.logsumexp(1)
+            return log_probabilities(self.model.label_logits(batch), batch.labels, self._temperature)
 
     def _step(
         self, examples: Sequence[Encoded], progress: float, given: Mapping[str, torch.Tensor], figures: "_Figures"
@@ -157,7 +138,7 @@ class Student:
                 sequences=float(len(examples)),
                 max_new_tokens=self._max_new_tokens,
                 progress=min(progress, 1.0),
-                **self._read(batch, own="old_logprob" in given),
+                teacher_logits=None if self._teacher is None else self._teacher(batch),
                 **given,
             )
         )

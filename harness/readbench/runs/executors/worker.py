@@ -4,17 +4,17 @@ Only worker processes import it: the parent of a pool never imports torch.
 """
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-from readbench.api import Response, Teacher
+from readbench.api import Response, Teacher, Vector
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
-from readbench.models.batches import Batch
+from readbench.models.batches import Batch, Encoded
 from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.runs.executors.base import Observer, WorkerConfig
@@ -62,7 +62,8 @@ class Worker:
                 max_new_tokens=spec.max_new_tokens,
                 verifier_params=spec.verifier_params,
                 teacher_logits=self._teacher_logits,
-                reference_logits=self._reference_logits,
+                teacher_scores=self._teacher_scores,
+                reference_scores=lambda examples, temperature: self._untrained.label_log_probabilities(examples, temperature=temperature),
             )
         )
         self._setting = self._setting_of(spec.num_probes)
@@ -73,10 +74,10 @@ class Worker:
         with torch.no_grad():
             return self._teacher.model.label_logits(batch)
 
-    def _reference_logits(self, batch: Batch) -> torch.Tensor:
-        """Likewise of the untrained student."""
-        with torch.no_grad():
-            return self._untrained.label_logits(batch)
+    def _teacher_scores(self, examples: Sequence[Encoded], temperature: float) -> list[Vector]:
+        """The log-probabilities of each example's labels, by the teacher."""
+        assert isinstance(self._teacher, LocalTeacher)  # noqa: S101 - as above
+        return self._teacher.model.label_log_probabilities(examples, temperature=temperature)
 
     @functools.cached_property
     def _untrained(self) -> LanguageModel:

@@ -4,11 +4,11 @@ Each worker makes it once, so a trial never reloads the teacher or samples a pro
 sampled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from readbench.api import Question
+from readbench.api import Question, Vector
 from readbench.models.batches import Encoded
 from readbench.models.language_model import LanguageModel
 from readbench.students.student import Reader
@@ -29,6 +29,8 @@ from readbench.suites.splits import Split
 from readbench.suites.suite import Suite
 from readbench.teachers.cached import CachedTeacher
 
+Scorer = Callable[[Sequence[Encoded], float], list[Vector]]  # examples, temperature → the log-probabilities of each one's labels
+
 
 class Setting:
     """What the trials of one suite share."""
@@ -45,13 +47,14 @@ class Setting:
         max_new_tokens: int,
         verifier_params: Mapping[str, Mapping[str, Any]],
         teacher_logits: Reader | None = None,
-        reference_logits: Reader | None = None,
+        teacher_scores: Scorer | None = None,
+        reference_scores: Scorer | None = None,
     ) -> None:
         self.suite = suite
         self.student_path = student_path
         self.teacher = teacher
-        self.teacher_logits = teacher_logits  # of a local teacher, for objectives that compare the two
-        self.reference_logits = reference_logits  # of the untrained student, likewise
+        # for objectives that compare the student with others
+        self.teacher_logits, self.teacher_scores, self.reference_scores = teacher_logits, teacher_scores, reference_scores
         self.device = device
         self.grader = Grader(verifier_params)
         self._max_new_tokens = max_new_tokens

@@ -9,11 +9,12 @@ import numpy as np
 from readbench._core import Ledger, Scheduler
 from readbench.api import Vector
 from readbench.base.seeds import derive_seed
+from readbench.models.batches import Encoded
 from readbench.students.guarded import make_objective
 from readbench.students.needs import num_readers
 from readbench.students.student import Outcomes, Pass, Student
 from readbench.suites.prompts import PromptQueue
-from readbench.trials.environments.resources import Setting
+from readbench.trials.environments.resources import Scorer, Setting
 from readbench.trials.environments.rollouts import RolloutSupply
 from readbench.trials.environments.stopwatch import Stopwatch
 from readbench.trials.environments.supervision import Example, Supply
@@ -45,7 +46,6 @@ class Teaching:
                 chat=spec.student_chat,
                 max_new_tokens=spec.max_new_tokens,
                 teacher=setting.teacher_logits,
-                reference=setting.reference_logits,
             )
         self._rollouts, self._num_intervals = objective.rollouts, spec.num_intervals
         self._supply = Supply(
@@ -132,15 +132,29 @@ class Teaching:
             made = self._rounds.draw(scheduler, ledger)
         if made is None:
             return None
+        written = [example.encoded for example in made.examples]
+        with self._watch.phase("teacher"):
+            outcomes = Outcomes(
+                reward=made.reward,
+                advantage=made.advantage,
+                teacher_logprob=self._scores("teacher_logprob", self._setting.teacher_scores, written),
+                reference_logprob=self._scores("reference_logprob", self._setting.reference_scores, written),
+            )
         with self._watch.phase("train"):
             done = self.student.train(
-                [example.encoded for example in made.examples],
+                written,
                 progress=(before / horizon, ledger.spent_tokens / horizon),
                 seed=derive_seed("train", self._seed, interval, number),
-                outcomes=Outcomes(reward=made.reward, advantage=made.advantage),
+                outcomes=outcomes,
                 own=True,
             )
         return made.examples, Pass(losses=done.losses, figures={**made.figures, **done.figures})
+
+    def _scores(self, need: str, scorer: Scorer | None, written: Sequence[Encoded]) -> list[Vector] | None:
+        """The log-probabilities of each answer's tokens by a model that is not trained; None where the objective does not ask."""
+        if need not in self._needs or scorer is None or self._rollouts is None:
+            return None
+        return scorer(written, self._rollouts.temperature)
 
 
 def _means(figures: Sequence[Mapping[str, tuple[float, int]]]) -> dict[str, float]:
