@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from readbench.api import Response
+from readbench.api import Response, Scored, Vector
 from readbench.models.folder import resolve_model
 from readbench.models.text import NO_CHAT, ChatConfig
 from readbench.teachers.cached import CachedTeacher
@@ -71,7 +71,7 @@ class Stub:
         self.requests.append(request)
         behaviour = self.script.popleft() if self.script else self.default
         behaviour(handler.connection, request)
-        return behaviour == self.answers
+        return behaviour in (self.answers, self.scores)
 
     @staticmethod
     def document(text: str = "42", *, model: str = MODEL, finish: str = "stop", usage: Any = "honest", api: str = "chat") -> dict[str, Any]:
@@ -120,6 +120,26 @@ class Stub:
         text = _answer_to(request["messages"][-1]["content"] if api == "chat" else request["prompt"])
         connection.sendall(self.http(self.document(text, api=api)))
 
+    @staticmethod
+    def logprob(tokens: list[int], place: int) -> float:
+        """What the stub holds of a token: a function of the sequence up to it."""
+        return -0.001 * (sum((n + 1) * token for n, token in enumerate(tokens[: place + 1])) % 4000)
+
+    def scores(self, connection: socket.socket, request: dict[str, Any]) -> None:
+        """What a sound vLLM or SGLang answers to a request for the log-probabilities of given tokens."""
+        connection.sendall(self.http(self.scored(request)))
+
+    def scored(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The answer, as the server has it."""
+        tokens = request.get("prompt", request.get("input_ids"))
+        values = [None, *(self.logprob(tokens, place) for place in range(1, len(tokens)))]
+        if "input_ids" in request:
+            about = {"prompt_tokens": len(tokens), "input_token_logprobs": [[v, t, None] for v, t in zip(values, tokens, strict=True)]}
+            return {"text": "x", "meta_info": about}
+        places = [None if v is None else {str(t): {"logprob": v, "rank": 1}} for v, t in zip(values, tokens, strict=True)]
+        choice = {"index": 0, "text": "x", "finish_reason": "length", "prompt_logprobs": places}
+        return {"model": MODEL, "choices": [choice], "usage": {"prompt_tokens": len(tokens), "completion_tokens": 1}}
+
     def close(self) -> None:
         self._server.shutdown()
         self._server.server_close()
@@ -144,6 +164,7 @@ class Office:
         limit: Limit = Limit(),  # noqa: B008
         params: dict[str, Any] | None = None,
         chat: ChatConfig = NO_CHAT,
+        scores: str = "",
         **settings: Any,
     ) -> None:
         self.waits: list[float] = []
@@ -152,7 +173,8 @@ class Office:
         self.ledger = SpendLedger(run_dir / FILE, limit=limit)
         self.cache = ResponseCache(run_dir / "responses.sqlite")
         known = {"url": url, "api": "chat", "served_as": "", "limit_field": "max_tokens"}
-        self.teacher = OpenAITeacher(make_endpoint(MODEL, **known | (params or {})), tokenizer="", sleep=self._sleep)
+        named = "lab/teacher" if scores else ""
+        self.teacher = OpenAITeacher(make_endpoint(MODEL, **known | (params or {})), tokenizer=named, scores=scores, sleep=self._sleep)
         self.teacher.chat = chat
         self.teacher.open_account(
             Account(
@@ -161,6 +183,7 @@ class Office:
                 ledger=self.ledger,
                 student_path=resolve_model("lab/student"),  # a token is a byte
                 keep=lambda answers, most: self.cache.put(self.teacher.fingerprint(), answers, max_new_tokens=most),
+                keep_scores=lambda scores: self.cache.put_scores(self.teacher.fingerprint(), scores),
             )
         )
 
@@ -169,6 +192,9 @@ class Office:
 
     def ask(self, *prompts: str, max_new_tokens: int = 8) -> list[Response]:
         return CachedTeacher(self.teacher, self.cache).respond(prompts, max_new_tokens=max_new_tokens)
+
+    def score(self, *sequences: Scored) -> list[Vector]:
+        return CachedTeacher(self.teacher, self.cache).score(sequences)
 
     def close(self) -> None:
         self.ledger.close()

@@ -81,6 +81,9 @@ class Response:
     finished: bool  # False if cut at the limit
 
 
+Scored = tuple[tuple[int, ...], int]  # a sequence's tokens, and how many of them are the prompt
+
+
 class Teacher(Protocol):
     """Answers prompts. Made once per process and asked many times."""
 
@@ -89,6 +92,16 @@ class Teacher(Protocol):
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """One response per prompt, in order; independent of how the prompts are batched."""
+
+
+class ScoringTeacher(Teacher, Protocol):
+    """A teacher, not a local model, that also says how probable it holds tokens which the student wrote."""
+
+    def scoring_tokenizer(self) -> str:
+        """Folder or hub id of the tokenizer whose ids `score` takes; empty: this one cannot score."""
+
+    def score(self, sequences: Sequence[Scored]) -> list[Vector]:
+        """The log-probabilities, in nats at temperature 1, of each sequence's tokens after its prompt, in order."""
 
 
 Value = bool | int | float | str

@@ -1,4 +1,4 @@
-"""What a run will need, estimated before it starts: tokens an example, seconds a run. Torch-free; takes a second."""
+"""What a run will need, before it starts: tokens an example, seconds a run, and whether it fits its models. Torch-free; takes a second."""
 
 import json
 import math
@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 
-from readbench.api import Difficulty, Question, Rollouts
+from readbench.api import Difficulty, Question, Rollouts, Teacher
 from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
-from readbench.models.counting import open_counter
-from readbench.models.folder import context_length
+from readbench.models.counting import open_counter, vocabulary
+from readbench.models.folder import context_length, resolve_tokenizer
 from readbench.students.needs import dearest_group
 from readbench.suites.suite import Suite
 
@@ -76,6 +76,31 @@ def check_rollouts(suite: Suite, student: Path, rollouts: Rollouts, *, interval_
         raise ConfigError(
             f"{rollouts.group_size} answers to a prompt may cost {dearest} tokens, an interval has {interval_tokens}",
             hint="give a larger --budget, fewer --intervals, a smaller max_new_tokens or group_size",
+        )
+
+
+def check_readable(
+    objective: str, needs: frozenset[str], rollouts: Rollouts | None, teacher: Path | Teacher, student: Path, *, called: str
+) -> None:
+    """ConfigError unless the teacher (a local model's folder, or another kind) gives what the objective reads, in the student's tokens."""
+    scorer = "" if isinstance(teacher, Path) else getattr(teacher, "scoring_tokenizer", str)()
+    whole = "teacher_logits" in needs
+    if not isinstance(teacher, Path) and (whole or not scorer):
+        raise ConfigError(
+            f"objective {objective} needs the teacher's {'logits' if whole else 'log-probabilities'}, and {called} gives none",
+            hint="take a local --teacher, or --objective sft"
+            if whole
+            else "take a local --teacher, or set params.teacher.openai.scores to vllm or sglang where the endpoint is one",
+        )
+    if scorer and rollouts is not None and rollouts.temperature != 1.0:
+        raise ConfigError(
+            f"objective {objective} samples at temperature {rollouts.temperature:g}, and endpoints give log-probabilities at temperature 1",
+            hint=f"set params.objective.{objective}.temperature to 1, or take a local --teacher",
+        )
+    if vocabulary(teacher if isinstance(teacher, Path) else resolve_tokenizer(scorer)) != vocabulary(student):
+        raise ConfigError(
+            f"objective {objective} compares teacher and student token by token, and they have different vocabularies",
+            hint="take a teacher of the student's family, or --objective sft",
         )
 
 

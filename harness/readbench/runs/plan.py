@@ -10,10 +10,11 @@ from readbench.api import Kind, Problem, Teacher, Value
 from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make, make_allocator, registry, resolve_parameters
-from readbench.models.counting import open_counter, vocabulary
+from readbench.models.counting import open_counter
 from readbench.models.folder import check_model, check_trainable, fingerprint, resolve_device, resolve_model
 from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import (
+    check_readable,
     check_rollouts,
     check_teacher_room,
     estimate_seconds,
@@ -28,12 +29,12 @@ from readbench.students.needs import asked_by, num_readers, reads_teacher
 from readbench.suites.suite import Suite
 from readbench.teachers.chat import set_chat
 from readbench.teachers.spend.account import PaidTeacher
-from readbench.teachers.spend.forecast import Forecast, forecast
+from readbench.teachers.spend.forecast import Forecast, OwnAnswers, forecast
 from readbench.trials.requirement.known import check_identifier
 from readbench.trials.spec import TrialSpec
 
 # Parameters added after the first trials: while they are empty, those trials keep their ids.
-_YOUNGER = frozenset({("openai", "omit"), ("openai", "fields")})
+_YOUNGER = frozenset({("openai", "omit"), ("openai", "fields"), ("openai", "scores")})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             f"a budget of {config.budget_tokens} tokens is too small for {config.num_intervals} intervals",
             hint=f"an interval should buy one example of each capability: give --budget {least} or more, or fewer --intervals",
         )
-    _check_objective(config, resolved.suite, teacher_path if teacher_plugin == "hf" else None, student_path)
+    own = _check_objective(config, resolved.suite, teacher_path if teacher is None else teacher, student_path)
     _build_allocators(resolved)
     piloted = piloted or any(uses_pilots(config, name) for name in config.allocators)
     _check_pilots(config, piloted=piloted, example_tokens=example_tokens)
@@ -151,6 +152,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             budget_tokens=config.budget_tokens,
             pilot_tokens=before,
             max_new_tokens=config.max_new_tokens,
+            own=own,
         )
         if isinstance(teacher, PaidTeacher)
         else None,
@@ -223,33 +225,22 @@ def _teacher_params(plugin: str, given: Mapping[str, Value]) -> dict[str, Value]
     return {name: value for name, value in params.items() if value or (plugin, name) not in _YOUNGER}
 
 
-def _check_objective(config: RunConfig, suite: Suite, teacher: Path | None, student: Path) -> None:
-    """ConfigError if the run's teacher (None: not a local model), student or budget cannot serve what the objective needs."""
+def _check_objective(config: RunConfig, suite: Suite, teacher: Path | Teacher, student: Path) -> OwnAnswers | None:
+    """What the student is going to write itself; ConfigError if the run cannot serve what the objective needs.
+
+    `teacher`: a local model's folder, or a teacher of another kind.
+    """
     name = config.objective
     with foreign("objective", name, ConfigError):
         needs, rollouts = asked_by(name, make("objective", name, **_params(config, "objective", name)))
+    own = None
     if rollouts is not None:
-        check_rollouts(
-            suite,
-            student,
-            rollouts,
-            interval_tokens=config.budget_tokens // config.num_intervals,
-            max_new_tokens=config.max_new_tokens,
-            readers=num_readers(needs),
-        )
-    if not reads_teacher(needs):
-        return
-    if teacher is None:
-        raise ConfigError(
-            f"objective {name} needs the teacher's {'logits' if 'teacher_logits' in needs else 'log-probabilities'}, "
-            f"and {config.teacher} gives none",
-            hint="take a local --teacher, or --objective sft",
-        )
-    if vocabulary(teacher) != vocabulary(student):
-        raise ConfigError(
-            f"objective {name} compares teacher and student token by token, and they have different vocabularies",
-            hint="take a teacher of the student's family, or --objective sft",
-        )
+        own = OwnAnswers(share=(1.0 - rollouts.warmup) * rollouts.share, readers=num_readers(needs), scored=reads_teacher(needs))
+        tokens = config.budget_tokens // config.num_intervals
+        check_rollouts(suite, student, rollouts, interval_tokens=tokens, max_new_tokens=config.max_new_tokens, readers=own.readers)
+    if reads_teacher(needs):
+        check_readable(name, needs, rollouts, teacher, student, called=config.teacher)
+    return own
 
 
 def _build_allocators(resolved: Resolved) -> None:

@@ -6,8 +6,11 @@ and it stops the run, today and at every resume: the allocator did nothing wrong
 
 import functools
 from collections.abc import Sequence
+from typing import Any
 
-from readbench.api import Response, Teacher
+import numpy as np
+
+from readbench.api import Response, Scored, Teacher, Vector
 from readbench.base.errors import ReadbenchError, SurroundingError, TrialFailure
 from readbench.teachers.responses import ResponseCache
 
@@ -43,6 +46,33 @@ class CachedTeacher:
                 hint="begin a new run with a higher max_new_tokens, or turn the teacher's thinking off",
             )
         return responses
+
+    def score(self, sequences: Sequence[Scored]) -> list[Vector]:
+        """The log-probabilities of each sequence's tokens after its prompt, in order; SurroundingError where some are no such thing."""
+        known = self._cache.get_scores(self._fingerprint, sequences)
+        missing = [sequence for sequence in dict.fromkeys(sequences) if sequence not in known]
+        if missing:
+            self._cache.put_scores(self._fingerprint, dict(zip(missing, _scored(self._teacher, missing), strict=True)))
+            known |= self._cache.get_scores(self._fingerprint, missing)
+        return [known[sequence] for sequence in sequences]
+
+
+def _scored(teacher: Any, sequences: Sequence[Scored]) -> list[Vector]:
+    """What a teacher gives, checked as `_asked` does."""
+    name = type(teacher).__name__
+    try:
+        scores = [np.asarray(each, dtype=np.float64) for each in teacher.score(sequences)]
+    except (ReadbenchError, TrialFailure, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise SurroundingError(f"teacher {name!r} raised {reason}", hint=_REPAIR) from error
+    wanted = [(len(tokens) - prompt_length,) for tokens, prompt_length in sequences]
+    if [each.shape for each in scores] != wanted or not all(np.isfinite(each).all() for each in scores):
+        raise SurroundingError(
+            f"teacher {name!r} gave no finite log-probability for each token of {len(sequences)} sequences", hint=_REPAIR
+        )
+    return scores
 
 
 def _asked(teacher: Teacher, prompts: Sequence[str], max_new_tokens: int) -> list[Response]:

@@ -1,4 +1,4 @@
-"""The cache of teacher responses: one SQLite file that all workers and trials of a run share.
+"""The cache of teacher responses and scores: one SQLite file that all workers and trials of a run share.
 
 Content-addressed: a response's key is a digest of the teacher's fingerprint, the limit of new tokens and the prompt. What
 was stored first stays: two workers that ask at once get the same answer even from a teacher that answers differently each
@@ -10,7 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from readbench.api import Response
+import numpy as np
+
+from readbench.api import Response, Scored, Vector
 from readbench.base.errors import DamagedError
 from readbench.base.files import database_errors, open_database, transaction
 from readbench.base.hashing import content_digest, parts_digest
@@ -19,6 +21,9 @@ _SCHEMA = """
 CREATE TABLE IF NOT EXISTS responses (
     key BLOB PRIMARY KEY, text TEXT NOT NULL, tokens INTEGER NOT NULL CHECK (tokens >= 0), finished INTEGER NOT NULL, digest BLOB NOT NULL
 ) STRICT, WITHOUT ROWID
+"""
+_SCORES = """
+CREATE TABLE IF NOT EXISTS scores (key BLOB PRIMARY KEY, logprobs BLOB NOT NULL, digest BLOB NOT NULL) STRICT, WITHOUT ROWID
 """
 _BUSY_SECONDS = 60.0  # another worker's commit takes tens of milliseconds
 _MOST_VARIABLES = 500  # of one SQL statement
@@ -56,6 +61,25 @@ class ResponseCache:
             connection.executemany("INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?)", rows)
         return self.get(teacher, list(responses), max_new_tokens=max_new_tokens)
 
+    def get_scores(self, teacher: str, sequences: Sequence[Scored]) -> dict[Scored, Vector]:
+        """The stored log-probabilities by sequence."""
+        found: dict[Scored, Vector] = {}
+        with self._open() as connection:
+            for sequence in dict.fromkeys(sequences):
+                key = _score_key(teacher, sequence)
+                for content, digest in connection.execute("SELECT logprobs, digest FROM scores WHERE key = ?", (key,)):
+                    if digest != content_digest(key + content):
+                        raise sqlite3.DatabaseError("log-probabilities do not match their digest")
+                    found[sequence] = np.frombuffer(content, dtype=np.float64)
+        return found
+
+    def put_scores(self, teacher: str, scores: Mapping[Scored, Vector]) -> None:
+        """Stores log-probabilities by sequence; what was stored first stays."""
+        keyed = [(_score_key(teacher, sequence), np.asarray(values, dtype=np.float64).tobytes()) for sequence, values in scores.items()]
+        with self._open() as connection, transaction(connection):
+            rows = [(key, content, content_digest(key + content)) for key, content in keyed]
+            connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?)", rows)
+
     def close(self) -> None:
         """Closes the file; the next use opens it again."""
         if self._connection is not None:
@@ -77,6 +101,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     connection = open_database(path, busy_seconds=_BUSY_SECONDS)
     try:
         connection.execute(_SCHEMA)
+        connection.execute(_SCORES)
         (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
         if found != "ok":
             raise sqlite3.DatabaseError(found)
@@ -89,6 +114,12 @@ def _connect(path: Path) -> sqlite3.Connection:
 def _key(teacher: str, prompt: str, max_new_tokens: int) -> bytes:
     parts = (teacher, str(max_new_tokens), prompt)
     return parts_digest((part.encode("utf-8", "surrogatepass") for part in parts), prefix_bytes=8)
+
+
+def _score_key(teacher: str, sequence: Scored) -> bytes:
+    tokens, prompt_length = sequence
+    parts = (teacher.encode("utf-8"), str(prompt_length).encode(), np.array(tokens, dtype=np.int64).tobytes())
+    return parts_digest(parts, prefix_bytes=8)
 
 
 def _digest(key: bytes, response: Response) -> bytes:

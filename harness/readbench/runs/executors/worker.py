@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from readbench.api import Response, Teacher, Vector
+from readbench.api import Response, Scored, Teacher, Vector
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
 from readbench.models.batches import Batch, Encoded
@@ -50,7 +50,7 @@ class Worker:
         suite, student_path = load_suite(spec.suite), resolve_model(spec.student)
         responses = ResponseCache(config.run_dir / "responses.sqlite")
         self._teacher = make_teacher(config, responses, device=self._device, student_path=student_path)
-        teacher = CachedTeacher(self._teacher, responses)
+        self._cached = teacher = CachedTeacher(self._teacher, responses)
         self._setting_of = functools.cache(  # a run has two: its pilots have more probes
             lambda num_probes: Setting(
                 suite,
@@ -76,8 +76,9 @@ class Worker:
 
     def _teacher_scores(self, examples: Sequence[Encoded], temperature: float) -> list[Vector]:
         """The log-probabilities of each example's labels, by the teacher."""
-        assert isinstance(self._teacher, LocalTeacher)  # noqa: S101 - as above
-        return self._teacher.model.label_log_probabilities(examples, temperature=temperature)
+        if isinstance(self._teacher, LocalTeacher):
+            return self._teacher.model.label_log_probabilities(examples, temperature=temperature)
+        return self._cached.score([(example.tokens, example.prompt_length) for example in examples])  # the plan has seen that it is 1
 
     @functools.cached_property
     def _untrained(self) -> LanguageModel:
@@ -158,6 +159,18 @@ def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str,
         def keep(answers: Mapping[str, Response], max_new_tokens: int) -> None:
             responses.put(fingerprint, answers, max_new_tokens=max_new_tokens)
 
+        def keep_scores(scores: Mapping[Scored, Vector]) -> None:
+            responses.put_scores(fingerprint, scores)
+
         ledger = SpendLedger(config.run_dir / FILE, limit=spend_limit(config.endpoint, teacher.model))
-        teacher.open_account(Account(run_dir=config.run_dir, settings=config.endpoint, ledger=ledger, student_path=student_path, keep=keep))
+        teacher.open_account(
+            Account(
+                run_dir=config.run_dir,
+                settings=config.endpoint,
+                ledger=ledger,
+                student_path=student_path,
+                keep=keep,
+                keep_scores=keep_scores,
+            )
+        )
     return teacher

@@ -1,12 +1,12 @@
-"""Asks an endpoint a batch of prompts: some at once, each booked before it leaves, again after a fault that may pass.
+"""Asks an endpoint a batch of things: some at once, each booked before it leaves, again after a fault that may pass.
 
-When one prompt cannot be answered, no further request leaves, and those under way are waited for (their deadline bounds the
+When one cannot be answered, no further request leaves, and those under way are waited for (their deadline bounds the
 wait) and kept: they are paid for.
 """
 
 import asyncio
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Generic
 
 from readbench.api import Response
 from readbench.base.errors import ReadbenchError
@@ -18,7 +18,7 @@ from readbench.teachers.endpoint.request import Endpoint, request_body
 from readbench.teachers.endpoint.retry import Sleep, retrying
 from readbench.teachers.endpoint.schema import Completion, parse_completion
 from readbench.teachers.spend.account import Account
-from readbench.teachers.spend.booking import BatchBooking
+from readbench.teachers.spend.booking import Answer, BatchBooking, Key
 
 if TYPE_CHECKING:
     import httpx2
@@ -28,78 +28,122 @@ async def ask(
     prompts: Sequence[str], *, endpoint: Endpoint, account: Account, counter: TokenCounter, key: str, max_new_tokens: int, sleep: Sleep
 ) -> list[Response]:
     """One response a prompt, in order; EndpointError, EndpointRefusalError, SpendLimitError or SurroundingError, in one line."""
+    return await ask_all(
+        prompts,
+        lambda client: _Answering(endpoint, account, client, key=key, sleep=sleep, counter=counter, max_new_tokens=max_new_tokens),
+        account=account,
+        endpoint=endpoint,
+        key=key,
+    )
+
+
+async def ask_all(
+    asked: Sequence[Key], make: "Callable[[httpx2.AsyncClient], Requests[Key, Answer]]", *, account: Account, endpoint: Endpoint, key: str
+) -> list[Answer]:
+    """One answer to each, in order; the first failure otherwise, once all that was under way has ended."""
     settings = account.settings
     async with open_client(
         endpoint.address, key=key, connections=settings.concurrency, deadline_seconds=settings.deadline_seconds
     ) as client:
-        batch = _Batch(endpoint, account, counter, key, max_new_tokens, sleep, client)
-        answers = await asyncio.gather(*(batch.answer(prompt) for prompt in prompts))
+        batch = make(client)
+        answers = await asyncio.gather(*(batch.answer(one) for one in asked))
     if batch.failure is not None:
         raise batch.failure
     return [answer for answer in answers if answer is not None]
 
 
-class _Batch:
-    """What the prompts of one call share."""
+class Requests(Generic[Key, Answer]):
+    """What the requests of one call share; a subclass says what a request is."""
 
     def __init__(
         self,
         endpoint: Endpoint,
         account: Account,
-        counter: TokenCounter,
-        key: str,
-        max_new_tokens: int,
-        sleep: Sleep,
         client: "httpx2.AsyncClient",
+        *,
+        keep: Callable[[Mapping[Key, Answer]], None],
+        key: str,
+        sleep: Sleep,
     ) -> None:
         self._endpoint = endpoint
         self._account = account
-        self._counter = counter
-        self._key = key
-        self._max_new_tokens = max_new_tokens
-        self._sleep = sleep
         self._client = client
-        self._system_tokens = counter.count(endpoint.chat.system)
-        self._booking = BatchBooking(account, max_new_tokens)
+        self._key = key
+        self._sleep = sleep
+        self._booking = BatchBooking[Key, Answer](account, keep)
         self._gate = asyncio.Semaphore(account.settings.concurrency)
         self.failure: ReadbenchError | None = None  # the first: nothing leaves after it
 
-    async def answer(self, prompt: str) -> Response | None:
-        """The prompt's response, stored; None where the batch has failed."""
+    async def _attempt(self, asked: Key) -> Answer:
+        """One request: reserved, sent, its answer checked, stored, settled; Fault where it brought none."""
+        raise NotImplementedError
+
+    async def answer(self, asked: Key) -> Answer | None:
+        """The answer, stored; None where the batch has failed."""
         async with self._gate:
             try:
-                return await self._attempts(prompt)
+                return await self._attempts(asked)
             except ReadbenchError as error:
                 self.failure = self.failure or error
                 return None
 
-    async def _attempts(self, prompt: str) -> Response | None:
+    async def _attempts(self, asked: Key) -> Answer | None:
         settings = self._account.settings
-        again = retrying(prompt, attempts=settings.attempts, base_seconds=settings.backoff_seconds, sleep=self._sleep)
+        again = retrying(str(asked), attempts=settings.attempts, base_seconds=settings.backoff_seconds, sleep=self._sleep)
         try:
-            return await again(self._attempt, prompt)
+            return await again(self._unless_failed, asked)
         except Fault as fault:
             raise self._final(fault, again.statistics["attempt_number"]) from None
 
-    async def _attempt(self, prompt: str) -> Response | None:
-        """One request: reserved, sent, its answer checked, stored, settled; Fault where it brought none.
+    async def _unless_failed(self, asked: Key) -> Answer | None:
+        """An attempt; None where the batch has failed: then nothing is sent."""
+        return None if self.failure is not None else await self._attempt(asked)
 
-        None where the batch has failed: then nothing is sent.
-        """
-        if self.failure is not None:
-            return None
-        counted = self._counter.count(prompt)
+    def _final(self, fault: Fault, attempts: int) -> ReadbenchError:
+        settings, address = self._account.settings, self._endpoint.address
+        message = f"teacher {self._endpoint.model} at {address.host}: {fault.message}"
+        if fault.refused:
+            known = "is set" if self._key else "is not set"
+            check = f"check --teacher, --teacher-url and the key (environment variable {settings.key_env} {known})"
+            return EndpointRefusalError(message, hint=fault.hint or check)
+        tried = f" ({attempts} attempts)" if attempts > 1 else ""
+        resume = f"what was paid for is kept; resume with: readbench resume {self._account.run_dir}"
+        return EndpointError(f"{message}{tried}", hint=fault.hint or resume)
+
+
+class _Answering(Requests[str, Response]):
+    """Prompts, and the responses to them."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        account: Account,
+        client: "httpx2.AsyncClient",
+        *,
+        key: str,
+        sleep: Sleep,
+        counter: TokenCounter,
+        max_new_tokens: int,
+    ) -> None:
+        super().__init__(endpoint, account, client, keep=lambda answers: account.keep(answers, max_new_tokens), key=key, sleep=sleep)
+        self._counter = counter
+        self._max_new_tokens = max_new_tokens
+        self._system_tokens = counter.count(endpoint.chat.system)
+
+    async def _attempt(self, asked: str) -> Response:
+        counted = self._counter.count(asked)
         # No tokenizer makes more tokens of a text than it has bytes, apart from what its template adds.
-        most = max(counted, len(prompt.encode("utf-8", "surrogatepass")))
+        most = max(counted, len(asked.encode("utf-8", "surrogatepass")))
         cap = most + max(self._system_tokens, self._endpoint.added_bytes) + self._account.settings.template_tokens
-        request = await self._booking.reserve(_digest(prompt), prompt_tokens=cap, completion_tokens=self._max_new_tokens)
+        request = await self._booking.reserve(_digest(asked), prompt_tokens=cap, completion_tokens=self._max_new_tokens)
         try:
-            completion = await self._exchange(prompt)
+            completion = await self._exchange(asked)
             response = self._response(completion, prompt_cap=cap)
         except Fault as fault:
             await self._booking.lose(request, in_doubt=fault.in_doubt)
             raise
-        await self._booking.settle(request, prompt, response, prompt_tokens=max(completion.prompt_tokens, counted + self._system_tokens))
+        prompt_tokens = max(completion.prompt_tokens, counted + self._system_tokens)
+        await self._booking.settle(request, asked, response, prompt_tokens=prompt_tokens, completion_tokens=response.tokens)
         return response
 
     async def _exchange(self, prompt: str) -> Completion:
@@ -131,17 +175,6 @@ class _Batch:
         finished = completion.finish_reason == "stop"
         counted = min(most, self._counter.count(completion.text) + finished)  # the end of sequence is a token
         return Response(text=completion.text, tokens=max(completion.completion_tokens, counted), finished=finished)
-
-    def _final(self, fault: Fault, attempts: int) -> ReadbenchError:
-        settings, address = self._account.settings, self._endpoint.address
-        message = f"teacher {self._endpoint.model} at {address.host}: {fault.message}"
-        if fault.refused:
-            known = "is set" if self._key else "is not set"
-            check = f"check --teacher, --teacher-url and the key (environment variable {settings.key_env} {known})"
-            return EndpointRefusalError(message, hint=fault.hint or check)
-        tried = f" ({attempts} attempts)" if attempts > 1 else ""
-        resume = f"what was paid for is kept; resume with: readbench resume {self._account.run_dir}"
-        return EndpointError(f"{message}{tried}", hint=fault.hint or resume)
 
 
 def _digest(prompt: str) -> bytes:

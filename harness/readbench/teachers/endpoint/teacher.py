@@ -14,16 +14,19 @@ import asyncio
 import functools
 from collections.abc import Sequence
 
-from readbench.api import Response, Teacher, teacher
+from readbench.api import Response, Scored, Teacher, Vector, teacher
 from readbench.base.errors import ConfigError
 from readbench.base.hashing import file_hash, json_hash
 from readbench.models.counting import TokenCounter, open_counter
 from readbench.models.folder import resolve_tokenizer
 from readbench.models.text import ChatConfig
 from readbench.teachers.endpoint.asking import ask
+from readbench.teachers.endpoint.faults import EndpointError
 from readbench.teachers.endpoint.request import Endpoint, make_endpoint, with_chat
 from readbench.teachers.endpoint.retry import Sleep
 from readbench.teachers.endpoint.settings import read_key
+from readbench.teachers.scoring.asking import score as ask_for_scores
+from readbench.teachers.scoring.wire import check_server, differs
 from readbench.teachers.spend.account import Account
 
 _VERSION = "openai-1"  # changes when the same endpoint would be asked, or its answer read, in another way
@@ -32,9 +35,11 @@ _VERSION = "openai-1"  # changes when the same endpoint would be asked, or its a
 class OpenAITeacher:
     """One model of one endpoint; `tokenizer` is a folder or a hub id, or empty."""
 
-    def __init__(self, endpoint: Endpoint, *, tokenizer: str, sleep: Sleep = asyncio.sleep) -> None:
+    def __init__(self, endpoint: Endpoint, *, tokenizer: str, scores: str = "", sleep: Sleep = asyncio.sleep) -> None:
         self._endpoint = endpoint
         self._tokenizer = tokenizer
+        self._server = check_server(scores, tokenizer=tokenizer)
+        self._repeats = False  # whether the endpoint has shown that it scores one sequence twice alike
         self._sleep = sleep
         self._account: Account | None = None
         self._key = ""
@@ -91,6 +96,35 @@ class OpenAITeacher:
             )
         )
 
+    def scoring_tokenizer(self) -> str:
+        """See `readbench.api.ScoringTeacher`."""
+        return self._tokenizer if self._server else ""
+
+    def score(self, sequences: Sequence[Scored]) -> list[Vector]:
+        """See `readbench.api.ScoringTeacher`. The first sequence of a process is scored twice: servers gave stale values from caches."""
+        found = self._scored(sequences)
+        if sequences and not self._repeats:
+            (again,) = self._scored(sequences[:1])
+            apart = differs(found[0], again)
+            if apart:
+                raise EndpointError(f"teacher {self.model} at {self._endpoint.address.host}: {apart}", hint="turn off its prefix cache")
+            self._repeats = True
+        return found
+
+    def _scored(self, sequences: Sequence[Scored]) -> list[Vector]:
+        account = self._opened
+        return asyncio.run(
+            ask_for_scores(
+                sequences,
+                endpoint=self._endpoint,
+                server=self._server,
+                account=account,
+                keep=account.keep_scores,
+                key=self._key,
+                sleep=self._sleep,
+            )
+        )
+
     @property
     def _opened(self) -> Account:
         if self._account is None:
@@ -124,7 +158,8 @@ def openai(
     limit_field: str = "max_tokens",
     omit: str = "",
     fields: str = "",
+    scores: str = "",
 ) -> Teacher:
     """A model behind an OpenAI-compatible endpoint (--teacher-url), asked greedily."""
     endpoint = make_endpoint(model, url=url, api=api, served_as=served_as, limit_field=limit_field, omit=omit, fields=fields)
-    return OpenAITeacher(endpoint, tokenizer=tokenizer)
+    return OpenAITeacher(endpoint, tokenizer=tokenizer, scores=scores)

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from readbench.api import Response
+from readbench.api import Response, Scored, Vector
 from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.teachers.spend.ledger import SpendLedger
 
 Keep = Callable[[Mapping[str, Response], int], None]
+KeepScores = Callable[[Mapping[Scored, Vector]], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,7 @@ class Account:
     ledger: SpendLedger
     student_path: Path  # whose tokenizer counts where the teacher's is not known
     keep: Keep  # (responses by prompt, limit) are on disk when it returns: what was paid for is never asked for again
+    keep_scores: KeepScores  # likewise log-probabilities by sequence
 
 
 @runtime_checkable

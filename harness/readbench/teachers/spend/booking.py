@@ -5,22 +5,25 @@ all reservations, settlements and losses. A line is acknowledged when its group 
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Hashable, Mapping
+from typing import Generic, TypeVar
 
-from readbench.api import Response
 from readbench.base.errors import ReadbenchError
 from readbench.teachers.spend.account import Account
+
+Key = TypeVar("Key", bound=Hashable)
+Answer = TypeVar("Answer")
 
 _GATHER_SECONDS = 0.002
 
 
-class BatchBooking:
-    """One batch's way to the ledger and the store of answers."""
+class BatchBooking(Generic[Key, Answer]):
+    """One batch's way to the ledger and the store of answers: `keep` returns when they are on disk."""
 
-    def __init__(self, account: Account, max_new_tokens: int) -> None:
+    def __init__(self, account: Account, keep: Callable[[Mapping[Key, Answer]], None]) -> None:
         self._account = account
-        self._max_new_tokens = max_new_tokens
-        self._answers: dict[str, Response] = {}
+        self._keep = keep
+        self._answers: dict[Key, Answer] = {}
         self._lines: list[tuple[Callable[[], int], asyncio.Future[int]]] = []
 
     async def reserve(self, prompt: bytes, *, prompt_tokens: int, completion_tokens: int) -> int:
@@ -28,11 +31,11 @@ class BatchBooking:
         ledger = self._account.ledger
         return await self._line(lambda: ledger.reserve(prompt, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens))
 
-    async def settle(self, request: int, prompt: str, response: Response, *, prompt_tokens: int) -> None:
+    async def settle(self, request: int, asked: Key, answer: Answer, *, prompt_tokens: int, completion_tokens: int) -> None:
         """Stores the answer, then charges what it came to."""
         ledger = self._account.ledger
-        self._answers[prompt] = response
-        await self._line(lambda: ledger.settle(request, prompt_tokens=prompt_tokens, completion_tokens=response.tokens))
+        self._answers[asked] = answer
+        await self._line(lambda: ledger.settle(request, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens))
 
     async def lose(self, request: int, *, in_doubt: bool) -> None:
         """No answer came: charged at its cap where it may have been worked on, else nothing."""
@@ -53,7 +56,7 @@ class BatchBooking:
         outcomes: list[int | Exception] = []
         try:
             if answers:
-                self._account.keep(answers, self._max_new_tokens)
+                self._keep(answers)
             with self._account.ledger.together():
                 for book, _ in lines:
                     try:

@@ -5,6 +5,9 @@ for each further allocator (measured: 7,500 prompts a seed where a trial of five
 and share nothing. Worst: nothing is
 shared, every answer is empty (an example is cheapest then, so that most are bought), and every attempt except the last is
 lost, each charged at its cap. A spend limit bounds both.
+
+What the student writes itself is asked of nobody. Where the teacher scores it, each answer is a request of its own, which no other trial
+shares: at worst every token that is scored is paid for in every attempt.
 """
 
 from collections.abc import Sequence
@@ -34,6 +37,23 @@ class Cost:
     def tokens(self) -> int:
         """All of them."""
         return self.prompt_tokens + self.completion_tokens
+
+    def __add__(self, other: "Cost") -> "Cost":
+        """Both."""
+        return Cost(
+            requests=self.requests + other.requests,
+            prompt_tokens=self.prompt_tokens + other.prompt_tokens,
+            completion_tokens=self.completion_tokens + other.completion_tokens,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnAnswers:
+    """What the student writes itself."""
+
+    share: float  # of a trial's tokens
+    readers: int  # models that read each answer beside the student
+    scored: bool  # whether the paid teacher is one of them
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +95,7 @@ def forecast(
     budget_tokens: int,
     max_new_tokens: int,
     pilot_tokens: int = 0,
+    own: OwnAnswers | None = None,
 ) -> Forecast:
     """The forecast of trials that charge `budget_tokens` each, and of pilots that charge `pilot_tokens` together.
 
@@ -85,12 +106,37 @@ def forecast(
     bare = fmean(counter.count(question.prompt) for question in questions)  # what a student is taught holds no system prompt
     prompt = bare + counter.count(teacher.system)
     answer = fmean(min(max_new_tokens, counter.count(question.answer) + 1) for question in questions)  # 1: the end of sequence
-    expected = (num_seeds * (1 + _MORE_A_ALLOCATOR * (num_allocators - 1)) * budget_tokens + pilot_tokens) / (bare + 2 * answer)
+    taught = 1.0 if own is None else 1.0 - own.share  # of all tokens, by the teacher's answers
+    trials = num_seeds * num_allocators * budget_tokens + pilot_tokens
+    expected = taught * (num_seeds * (1 + _MORE_A_ALLOCATOR * (num_allocators - 1)) * budget_tokens + pilot_tokens) / (bare + 2 * answer)
     most = fmean(len(question.prompt.encode("utf-8", "surrogatepass")) for question in questions)
     cap = most + teacher.added_bytes + settings.template_tokens
-    worst = (num_seeds * num_allocators * budget_tokens + pilot_tokens) / (bare + 2) * settings.attempts
+    worst = taught * trials / (bare + 2) * settings.attempts
+    scored, scored_worst = _scored(own, trials, prompt_tokens=bare, answer_tokens=answer, attempts=settings.attempts)
     return Forecast(
-        expected=Cost(requests=round(expected), prompt_tokens=round(expected * prompt), completion_tokens=round(expected * answer)),
-        worst=Cost(requests=round(worst), prompt_tokens=round(worst * cap), completion_tokens=round(worst * max_new_tokens)),
+        expected=Cost(requests=round(expected), prompt_tokens=round(expected * prompt), completion_tokens=round(expected * answer))
+        + scored,
+        worst=Cost(requests=round(worst), prompt_tokens=round(worst * cap), completion_tokens=round(worst * max_new_tokens)) + scored_worst,
         limit=spend_limit(settings, teacher.model),
+    )
+
+
+def _scored(own: OwnAnswers | None, trials: int, *, prompt_tokens: float, answer_tokens: float, attempts: int) -> tuple[Cost, Cost]:
+    """Expected and worst cost of scoring what the student writes for so many tokens of trials; each request generates a token."""
+    if own is None or not own.scored:
+        nothing = Cost(requests=0, prompt_tokens=0, completion_tokens=0)
+        return nothing, nothing
+    tokens = own.share * trials
+
+    def requests(answer: float) -> float:
+        return tokens / (answer + (1 + own.readers) * (prompt_tokens + answer))
+
+    expected, most = requests(answer_tokens), requests(1.0) * attempts
+    return (
+        Cost(
+            requests=round(expected),
+            prompt_tokens=round(expected * (prompt_tokens + answer_tokens)),
+            completion_tokens=round(expected),
+        ),
+        Cost(requests=round(most), prompt_tokens=round(tokens / (1 + own.readers) * attempts), completion_tokens=round(most)),
     )
