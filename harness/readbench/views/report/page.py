@@ -22,12 +22,12 @@ from readbench.views.report.model import Fact, Picture
 from readbench.views.report.pictures.allocation import allocation
 from readbench.views.report.pictures.cost import cost
 from readbench.views.report.pictures.curves import curves
-from readbench.views.report.pictures.decisions import decisions
 from readbench.views.report.pictures.differences import differences
 from readbench.views.report.pictures.frontier import frontier
 from readbench.views.report.pictures.harm import harm
+from readbench.views.report.pictures.insides.decisions import decisions
+from readbench.views.report.pictures.insides.samples import samples
 from readbench.views.report.pictures.profile import profile
-from readbench.views.report.pictures.samples import samples
 from readbench.views.report.pictures.transfer import transfer_matrix
 from readbench.views.report.provenance import commands, provenance
 from readbench.views.report.view import View, view

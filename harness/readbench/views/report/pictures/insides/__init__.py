@@ -1,0 +1,1 @@
+"""What allocators and objectives say of themselves."""
