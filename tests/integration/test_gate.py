@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 RUN = ("run", "--suite", "multilingual", "--allocators", "task-static", "--budget", "9000", "--intervals", "3")
-FEW_PROBES = ("--set", "num_probes=9", "--set", "num_dev=9")
+FEW_PROBES = ("--set", "num_probes=9", "--set", "num_dev=9", "--set", "executor=inline")
 TENTH = ("--set", "training.learning_rate=1e-4")
 
 

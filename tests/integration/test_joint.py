@@ -43,7 +43,20 @@ def suite(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_dir(suite: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("runs") / "joint"
     sets = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
-    said = readbench("run", "--suite", str(suite), "--allocators", "uniform,task-static", "--seeds", "1", *sets, "--out", str(folder))
+    said = readbench(
+        "run",
+        "--suite",
+        str(suite),
+        "--allocators",
+        "uniform,task-static",
+        "--seeds",
+        "1",
+        "--set",
+        "executor=inline",
+        *sets,
+        "--out",
+        str(folder),
+    )
     assert "steps right" in said
     return folder
 

@@ -69,6 +69,8 @@ def test_teacher_and_student_of_other_architectures_and_vocabularies_run(qwen2: 
         "2",
         "--set",
         "max_new_tokens=8",
+        "--set",
+        "executor=inline",
         "--out",
         str(run_dir),
     ]

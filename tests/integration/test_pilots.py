@@ -24,7 +24,8 @@ MORE = """composition: [{steps: [general_knowledge, long_context]}]
 defaults:
   {teacher: lab/teacher, student: lab/student, budget_tokens: 12000, num_intervals: 4, dev_every: 4, num_probes: 9, num_dev: 160}
 """
-SETS = ("--set", "pilots.num=6", "--set", "pilots.tokens=2000", "--set", "pilots.num_probes=30", "--set", "max_new_tokens=32")
+INLINE = ("--set", "executor=inline")  # what is tested is not the pool, and processes take seconds to start
+SETS = (*INLINE, "--set", "pilots.num=6", "--set", "pilots.tokens=2000", "--set", "pilots.num_probes=30", "--set", "max_new_tokens=32")
 NAMES = ("general_knowledge", "steerability", "tool_use", "long_context")
 ASKING = """
 from readbench.api import Loss, allocator, objective

@@ -43,7 +43,19 @@ class Commands:
         self.environment = {**os.environ, "XDG_CACHE_HOME": str(base / "cache"), "PYTHONPATH": path}
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
-        command = [sys.executable, "-m", "readbench", "run", "--suite", str(self.suite), "--seeds", "1", *arguments]
+        command = [
+            sys.executable,
+            "-m",
+            "readbench",
+            "run",
+            "--suite",
+            str(self.suite),
+            "--seeds",
+            "1",
+            "--set",
+            "executor=inline",
+            *arguments,
+        ]
         done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr

@@ -84,7 +84,7 @@ def test_an_allocator_that_fails_is_named(recording: Recording) -> None:
 
 SMALL = [
     *("run", "--suite", "tool-use", "--allocators", "uniform,task-static", "--budget", "6000", "--intervals", "3"),
-    *("--set", "num_probes=4", "--set", "num_dev=10"),
+    *("--set", "num_probes=4", "--set", "num_dev=10", "--set", "executor=inline"),
 ]
 
 

@@ -15,7 +15,7 @@ pytest.importorskip("tensorboard")
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")  # SQLAlchemy's about MLflow's own code
 
 SHORT = ("--suite", "multilingual", "--budget", "5000", "--intervals", "2", "--set", "num_probes=4", "--set", "num_dev=4")
-GRID = ("--allocators", "uniform,one-hot", "--seeds", "1", "--workers", "2", "--json")
+GRID = ("--allocators", "uniform,one-hot", "--seeds", "1", "--set", "executor=inline", "--json")
 CANARY = "canary-71c5e0aa"
 
 
