@@ -5,9 +5,9 @@
     python benchmarks/objectives.py table FOLDER
 
 `speed` takes optimiser steps of each objective on the same sequences (lab student and teacher) and gives their time against `sft`, and
-tokens that the student samples a second against `transformers.generate` with the same prompts, temperature and length. Of `run` the allocator
-is `task-static`, the seeds are 600 to 604; no setting of an objective was chosen on them. "warm" is half of the intervals on the teacher's
-text first (`warmup`).
+tokens that the student samples a second against `transformers.generate` with the same prompts, temperature and length. `run` has the
+allocator `task-static` and the seeds 600 to 604; no setting of an objective was chosen on them. "warm" is half of the intervals on the
+teacher's text first (`warmup`).
 """
 
 import argparse
@@ -72,8 +72,8 @@ def run(base: Path) -> None:
 def table(base: Path) -> None:
     for suite in SUITES:
         print(
-            f"\n### {suite}\n\n| objective | utility | against `sft` | steps right | generated | trained | rollout | scored | reward, last interval "
-            "| groups all alike |\n|---|---|---|---|---|---|---|---|---|---|"
+            f"\n### {suite}\n\n| objective | utility | against `sft` | steps right | generated | trained | rollout | scored "
+            "| reward, last interval | groups all alike |\n|---|---|---|---|---|---|---|---|---|---|"
         )
         reference = metric_values(load(place(base, suite, "sft")))["task-static"]["utility"]
         for name in RUNS:

@@ -136,7 +136,7 @@ def test_a_teacher_without_logits_is_refused() -> None:
 def test_rollouts_that_cannot_fit_are_refused_before_a_token_is_charged() -> None:
     few = {"budget_tokens": 9_000, "num_intervals": 3, "num_probes": 9, "num_dev": 9}
     planned(objective="rlad", **few)
-    with pytest.raises(ConfigError, match=r"64 answers to a prompt may cost \d+ tokens, an interval has 3000"):
+    with pytest.raises(ConfigError, match=r"64 answers to a prompt may cost \d+ tokens, an interval \(or a pilot\) has 3000"):
         planned(objective="rlad", **{"params.objective.rlad.group_size": 64}, **few)
     with pytest.raises(ConfigError, match=r"a prompt has \d+ tokens, and \d+ new ones do not fit the student's context of"):
         planned(objective="grpo", max_new_tokens=100_000, teacher="openai:m", **{"params.teacher.openai.url": "http://localhost:1/v1"})

@@ -1,4 +1,4 @@
-"""Greedy decoding of a batch of prompts, one token per step: with the library for any model, with a lean path for Llamas on the CPU.
+"""Decoding of a batch of prompts, one token per step: with the library for any model, with a lean path for Llamas on the CPU.
 
 Both return the next-token logits of every row; `readbench.models.generation` picks tokens and decides when a row is done.
 The lean path takes a third of the library's time on the lab's teacher (128 rows): it lays out the key-value cache once and
@@ -43,6 +43,9 @@ class Decoder(Protocol):
 
     def keep(self, rows: torch.Tensor) -> None:
         """Keeps only these rows (N,)."""
+
+    def renewed(self) -> "Decoder":
+        """A decoder of the same kind with the model's current weights."""
 
 
 def decoder_for(model: "PreTrainedModel") -> Decoder:
@@ -119,6 +122,10 @@ class LibraryDecoder:
         if self.mixes:  # a recurrent layer only knows the order of beams, which may be fewer
             (self._cache.reorder_cache if self._recurrent else self._cache.batch_select_indices)(rows)
 
+    def renewed(self) -> Decoder:
+        """Itself: it reads the model's own weights."""
+        return self
+
     def _forward(self) -> torch.Tensor:
         extra: dict[str, Any] = dict(self._last_only)
         name = "cache_params" if self._recurrent else "past_key_values"
@@ -141,6 +148,7 @@ class LeanDecoder:
     mixes = True
 
     def __init__(self, model: "PreTrainedModel") -> None:
+        self._model = model
         decoder: Any = model.base_model
         self._rotary: Any = decoder.rotary_emb
         self._embedding: torch.Tensor = decoder.embed_tokens.weight
@@ -208,6 +216,10 @@ class LeanDecoder:
         """Drops the other rows."""
         self._lengths = self._lengths[rows]
         self._cache = [cache[:, :, rows] for cache in self._cache]
+
+    def renewed(self) -> Decoder:
+        """With the weights laid out anew."""
+        return LeanDecoder(self._model)
 
     def _project(
         self, weights: AttentionWeights, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, shape: tuple[int, int]

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from readbench.api import Response
-from readbench.models.decoding import decoder_for
+from readbench.models.decoding import Decoder
 from readbench.models.sampling import Sampling, drawn, most_likely
 from readbench.models.text import turn_end
 
@@ -53,10 +53,10 @@ class _Row:
 class Writer:
     """A loaded model that answers."""
 
-    def __init__(self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> None:
+    def __init__(self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", decoder: Decoder) -> None:
         stated = getattr(model.generation_config, "eos_token_id", None)  # chat models end a turn and a text with different tokens
         self.tokenizer = tokenizer
-        self.decoder = decoder_for(model)
+        self.decoder = decoder
         self._ends = frozenset({tokenizer.eos_token_id, turn_end(tokenizer), *(stated if isinstance(stated, list) else [stated])} - {None})
 
     def respond(self, prompts: Sequence[tuple[int, ...]], *, max_new_tokens: int) -> list[Response]:

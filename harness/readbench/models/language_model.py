@@ -26,6 +26,7 @@ from readbench.base.memory import keep_freed_memory
 from readbench.models import folder
 from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
 from readbench.models.checks import check_loaded
+from readbench.models.decoding import Decoder, decoder_for
 from readbench.models.generation import Writer, Written
 from readbench.models.lean.llama import LONGEST, lean_llama
 from readbench.models.sampling import Sampling
@@ -52,6 +53,7 @@ class LanguageModel:
         self.autocast = self.device.type == "cuda"
         self._logits_at = _logits_at(network)
         self._lean = lean_llama(network)
+        self._decoder: Decoder | None = None  # chosen when it first writes: the choice takes longer than a short answer
 
     @classmethod
     def load(cls, path: Path, *, device: str, chat: ChatConfig = NO_CHAT) -> "LanguageModel":
@@ -80,7 +82,8 @@ class LanguageModel:
 
     def writer(self) -> Writer:
         """Generation with the current weights; make a new one after they change."""
-        return Writer(self.network, self.tokenizer)
+        self._decoder = decoder_for(self.network) if self._decoder is None else self._decoder.renewed()
+        return Writer(self.network, self.tokenizer, self._decoder)
 
     def answer(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """Greedy answers with the current weights, cut at the end of the context; ConfigError if a prompt alone fills it."""

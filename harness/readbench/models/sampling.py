@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 
 TIE = 1e-3  # logits: two that are nearer may have been put in order by rounding
+_PIECE = 1 << 22  # numbers of noise that are held at a time
 _GOLDEN, _FIRST, _SECOND = (value - 2**64 for value in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB))
 
 
@@ -33,6 +34,13 @@ def most_likely(logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
 
 def drawn(logits: torch.Tensor, sampling: Sampling, seeds: torch.Tensor, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(B,) tokens drawn by (B,) int64 seeds for (B,) int64 places in the answers, and (B,) bool: whether rounding may have decided."""
+    rows = max(1, _PIECE // logits.shape[1])
+    pieces = zip(*(torch.split(each, rows) for each in (logits, seeds, places)), strict=True)
+    tokens, near = zip(*(_drawn(piece, sampling, *which) for piece, *which in pieces), strict=True)
+    return torch.cat(tokens), torch.cat(near)
+
+
+def _drawn(logits: torch.Tensor, sampling: Sampling, seeds: torch.Tensor, places: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     logits = logits.double()
     tie = TIE * _scale(logits.amax(-1, keepdim=True))
     scores = logits + sampling.temperature * gumbel(seeds, places, logits.shape[1])

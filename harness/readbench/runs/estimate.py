@@ -74,7 +74,7 @@ def check_rollouts(suite: Suite, student: Path, rollouts: Rollouts, *, interval_
     dearest = dearest_group(longest, max_new_tokens, rollouts, readers=readers)
     if dearest > interval_tokens:
         raise ConfigError(
-            f"{rollouts.group_size} answers to a prompt may cost {dearest} tokens, an interval has {interval_tokens}",
+            f"{rollouts.group_size} answers to a prompt may cost {dearest} tokens, an interval (or a pilot) has {interval_tokens}",
             hint="give a larger --budget, fewer --intervals, a smaller max_new_tokens or group_size",
         )
 

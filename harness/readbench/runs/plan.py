@@ -80,9 +80,9 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             f"a budget of {config.budget_tokens} tokens is too small for {config.num_intervals} intervals",
             hint=f"an interval should buy one example of each capability: give --budget {least} or more, or fewer --intervals",
         )
-    own = _check_objective(config, resolved.suite, teacher_path if teacher is None else teacher, student_path)
-    _build_allocators(resolved)
     piloted = piloted or any(uses_pilots(config, name) for name in config.allocators)
+    own = _check_objective(config, resolved.suite, teacher_path if teacher is None else teacher, student_path, piloted=piloted)
+    _build_allocators(resolved)
     _check_pilots(config, piloted=piloted, example_tokens=example_tokens)
     identifier = _identifier(config, resolved.suite)
     suite_content, student_fingerprint = resolved.suite.content_hash(), fingerprint(student_path)
@@ -225,7 +225,7 @@ def _teacher_params(plugin: str, given: Mapping[str, Value]) -> dict[str, Value]
     return {name: value for name, value in params.items() if value or (plugin, name) not in _YOUNGER}
 
 
-def _check_objective(config: RunConfig, suite: Suite, teacher: Path | Teacher, student: Path) -> OwnAnswers | None:
+def _check_objective(config: RunConfig, suite: Suite, teacher: Path | Teacher, student: Path, *, piloted: bool) -> OwnAnswers | None:
     """What the student is going to write itself; ConfigError if the run cannot serve what the objective needs.
 
     `teacher`: a local model's folder, or a teacher of another kind.
@@ -237,6 +237,8 @@ def _check_objective(config: RunConfig, suite: Suite, teacher: Path | Teacher, s
     if rollouts is not None:
         own = OwnAnswers(share=(1.0 - rollouts.warmup) * rollouts.share, readers=num_readers(needs), scored=reads_teacher(needs))
         tokens = config.budget_tokens // config.num_intervals
+        if piloted:
+            tokens = min(tokens, config.pilots.tokens)
         check_rollouts(suite, student, rollouts, interval_tokens=tokens, max_new_tokens=config.max_new_tokens, readers=own.readers)
     if reads_teacher(needs):
         check_readable(name, needs, rollouts, teacher, student, called=config.teacher)
