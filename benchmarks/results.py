@@ -7,8 +7,8 @@
 Runs of a suite: `planned`, ten seeds of the rules that need no pilot trials; `told`, the same seeds of `horizon` with the requirement
 that pilots infer, so that it is told neither r nor the items; `bandits`, five seeds of those that start from pilot trials or explore;
 `peers`, five seeds of the field's rules with r as their prior; `bare`, the same of those that know no task, without it; `plain`, five
-seeds of those that learn nothing; `paper`, `read` and w = r with 20 intervals and 160 probes, as ReAD's paper has them. No constant of
-an allocator was chosen on these seeds or on this draw of the pilots.
+seeds of those that learn nothing. No constant of an allocator was chosen on these seeds or on this draw of the pilots. `read` with 20
+intervals and 160 probes, as ReAD's paper has them, is in benchmarks/ablation.py.
 """
 
 import argparse
@@ -40,7 +40,6 @@ RUNS = {
         *(part for rule in WITHOUT_R for part in ("--set", f"params.allocator.{rule}.prior=uniform")),
     ],
     "plain": ["--allocators", "uniform,random,per-capability,one-hot", "--seeds", FIVE],
-    "paper": ["--allocators", "read,task-static", "--seeds", FIVE, "--intervals", "20", "--set", "num_probes=160"],
 }
 DRAW = ["--set", "pilots.draw=31"]
 REFERENCE = "`task-static`"
@@ -89,7 +88,7 @@ class Row:
         return statistics.fmean(self.metrics[metric].values())
 
 
-SUFFIX = {"told": ", told by pilots", "bare": ", without r", "paper": ", 20 intervals, 160 probes"}
+SUFFIX = {"told": ", told by pilots", "bare": ", without r"}
 
 
 def rows_of(folder: Path, suite: str) -> dict[str, Row]:
@@ -112,7 +111,7 @@ def table(folder: Path, suites: list[str]) -> None:
         best = max(SEARCHED.get(suite, 0.0), *(row.mean("utility") for row in rows.values()))
         for key, row in sorted(rows.items(), key=lambda item: -item[1].mean("utility")):
             utility = row.metrics["utility"]
-            reference = rows[REFERENCE + SUFFIX["paper"]] if key.endswith(SUFFIX["paper"]) else rows[REFERENCE]
+            reference = rows[REFERENCE]
             difference = None if row is reference else paired_difference(utility, reference.metrics["utility"])
             shown = "" if difference is None or difference.interval is None else _shown(difference.mean, *difference.interval)
             cells = [f"{row.mean(name):.3f}" for name in ("spillover", "collateral", "waste")]
