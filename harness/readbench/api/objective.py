@@ -34,6 +34,7 @@ class Rollouts:
     temperature: float = 1.0  # of the distribution that tokens are drawn from
     top_p: float = 1.0  # draws from the most probable tokens with so much mass
     round_tokens: int = 1024  # written by the student before it is trained on them
+    token_budget: int = 0  # a longer answer earns no reward (BARD, arXiv 2511.01470); 0: any length does
 
     def __post_init__(self) -> None:
         _check("warmup", self.warmup, 0.0 <= self.warmup < 1.0, "in [0, 1)")
@@ -42,6 +43,7 @@ class Rollouts:
         _check("temperature", self.temperature, 0.01 <= self.temperature <= 100.0, "between 0.01 and 100")
         _check("top_p", self.top_p, 0.0 < self.top_p <= 1.0, "in (0, 1]")
         _check("round_tokens", self.round_tokens, self.round_tokens >= 1, "at least 1")
+        _check("token_budget", self.token_budget, self.token_budget >= 0, "at least 0")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -287,6 +287,7 @@ def test_what_is_missing_is_an_error(name: str) -> None:
         (grpo, {"temperature": math.nan}, "temperature must be between 0.01 and 100, got nan"),
         (grpo, {"top_p": 0.0}, r"top_p must be in \(0, 1\], got 0.0"),
         (grpo, {"round_tokens": 0}, "round_tokens must be at least 1, got 0"),
+        (grpo, {"token_budget": -1}, "token_budget must be at least 0, got -1"),
         (grpo, {"warmup": 1.0}, r"warmup must be in \[0, 1\), got 1.0"),
         (kdrl, {"beta": 0.0}, "beta must be positive; at 0 it is grpo, got 0.0"),
         (kdrl, {"beta": math.nan}, "beta must be positive"),

@@ -153,9 +153,17 @@ def grpo(
     top_p: float = 1.0,
     round_tokens: int = 1024,
     warmup: float = 0.0,
+    token_budget: int = 0,
 ) -> Objective:
     """Policy gradient on verified rewards, each relative to the other answers to its prompt."""
-    rollouts = Rollouts(group_size=group_size, temperature=temperature, top_p=top_p, round_tokens=round_tokens, warmup=warmup)
+    rollouts = Rollouts(
+        group_size=group_size,
+        temperature=temperature,
+        top_p=top_p,
+        round_tokens=round_tokens,
+        warmup=warmup,
+        token_budget=token_budget,
+    )
     return OnSamples(rollouts=rollouts, rewarded=True, clip=clip, reference=reference, normalise=normalise)
 
 
@@ -171,10 +179,18 @@ def kdrl(
     top_p: float = 1.0,
     round_tokens: int = 1024,
     warmup: float = 0.0,
+    token_budget: int = 0,
 ) -> Objective:
     """`grpo` and β times the reverse KL to the teacher, side by side."""
     _check("beta", beta, 0.0 < beta < math.inf, "positive; at 0 it is grpo")
-    rollouts = Rollouts(group_size=group_size, temperature=temperature, top_p=top_p, round_tokens=round_tokens, warmup=warmup)
+    rollouts = Rollouts(
+        group_size=group_size,
+        temperature=temperature,
+        top_p=top_p,
+        round_tokens=round_tokens,
+        warmup=warmup,
+        token_budget=token_budget,
+    )
     return OnSamples(rollouts=rollouts, rewarded=True, clip=clip, teacher=beta, reference=reference, normalise=normalise)
 
 
@@ -191,9 +207,17 @@ def rlad(
     top_p: float = 1.0,
     round_tokens: int = 1024,
     warmup: float = 0.0,
+    token_budget: int = 0,
 ) -> Objective:
     """Policy gradient whose trust region lies around a mixture of the student's last policy and the teacher."""
-    rollouts = Rollouts(group_size=group_size, temperature=temperature, top_p=top_p, round_tokens=round_tokens, warmup=warmup)
+    rollouts = Rollouts(
+        group_size=group_size,
+        temperature=temperature,
+        top_p=top_p,
+        round_tokens=round_tokens,
+        warmup=warmup,
+        token_budget=token_budget,
+    )
     return OnSamples(rollouts=rollouts, rewarded=True, clip=clip, alpha=alpha, clamp=clamp, reference=reference, normalise=normalise)
 
 

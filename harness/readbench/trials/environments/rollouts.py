@@ -93,7 +93,8 @@ class RolloutSupply:
                         right=self._grader.right(slot.question, answer.text),
                     )
                 )
-                scores.append(self._grader.score(slot.question, answer.text))
+                within = not self._rollouts.token_budget or len(answer.ids) <= self._rollouts.token_budget
+                scores.append(self._grader.score(slot.question, answer.text) if within else 0.0)
             self._pay(slot.capability, group, scheduler, ledger)
             examples += group
         reward = np.array(scores)

@@ -123,6 +123,15 @@ def test_the_verifier_s_scores_become_rewards_and_advantages_within_the_group() 
     assert first.figures["length"] == (sum(example.rollout_tokens for example in first.examples), 4)
 
 
+def test_an_answer_beyond_its_token_budget_earns_nothing() -> None:
+    free, bound = (Trial(1000, token_budget=budget).interval([1.0, 0.0], 200) for budget in (0, 3))
+    for one, other in zip(free, bound, strict=True):
+        assert one.examples == other.examples  # what was written and what it costs is the same
+        lengths = [example.rollout_tokens for example in one.examples]
+        assert other.reward.tolist() == [score if length <= 3 else 0.0 for score, length in zip(one.reward, lengths, strict=True)]
+    assert any((one.reward != other.reward).any() for one, other in zip(free, bound, strict=True))
+
+
 def test_advantages_by_hand() -> None:
     """(1, 0, 0, 0): mean ¼, sd ½ with n − 1; (.75, −.25, ..)/(.5 + 1e-4). A group that is all alike has none."""
     found = advantages(np.array([[1.0, 0.0, 0.0, 0.0], [1.0, 1.0, 1.0, 1.0]]))
