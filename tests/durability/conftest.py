@@ -16,6 +16,9 @@ import pytest
 from readbench.trials.record.trial_file import read_trial
 
 HERE = Path(__file__).parent
+# A trial whose student learns from its own answers: several rounds in each interval. The teacher scores them, since so small a student
+# never earns a reward, and would learn nothing else.
+OWN_ANSWERS = {"objective": "kdrl", "objective_params": {"group_size": 2, "round_tokens": 32}}
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from readbench.runs.executors.worker import Worker
 from readbench.runs.studies.lab import write_blank
 from readbench.suites.suite import load_suite
 from readbench.teachers.cached import CachedTeacher
+from readbench.teachers.local import LocalTeacher
 from readbench.teachers.responses import ResponseCache
 from readbench.trials.briefing import Briefing
 from readbench.trials.events import Event
@@ -49,6 +50,8 @@ class Stand:
         self.told = mmap.mmap(-1, 16)  # shared with the children: intervals told, calls counted
         self.spec = spec_of(allocator="read", suite=str(suite), suite_content=load_suite(str(suite)).content_hash(), student=str(student))
         self.worker = Worker(WorkerConfig(run_dir=folder, device="cpu", shared=self.spec))
+        assert isinstance(self.worker._teacher, LocalTeacher)
+        self.worker._teacher.model.network.eval()  # loaded here, once for all children
 
     def answer(self, order: dict[str, Any]) -> dict[str, Any]:
         self.told[:] = bytes(16)

@@ -4,14 +4,16 @@ import random
 import shutil
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from readbench.trials.record.trial_file import find_trial
 
-from .conftest import Ended, Stand, outcome
+from .conftest import OWN_ANSWERS, Ended, Stand, outcome
 
 SAMPLED = 16  # kill points of the default run
+KINDS: dict[str, dict[str, Any]] = {"the teacher's answers": {}, "its own": {"spec": OWN_ANSWERS}}
 
 
 @pytest.fixture(scope="module")
@@ -27,15 +29,15 @@ def committed(folder: Path) -> int:
     return 0 if record is None else len(record.intervals)
 
 
-def survives(stand: Stand, run_dir: Path, whole: Ended, *kills: int, mode: str = "kill") -> bool:
+def survives(stand: Stand, run_dir: Path, whole: Ended, *kills: int, mode: str = "kill", **order: Any) -> bool:
     """Whether the first kill struck; each kill but the first strikes the resume before."""
     struck = True
     for number, at in enumerate(kills):
-        ended = stand.trial(run_dir, mode=mode, at=at)
+        ended = stand.trial(run_dir, mode=mode, at=at, **order)
         assert ended.status in (-signal.SIGKILL, 0), ended.error
         assert committed(ended.folder) >= ended.told  # nothing acknowledged is lost
         struck = struck and (number > 0 or ended.status != 0)
-    resumed = stand.trial(run_dir)
+    resumed = stand.trial(run_dir, **order)
     assert resumed.status == 0, resumed.error
     assert outcome(resumed.folder) == outcome(whole.folder)
     return struck
@@ -46,6 +48,20 @@ def test_a_trial_killed_at_a_call_that_changes_a_file_is_resumed_to_the_same_res
         assert survives(stand, tmp_path / f"at-{at}", whole, at)
 
 
+@pytest.fixture(scope="module")
+def wholes(stand: Stand, whole: Ended, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Ended]:
+    """By what the student learns from."""
+    own = stand.trial(tmp_path_factory.mktemp("own") / "run", **KINDS["its own"])
+    assert own.status == 0, own.error
+    return dict(zip(KINDS, (whole, own), strict=True))
+
+
+def test_so_is_one_whose_student_learns_from_its_own_answers(stand: Stand, wholes: dict[str, Ended], tmp_path: Path) -> None:
+    own = wholes["its own"]
+    for at in sorted(random.Random(3).sample(range(1, own.calls + 1), SAMPLED // 3)):
+        assert survives(stand, tmp_path / f"at-{at}", own, at, **KINDS["its own"])
+
+
 def test_a_write_that_was_torn_in_two_and_a_resume_that_is_killed_again_are_survived(stand: Stand, whole: Ended, tmp_path: Path) -> None:
     rng = random.Random(1)
     for number in range(SAMPLED // 4):
@@ -54,18 +70,21 @@ def test_a_write_that_was_torn_in_two_and_a_resume_that_is_killed_again_are_surv
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("mode", ["kill", "tear"])
-def test_every_call(stand: Stand, whole: Ended, tmp_path: Path, mode: str, capsys: pytest.CaptureFixture[str]) -> None:
-    at = 0
+def test_every_call(
+    stand: Stand, wholes: dict[str, Ended], tmp_path: Path, mode: str, kind: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at, whole = 0, wholes[kind]
     while True:
         at += 1
         run_dir = tmp_path / f"{at}"
-        if not survives(stand, run_dir, whole, at, mode=mode):
+        if not survives(stand, run_dir, whole, at, mode=mode, **KINDS[kind]):
             break
         shutil.rmtree(run_dir)
     assert at > 0.95 * whole.calls  # the threads of a trial do not meet at the same call each time
     with capsys.disabled():
-        print(f"\n{mode}: {at - 1} kill points, 0 lost intervals, 0 differing results")
+        print(f"\n{mode}, {kind}: {at - 1} kill points, 0 lost intervals, 0 differing results")
 
 
 @pytest.mark.slow

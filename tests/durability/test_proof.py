@@ -1,10 +1,11 @@
 """The proofs can fail: of everything that a trial saves to go on, nothing may be dropped without the equality tests seeing it."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from .conftest import Ended, Stand, outcome
+from .conftest import OWN_ANSWERS, Ended, Stand, outcome
 
 STOPS = 2  # the trial is stopped after its first and after its second interval
 STATE = """
@@ -35,7 +36,11 @@ DROPPED = {
     + "changed = lambda found: tensors(found, lambda name, value: value * 0 if name.startswith('exp_avg_sq:') else value)",
     "the step counters": STATE
     + "changed = lambda found: tensors(found, lambda name, value: value * 0 if name.startswith('step:') else value)",
-    "the seed of the interval": "import readbench.trials.environments.distillation as t\nimport itertools\ncount = itertools.count()\n"
+    "the seed of the interval": "import readbench.trials.environments.teaching as t\nimport itertools\ncount = itertools.count()\n"
+    "t.derive_seed = lambda *parts: next(count)",
+}
+OWN_DROPPED = {name: DROPPED[name] for name in ("the deficits", "the ledger", "the places in the streams", "the weights")} | {
+    "the seeds of the answers": "import readbench.trials.environments.rollouts as t\nimport itertools\ncount = itertools.count()\n"
     "t.derive_seed = lambda *parts: next(count)",
 }
 
@@ -47,14 +52,32 @@ def whole(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> Ended:
     return ended
 
 
-def in_parts(stand: Stand, run_dir: Path, *patches: str) -> Ended:
+@pytest.fixture(scope="module")
+def whole_own(stand: Stand, tmp_path_factory: pytest.TempPathFactory) -> Ended:
+    """Likewise of a student that learns from its own answers."""
+    ended = stand.trial(tmp_path_factory.mktemp("whole") / "run", spec=OWN_ANSWERS)
+    assert ended.status == 0, ended.error
+    return ended
+
+
+def in_parts(stand: Stand, run_dir: Path, *patches: str, **order: Any) -> Ended:
     for _ in range(STOPS):
-        stand.trial(run_dir, stop_after=1, patches=patches)
-    return stand.trial(run_dir, patches=patches)
+        stand.trial(run_dir, stop_after=1, patches=patches, **order)
+    return stand.trial(run_dir, patches=patches, **order)
 
 
 def test_a_trial_stopped_after_each_interval_is_the_one_that_was_not(stand: Stand, whole: Ended, tmp_path: Path) -> None:
     assert outcome(in_parts(stand, tmp_path / "run").folder) == outcome(whole.folder)
+
+
+def test_so_is_one_on_own_answers(stand: Stand, whole_own: Ended, tmp_path: Path) -> None:
+    assert outcome(in_parts(stand, tmp_path / "run", spec=OWN_ANSWERS).folder) == outcome(whole_own.folder)
+
+
+@pytest.mark.parametrize("item", OWN_DROPPED)
+def test_an_item_dropped_between_own_answers_is_found(stand: Stand, whole_own: Ended, tmp_path: Path, item: str) -> None:
+    ended = in_parts(stand, tmp_path / "run", OWN_DROPPED[item], spec=OWN_ANSWERS)
+    assert ended.status != 0 or outcome(ended.folder) != outcome(whole_own.folder)
 
 
 @pytest.mark.parametrize("item", DROPPED)
