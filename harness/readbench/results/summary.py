@@ -22,7 +22,7 @@ class AllocatorSummary:
     seeds: tuple[int, ...]
     by_seed: Mapping[str, Mapping[int, float]]  # metric → seed → value, if the metric has one
     step_accuracy: Estimate | None
-    charged_tokens: Estimate | None  # generated + trained
+    charged_tokens: Estimate | None  # of the budget
     tokens: Mapping[str, Estimate | None]  # by kind
     seconds: Estimate | None
     decision_seconds: Estimate | None  # of the allocator, an interval

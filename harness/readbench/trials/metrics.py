@@ -1,7 +1,7 @@
 """A trial's metrics and an interval's reward: pure functions of arrays, defined in docs/metrics.md with worked examples.
 
 Shapes: K capabilities in suite order, T intervals. A profile (K,) holds scores in [0, 1], the requirement (K,) lies on
-the simplex, tokens are those charged to the budget (generated + trained). Source: ReAD, arXiv 2605.11290 (reward and
+the simplex, tokens are those charged to the budget. Source: ReAD, arXiv 2605.11290 (reward and
 spillover); collateral, waste and auc are ours.
 """
 

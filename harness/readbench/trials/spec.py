@@ -44,7 +44,7 @@ class RunIdentity:
     suite: str
     allocators: Annotated[tuple[str, ...], MinLen(1), _UNIQUE] = DEFAULT_ALLOCATORS
     seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1), MaxLen(MAX_SEEDS), _UNIQUE] = (0, 1, 2, 3, 4)
-    budget_tokens: Annotated[int, Ge(1), Le(1 << 36)] = 1_000_000  # a trial may charge: generated + trained
+    budget_tokens: Annotated[int, Ge(1), Le(1 << 36)] = 1_000_000  # a trial may charge: generated + trained + scored + rollout
     num_intervals: Annotated[int, Ge(1)] = 10
     objective: str = "sft"
     teacher: str = "lab/teacher"

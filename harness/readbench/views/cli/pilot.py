@@ -15,7 +15,8 @@ def pilot(
     suite: SuiteName,
     num: Annotated[int | None, typer.Option(metavar="N", help="How many pilots.")] = None,
     tokens: Annotated[
-        int | None, typer.Option(metavar="TOKENS", parser=token_count, help="What each may charge: generated + trained tokens.")
+        int | None,
+        typer.Option(metavar="TOKENS", parser=token_count, help="What each may charge: tokens generated, trained, scored and rolled out."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="A run directory: readbench run --out DIR continues it.", show_default=False)
