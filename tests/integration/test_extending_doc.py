@@ -82,7 +82,15 @@ def test_the_source_gives_right_answers(site: Path) -> None:
 def test_the_objective_gives_one_loss_a_token(site: Path) -> None:
     smoothed = plugin("my_package.smoothed", "smoothed")
     labels = torch.tensor([0, 1, 3])
-    given = Batch(logits=torch.zeros(3, 4, requires_grad=True), labels=labels, sequence=torch.zeros_like(labels), normaliser=3.0)
+    given = Batch(
+        logits=torch.zeros(3, 4, requires_grad=True),
+        labels=labels,
+        sequence=torch.zeros_like(labels),
+        normaliser=3.0,
+        sequences=1.0,
+        max_new_tokens=3,
+        progress=0.0,
+    )
     np.testing.assert_allclose(smoothed.factory(epsilon=0.2).loss(given).tokens.numpy(), np.full(3, np.log(4)), rtol=1e-6)
     check_objective(smoothed.factory)
 

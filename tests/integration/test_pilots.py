@@ -249,10 +249,10 @@ def test_a_cache_that_is_needed_and_cannot_be_made_names_the_variable(readbench:
 
 
 def test_the_transfer_matrix_is_of_the_changes_of_trainings_on_one_capability_each(readbench: Commands, tmp_path: Path) -> None:
-    settings = ("--budgets", "1500", "--seeds", "3", "--set", "num_intervals=3")
+    settings = ("--budgets", "3000", "--seeds", "3", "--set", "num_intervals=3")
     command = readbench.command("transfer", *settings, "--json", "-o", str(tmp_path / "matrix.svg"))
     matrix = json.loads(subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=True).stdout)
-    assert (matrix["capabilities"], matrix["budgets"], matrix["seeds"]) == (list(NAMES), [1500], [0, 1, 2])
+    assert (matrix["capabilities"], matrix["budgets"], matrix["seeds"]) == (list(NAMES), [3000], [0, 1, 2])
     change, low, high = (np.array(matrix[name], dtype=float) for name in ("change", "low", "high"))
     assert change.shape == low.shape == (1, 4, 4)
     assert (low <= change).all()
