@@ -134,8 +134,10 @@ def test_stale_values_show_when_the_first_sequence_is_scored_again(stub: Any, of
     stub.default = stub.scores
     stub.script.append(stub.scores)
     stub.script.append(changed(lambda answer: put(answer, 3, -2.5))(stub))
+    made = office(scores="vllm")
     with pytest.raises(EndpointError, match=r"the same tokens scored twice differ by [\d.]+ nats") as raised:
-        office(scores="vllm").score(FIRST)
+        made.score(FIRST, SECOND)
+    assert made.cache.get_scores(made.teacher.fingerprint(), [FIRST, SECOND]) == {}  # a resume would believe them
     assert raised.value.hint == "turn off its prefix cache"
 
 

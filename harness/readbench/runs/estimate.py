@@ -50,27 +50,22 @@ def mean_example_tokens(suite: Suite, student: Path) -> float:
     return float(np.mean(costs))
 
 
-def check_teacher_room(suite: Suite, teacher: Path, *, max_new_tokens: int) -> None:
-    """ConfigError if a sampled prompt and `max_new_tokens` new tokens do not fit a local teacher's context."""
-    count = open_counter(teacher).count
+def check_room(suite: Suite, model: Path, whose: str, *, max_new_tokens: int) -> int:
+    """Tokens of the longest sampled prompt; ConfigError if it and `max_new_tokens` new ones do not fit the model's context."""
+    count = open_counter(model).count
     longest = max(count(question.prompt) + 1 for question in sample_questions(suite))
-    context = context_length(teacher)
+    context = context_length(model)
     if longest + max_new_tokens > context:
         raise ConfigError(
-            f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the teacher's context of {context}",
-            hint="use shorter prompts, a smaller max_new_tokens, or a teacher with a longer context",
+            f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the {whose}'s context of {context}",
+            hint=f"use shorter prompts, a smaller max_new_tokens, or a {whose} with a longer context",
         )
+    return longest
 
 
 def check_rollouts(suite: Suite, student: Path, rollouts: Rollouts, *, interval_tokens: int, max_new_tokens: int, readers: int) -> None:
     """ConfigError if the student's own answers to a sampled prompt might not fit its context, or a group of them an interval."""
-    count, context = open_counter(student).count, context_length(student)
-    longest = max(count(question.prompt) + 1 for question in sample_questions(suite))
-    if longest + max_new_tokens > context:
-        raise ConfigError(
-            f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the student's context of {context}",
-            hint="use shorter prompts, a smaller max_new_tokens, or a student with a longer context",
-        )
+    longest = check_room(suite, student, "student", max_new_tokens=max_new_tokens)
     dearest = dearest_group(longest, max_new_tokens, rollouts, readers=readers)
     if dearest > interval_tokens:
         raise ConfigError(

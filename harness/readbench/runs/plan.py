@@ -16,7 +16,7 @@ from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.estimate import (
     check_readable,
     check_rollouts,
-    check_teacher_room,
+    check_room,
     estimate_seconds,
     mean_example_tokens,
     questions_hash,
@@ -67,7 +67,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
     if teacher_plugin == "hf":
         teacher_path = _checked_model(teacher_model)
         teacher_fingerprint = fingerprint(teacher_path)
-        check_teacher_room(resolved.suite, teacher_path, max_new_tokens=config.max_new_tokens)
+        check_room(resolved.suite, teacher_path, "teacher", max_new_tokens=config.max_new_tokens)
     else:
         with foreign("teacher", teacher_plugin, ConfigError):
             teacher = made = make("teacher", teacher_plugin, teacher_model, "cpu", **teacher_params)

@@ -153,7 +153,11 @@ class Student:
         if not math.isfinite(norm_value) or not math.isfinite(sum(tokens)):
             self._optimizer.zero_grad()
             raise TrialFailure(f"optimiser step {self._steps_done() + 1}: the loss or its gradient is not finite")
-        figures.add(loss.figures, values[len(batch.labels) :])
+        sums = values[len(batch.labels) :]
+        if not math.isfinite(sum(sums)):
+            self._optimizer.zero_grad()
+            raise TrialFailure(f"optimiser step {self._steps_done() + 1}: a figure of the objective is not finite")
+        figures.add(loss.figures, sums)
         if norm_value > self.training.clip_norm:
             torch._foreach_mul_(gradients, self.training.clip_norm / norm_value)
         for group in self._optimizer.param_groups:

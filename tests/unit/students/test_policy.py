@@ -242,7 +242,7 @@ def test_the_entropy_is_the_same_in_pieces(monkeypatch: pytest.MonkeyPatch) -> N
 
     given = batch()
     whole = grpo().loss(given).figures["entropy"]
-    monkeypatch.setattr(policy, "_PIECE", 2 * VOCABULARY)
+    monkeypatch.setattr(policy, "PIECE", 2 * VOCABULARY)
     assert torch.equal(grpo().loss(given).figures["entropy"], whole)
 
 

@@ -12,6 +12,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from readbench.api import Batch, Loss
 from readbench.base.errors import TrialFailure
 from readbench.models.batches import Encoded, collate
+from readbench.students.objectives.sft import CrossEntropy
 from readbench.students.student import Student
 from support.models import PAIRS, plain_log_probabilities
 
@@ -183,3 +184,17 @@ def test_nothing_to_train_or_score_is_no_step(student: Student) -> None:
     assert student.train([], progress=(0.0, 0.1), seed=0).losses.shape == (0,)
     assert student.model.log_likelihoods([])[0].shape == (0,)
     assert all(torch.equal(tensor, before[key]) for key, tensor in student.state().items())
+
+
+def test_a_figure_that_is_not_finite_fails_the_trial_and_leaves_the_weights(student_of: Callable[..., Student]) -> None:
+    class Shown(CrossEntropy):
+        def loss(self, batch: Batch) -> Loss:
+            found = super().loss(batch)
+            return Loss(value=found.value, tokens=found.tokens, figures={"size": torch.full_like(found.tokens, float("inf"))})
+
+    student = student_of("llama")
+    before = student.state()
+    student._objective = Shown()
+    with pytest.raises(TrialFailure, match="optimiser step 1: a figure of the objective is not finite"):
+        student.train(examples_of(student), progress=(0.0, 0.1), seed=0)
+    assert all(torch.equal(before[key], value) for key, value in student.state().items())

@@ -82,6 +82,7 @@ class Worker:
 
     @functools.cached_property
     def _untrained(self) -> LanguageModel:
+        """The reference of objectives that ask for one: held from the first time that it is asked."""
         return LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
 
     def _answers(self, model: LanguageModel) -> list[Response]:
@@ -115,7 +116,7 @@ class Worker:
 
     def measure_start(self) -> dict[str, Any]:
         """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
-        student = self._untrained
+        student = LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
         evaluation = evaluate(student, self._setting.suite, self._setting.grader, max_new_tokens=self._config.shared.max_new_tokens)
         answers = self._answers(student)
         return {

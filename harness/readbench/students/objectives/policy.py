@@ -26,13 +26,13 @@ import math
 from typing import TYPE_CHECKING, Literal, get_args
 
 from readbench.api import Batch, Loss, Objective, Rollouts, objective
+from readbench.students.objectives.divergences import PIECE
 from readbench.students.objectives.sft import cross_entropy
 
 if TYPE_CHECKING:
     import torch
 
 Normalise = Literal["tokens", "sequences", "constant"]
-_PIECE = 1 << 24  # numbers of a vocabulary-wide tensor that are held at a time
 
 
 class OnSamples:
@@ -76,12 +76,13 @@ class OnSamples:
         """The loss of every token, summed with the weights of `normalise`."""
         import torch
 
+        from readbench.models.language_model import log_probabilities
+
         if batch.old_logprob is None:
             return cross_entropy(batch)  # the teacher's answers, of a warm-up
-        logits = batch.logits if self.rollouts.temperature == 1.0 else batch.logits / self.rollouts.temperature
-        student = logits.gather(1, batch.labels[:, None])[:, 0] - logits.logsumexp(1)  # (N,) log-probabilities of the samples
+        student = log_probabilities(batch.logits, batch.labels, self.rollouts.temperature)  # (N,) of the samples
         tokens = torch.zeros_like(student)
-        figures = {"entropy": _entropy(logits.detach())}
+        figures = {"entropy": _entropy(batch.logits.detach(), self.rollouts.temperature)}
         if self._rewarded:
             gained, figures["clipped_up"], figures["clipped_down"] = self._gained(batch, student)
             tokens = tokens - gained
@@ -131,13 +132,13 @@ def _given(name: str, values: "torch.Tensor | None") -> "torch.Tensor":
     return values
 
 
-def _entropy(logits: "torch.Tensor") -> "torch.Tensor":
+def _entropy(logits: "torch.Tensor", temperature: float) -> "torch.Tensor":
     """(N,) nats, in pieces."""
     import torch
 
     pieces = []
-    for piece in torch.split(logits, max(1, _PIECE // logits.shape[1])):
-        log_p = piece.log_softmax(1)
+    for piece in torch.split(logits, max(1, PIECE // logits.shape[1])):
+        log_p = (piece / temperature).log_softmax(1)
         pieces.append(-(log_p.exp() * log_p).nansum(1))  # 0·log 0 = 0
     return torch.cat(pieces)
 

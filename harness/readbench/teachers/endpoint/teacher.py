@@ -27,7 +27,7 @@ from readbench.teachers.endpoint.retry import Sleep
 from readbench.teachers.endpoint.settings import read_key
 from readbench.teachers.scoring.asking import score as ask_for_scores
 from readbench.teachers.scoring.wire import check_server, differs
-from readbench.teachers.spend.account import Account
+from readbench.teachers.spend.account import Account, KeepScores
 
 _VERSION = "openai-1"  # changes when the same endpoint would be asked, or its answer read, in another way
 
@@ -101,25 +101,28 @@ class OpenAITeacher:
         return self._tokenizer if self._server else ""
 
     def score(self, sequences: Sequence[Scored]) -> list[Vector]:
-        """See `readbench.api.ScoringTeacher`. The first sequence of a process is scored twice: servers gave stale values from caches."""
-        found = self._scored(sequences)
-        if sequences and not self._repeats:
-            (again,) = self._scored(sequences[:1])
-            apart = differs(found[0], again)
-            if apart:
-                raise EndpointError(f"teacher {self.model} at {self._endpoint.address.host}: {apart}", hint="turn off its prefix cache")
-            self._repeats = True
-        return found
+        """See `readbench.api.ScoringTeacher`. The first sequence of a process is scored twice: servers gave stale values from caches.
 
-    def _scored(self, sequences: Sequence[Scored]) -> list[Vector]:
+        Nothing is stored before the two agree: a resume would believe it.
+        """
         account = self._opened
+        if not sequences or self._repeats:
+            return self._scored(sequences, account.keep_scores)
+        first, again = (self._scored(sequences[:1], lambda _: None)[0] for _ in range(2))
+        if apart := differs(first, again):
+            raise EndpointError(f"teacher {self.model} at {self._endpoint.address.host}: {apart}", hint="turn off its prefix cache")
+        self._repeats = True
+        account.keep_scores({sequences[0]: first})
+        return [first, *self._scored(sequences[1:], account.keep_scores)]
+
+    def _scored(self, sequences: Sequence[Scored], keep: KeepScores) -> list[Vector]:
         return asyncio.run(
             ask_for_scores(
                 sequences,
                 endpoint=self._endpoint,
                 server=self._server,
-                account=account,
-                keep=account.keep_scores,
+                account=self._opened,
+                keep=keep,
                 key=self._key,
                 sleep=self._sleep,
             )

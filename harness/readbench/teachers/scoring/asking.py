@@ -1,6 +1,6 @@
 """Asks an endpoint for the scores of a batch of sequences: booked, stored and settled as answers are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +13,11 @@ from readbench.teachers.endpoint.faults import Fault
 from readbench.teachers.endpoint.request import Endpoint
 from readbench.teachers.endpoint.retry import Sleep
 from readbench.teachers.scoring.wire import body_of, parse_scores, target_of
-from readbench.teachers.spend.account import Account
+from readbench.teachers.spend.account import Account, KeepScores
 
 if TYPE_CHECKING:
     import httpx2
 
-Keep = Callable[[Mapping[Scored, Vector]], None]
 _GENERATED = 1  # no server scores without generating a token
 
 
@@ -28,7 +27,7 @@ async def score(
     endpoint: Endpoint,
     server: str,
     account: Account,
-    keep: Keep,
+    keep: KeepScores,
     key: str,
     sleep: Sleep,
 ) -> list[Vector]:
@@ -51,7 +50,7 @@ class _Scoring(Requests[Scored, Vector]):
         account: Account,
         client: "httpx2.AsyncClient",
         *,
-        keep: Keep,
+        keep: KeepScores,
         key: str,
         sleep: Sleep,
         server: str,
