@@ -48,9 +48,9 @@ def train(student: Student, suite: Suite, config: RunConfig, schedule: Schedule,
     owed = np.zeros(len(suite.capabilities))
     spent = 0
     for interval in range(config.num_intervals):
-        share = spent / config.budget_tokens
+        share = spent / config.budgets[0]
         weights = difficulty_mix(share)
-        owed += schedule[interval] * config.budget_tokens / config.num_intervals
+        owed += schedule[interval] * config.budgets[0] / config.num_intervals
         examples = []
         charged = 0
         for capability, (source, rng) in enumerate(zip(sources, rngs, strict=True)):
@@ -61,7 +61,7 @@ def train(student: Student, suite: Suite, config: RunConfig, schedule: Schedule,
                 owed[capability] -= cost
                 charged += cost
         spent += charged
-        student.train(examples, progress=(share, min(spent / config.budget_tokens, 1.0)), seed=derive_seed("regimes", seed, interval))
+        student.train(examples, progress=(share, min(spent / config.budgets[0], 1.0)), seed=derive_seed("regimes", seed, interval))
 
 
 def mixes(suite: Suite) -> dict[str, Vector]:
@@ -102,7 +102,7 @@ def main() -> None:
             return of | {"utility": float(matches.mean())}
 
         before = score(start(config))
-        print(f"\n{name}: budget {config.budget_tokens}, {config.num_intervals} intervals, learning rate {config.training.learning_rate}")
+        print(f"\n{name}: budget {config.budgets[0]}, {config.num_intervals} intervals, learning rate {config.training.learning_rate}")
         print(f"| allocation | utility | {' | '.join(required)} | CPU s a trial |\n|---|---|{'---|' * len(required)}---|")
         print(f"| before | {before['utility']:.3f} | {' | '.join(f'{before[c]:.2f}' for c in required)} | |", flush=True)
         for label, mix in mixes(suite).items():

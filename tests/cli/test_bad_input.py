@@ -59,7 +59,7 @@ def refused(readbench: Callable[..., Any], model: Path, tmp_path: Path) -> Refus
         (["--allocators", "unyform"], "unknown allocator 'unyform'; did you mean 'uniform'?"),
         (["--objective", "stf"], "unknown objective 'stf'; did you mean 'sft'?"),
         (["--set", "training.learningrate=1"], "unknown setting 'training.learningrate'; did you mean 'learning_rate'?"),
-        (["--set", "bugdet_tokens=5"], "unknown setting 'bugdet_tokens'; did you mean 'budget_tokens'?"),
+        (["--set", "bugdet_tokens=5"], "unknown setting 'bugdet_tokens'; did you mean 'budgets'?"),
         (["--set", "params.read.kapa=1"], "allocator 'read' has no parameter 'kapa'; did you mean 'kappa'?"),
         (["--set", "params.nobody.x=1"], "params.nobody belongs to no plug-in of this run"),
     ],
@@ -77,14 +77,14 @@ def test_unknown_setting_in_the_config_file_names_the_file(refused: Refused, tmp
 
 def test_unknown_setting_in_the_environment_names_the_variable(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("READBENCH_BUDGET_TOKEN", "3")
-    assert "READBENCH_BUDGET_TOKEN: unknown setting 'budget_token'; did you mean 'budget_tokens'?" in refused()
+    assert "READBENCH_BUDGET_TOKEN: unknown setting 'budget_token'; did you mean 'budgets'?" in refused()
 
 
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (["--budget", "0"], "budget_tokens: input should be greater than or equal to 1"),
-        (["--set", "budget_tokens=many"], "budget_tokens: input should be a valid integer"),
+        (["--budget", "0"], "give each number of tokens once, and at least 1"),
+        (["--set", "budget_tokens=many"], "budgets.0: input should be a valid integer"),
         (["--set", "training.learning_rate=.nan"], "nan is not a finite number"),
         (["--set", "training.learning_rate=-1"], "training.learning_rate is -1.0; it must be in (0, 1]"),
         (["--set", "budget_tokens"], "is not of the form key=value"),

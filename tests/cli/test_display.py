@@ -49,6 +49,7 @@ def test_no_display_lets_every_event_pass_and_writes_nothing(capfd: pytest.Captu
 def test_time_left_is_tokens_left_over_the_rate() -> None:
     clock = Clock()
     progress = Progress(clock)
+    progress.observe(event("plan", trial="", budget_tokens=2000))
     progress.observe(event("started"))
     assert progress.seconds_left() is None
     clock.now = 10.0
@@ -60,7 +61,7 @@ def test_time_left_is_tokens_left_over_the_rate() -> None:
 def test_time_left_does_not_count_what_an_earlier_process_did() -> None:
     clock = Clock()
     progress = Progress(clock)
-    progress.observe(event("plan", trial="", done_trials=1, num_trials=3))
+    progress.observe(event("plan", trial="", done_trials=1, num_trials=3, budget_tokens=3000, charged_tokens=1000))
     progress.observe(event("started", charged_tokens=500, done_trials=1, num_trials=3))
     clock.now = 10.0
     progress.observe(event("interval", charged_tokens=600, done_trials=1, num_trials=3))
@@ -105,6 +106,7 @@ def test_plain_lines_say_that_all_is_done() -> None:
 def test_live_view_shows_what_runs_its_interval_tokens_estimate_and_time_left() -> None:
     clock = Clock()
     display = LiveDisplay(Terminal(), clock)
+    display.observe(event("plan", trial="", budget_tokens=2000))
     display.observe(event("started"))
     display.observe(event("started", trial="u", allocator="uniform"))
     clock.now = 10.0

@@ -150,7 +150,7 @@ def test_incomplete_run_shows_what_there_is(
 
 
 def test_json_is_all_of_standard_output(tmp_path: Path, document: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> None:
-    session.show(parsed(document), tmp_path, as_json=True)
+    session.show([parsed(document)], tmp_path, as_json=True)
     captured = capsys.readouterr()
     assert captured.out.startswith("{")
     assert captured.out.isascii()

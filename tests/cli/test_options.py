@@ -15,7 +15,7 @@ DRY = ("run", "--suite", "reasoning", "--seeds", "1", "--dry-run", "--json")
 @pytest.mark.parametrize(("text", "tokens"), [("100000", 100_000), ("100_000", 100_000), ("1e5", 100_000), ("1.5e6", 1_500_000)])
 def test_a_budget_is_a_whole_number_however_it_is_written(readbench: Readbench, text: str, tokens: int) -> None:
     assert token_count(text) == tokens
-    assert readbench(*DRY, "--budget", text).json()["config"]["budget_tokens"] == tokens
+    assert readbench(*DRY, "--budget", text).json()["config"]["budgets"] == [tokens]
 
 
 @pytest.mark.parametrize("text", ["1.5", "many", "", "nan", "inf", "1e30", "0x10", "1e-3"])

@@ -79,7 +79,7 @@ def test_dry_run_writes_nothing(readbench: Callable[..., Any], tmp_path: Path, m
     shown = readbench("run", *SMALL, *GRID, "--dry-run")
     assert shown.code == 0
     rows = {line.split()[0]: " ".join(line.split()) for line in shown.out.splitlines() if line.strip()}
-    assert rows["budget_tokens"] == "budget_tokens 5000 flag --budget"
+    assert rows["budgets"] == "budgets 5000 flag --budgets"
     assert rows["training.learning_rate"] == "training.learning_rate 0.0001 environment READBENCH_TRAINING__LEARNING_RATE"
     assert rows["num_probes"] == "num_probes 4 --set num_probes"
     assert re.search(r"^4 trials, at most 20,000 tokens charged, about .*; nothing was written$", shown.out, re.MULTILINE)

@@ -64,7 +64,7 @@ def test_runs_that_differ_in_more_are_refused(readbench: Readbench, jobs: list[P
     for command in (("report", *jobs, "-o", tmp_path / "page.html"), ("check", *jobs, "--baseline", "b.json", "--update")):
         outcome = readbench(*command)
         assert (outcome.code, outcome.err.count("\n")) == (2, 1)
-        assert "the runs differ in more than the allocator: num_dev: 4 against 9" in outcome.err
+        assert "the runs differ in more than the grid: num_dev: 4 against 9" in outcome.err
 
 
 def test_results_of_several_runs_are_rebuilt_each_and_shown_as_one(

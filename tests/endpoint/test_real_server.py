@@ -16,7 +16,7 @@ import pytest
 from readbench.api import Response
 from readbench.models.folder import resolve_model
 from readbench.models.text import ChatConfig
-from readbench.runs.estimate import sample_questions
+from readbench.runs.planning.estimate import sample_questions
 from readbench.suites.suite import load_suite
 from readbench.teachers.endpoint.request import make_endpoint
 from readbench.teachers.endpoint.settings import EndpointConfig

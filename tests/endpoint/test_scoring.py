@@ -204,7 +204,7 @@ def test_the_forecast_counts_scores_and_no_answers_where_the_student_writes_all(
         planned(**SCORING, objective=name, **params).spend
         for name, params in (("sft", {}), ("rlad", {}), ("rlad", {"params.objective.rlad.warmup": 0.5}), ("grpo", {}))
     )
-    budget = resolve("multilingual", environment={}, flags=SCORING).config.budget_tokens
+    budget = resolve("multilingual", environment={}, flags=SCORING).config.budgets[0]
     assert alone.worst.tokens == 0  # grpo asks no teacher
     assert own.expected.completion_tokens == own.expected.requests  # one token each, thrown away
     assert own.expected.prompt_tokens < budget / 2  # what is scored is trained too

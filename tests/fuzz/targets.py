@@ -177,7 +177,7 @@ def model(data: bytes) -> None:
     """A model folder: the first byte says which of its files the rest is."""
     from readbench.models.counting import open_counter
     from readbench.models.folder import check_model, context_length
-    from readbench.runs.estimate import _num_parameters
+    from readbench.runs.planning.estimate import _num_parameters
 
     names = ("config.json", "tokenizer.json", "model.safetensors", "model.safetensors.index.json")
     choices = Bytes(data)

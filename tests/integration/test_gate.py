@@ -1,24 +1,16 @@
 """The gate on real trials: an unchanged project, a learning rate cut to a tenth, and two seeds."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from support.commands import command
+
 RUN = ("run", "--suite", "multilingual", "--allocators", "task-static", "--budget", "9000", "--intervals", "3")
 FEW_PROBES = ("--set", "num_probes=9", "--set", "num_dev=9", "--set", "executor=inline")
 TENTH = ("--set", "training.learning_rate=1e-4")
-
-
-def readbench(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
-    surroundings = {name: value for name, value in os.environ.items() if not name.startswith("GITHUB_")}
-    return subprocess.run(
-        [sys.executable, "-m", "readbench", *map(str, arguments)], cwd=folder, env=surroundings, capture_output=True, text=True, check=False
-    )
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +18,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a baseline, and two runs of it: unchanged, and with a learning rate cut to a tenth."""
     folder = tmp_path_factory.mktemp("project")
     for name, settings in (("unchanged", ()), ("tenth", TENTH)):
-        done = readbench(*RUN, *FEW_PROBES, "--seeds", "3", *settings, "--out", name, folder=folder)
+        done = command(*RUN, *FEW_PROBES, "--seeds", "3", *settings, "--out", name, folder=folder)
         assert done.returncode == 0, done.stderr
-    assert readbench("check", "unchanged", "--baseline", "baseline.json", "--update", folder=folder).returncode == 0
+    assert command("check", "unchanged", "--baseline", "baseline.json", "--update", folder=folder).returncode == 0
     return folder
 
 
 def check(project: Path, run: object) -> tuple[int, dict[str, Any]]:
-    done = readbench("check", run, "--baseline", "baseline.json", "--json", folder=project)
+    done = command("check", run, "--baseline", "baseline.json", "--json", folder=project)
     return done.returncode, json.loads(done.stdout)
 
 
@@ -47,7 +39,7 @@ def test_a_learning_rate_cut_to_a_tenth_is_a_regression_that_names_the_metrics(p
     assert (code, outcome["outcome"]) == (1, "regression")
     assert outcome["changes"] == ["training.learning_rate 0.001 → 0.0001"]
     assert "utility" in {verdict["metric"] for verdict in outcome["verdicts"] if verdict["status"] == "regression"}
-    shown = readbench("check", "tenth", "--baseline", "baseline.json", folder=project)
+    shown = command("check", "tenth", "--baseline", "baseline.json", folder=project)
     assert shown.stdout.splitlines()[-1].startswith("regression: task-static utility")
 
 

@@ -1,15 +1,13 @@
 """An identifier through the command line: fitted on three suites' pilots, shown, and used by a run."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from readbench.results.document.reading import load
 from readbench.runs.studies.test_set import write_test_set
+from support.commands import command
 from support.models import write_encoder
 from support.suites import suite_text, write_suite
 
@@ -31,10 +29,8 @@ class Site:
             folder = write_suite(where / name, text.replace("card: For tests.", f"card: the {name} and sums"), test=[])
             write_test_set(folder, 40)
 
-    def __call__(self, *command: str, code: int = 0) -> str:
-        environment = os.environ | {"XDG_CACHE_HOME": str(self.where / "cache")}
-        whole = [sys.executable, "-m", "readbench", *command]
-        done = subprocess.run(whole, cwd=self.where, env=environment, capture_output=True, text=True, check=False)
+    def __call__(self, *arguments: str, code: int = 0) -> str:
+        done = command(*arguments, folder=self.where, environment={"XDG_CACHE_HOME": str(self.where / "cache")})
         assert done.returncode == code, done.stdout + done.stderr
         return done.stderr if code else done.stdout
 

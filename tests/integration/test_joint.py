@@ -1,8 +1,5 @@
 """A joint suite from its folder to the tables: items, the share of right steps, and a learning curve with gaps."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,6 +11,7 @@ from readbench.runs.config import resolve
 from readbench.runs.plan import plan
 from readbench.runs.studies.test_set import write_test_set
 from readbench.trials.record.trial_file import read_trial
+from support.commands import command
 from support.suites import suite_text, write_suite
 
 from .conftest import Bench
@@ -25,7 +23,7 @@ SETTINGS = {"num_probes": 9, "num_dev": 40, "max_new_tokens": 32}
 
 
 def readbench(*arguments: str) -> str:
-    done = subprocess.run([sys.executable, "-m", "readbench", *arguments], env=os.environ, capture_output=True, text=True, check=False)
+    done = command(*arguments)
     assert done.returncode == 0, done.stderr
     return done.stdout + done.stderr
 

@@ -17,6 +17,7 @@ import pytest
 from readbench.results.document.reading import load
 from readbench.results.stats import difference_of
 from readbench.runs.studies.test_set import write_test_set
+from support.commands import Done, command
 from support.plugins import install
 from support.suites import suite_text, write_suite
 
@@ -58,17 +59,18 @@ class Commands:
     def __init__(self, suite: Path, cache: Path, site: Path) -> None:
         self.suite = suite
         self.cache = cache
-        path = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self.environment = {**os.environ, "XDG_CACHE_HOME": str(cache), "PYTHONPATH": path}
+        self.site = site
 
-    def command(self, name: str, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "readbench", *name.split(), "--suite", str(self.suite), *SETS, *arguments]
+    def arguments(self, name: str, *more: str) -> list[str]:
+        return [*name.split(), "--suite", str(self.suite), *SETS, *more]
 
     def __call__(self, name: str, *arguments: str, code: int = 0, env: Mapping[str, str] | None = None) -> str:
-        command = self.command(name, *arguments)
-        done = subprocess.run(command, env={**self.environment, **(env or {})}, capture_output=True, text=True, check=False)
+        done = self.done(self.arguments(name, *arguments), env=env)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stderr if code else done.stdout + done.stderr
+
+    def done(self, arguments: list[str], *, env: Mapping[str, str] | None = None) -> Done:
+        return command(*arguments, environment={"XDG_CACHE_HOME": str(self.cache), **(env or {})}, site=self.site)
 
 
 @pytest.fixture(scope="module")
@@ -123,16 +125,14 @@ def test_an_allocator_that_asks_for_pilots_finds_them(run_dir: Path) -> None:
 
 
 def test_the_students_are_scored_again_though_the_requirement_was_not_the_suite_s(run_dir: Path, readbench: Commands) -> None:
-    command = [sys.executable, "-m", "readbench", "evaluate", str(run_dir), "-o", str(run_dir.parent / "again.json")]
-    done = subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=False)
+    done = readbench.done(["evaluate", str(run_dir), "-o", str(run_dir.parent / "again.json")])
     assert done.returncode == 0, done.stderr
     again = load(run_dir.parent / "again.json")
     assert [trial.metrics.utility for trial in again.complete] == [trial.metrics.utility for trial in load(run_dir).complete]
 
 
 def test_show_prints_both_requirements_as_json(readbench: Commands, run_dir: Path) -> None:
-    command = readbench.command("requirement show", "--json")
-    document = json.loads(subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=True).stdout)
+    document = json.loads(readbench.done(readbench.arguments("requirement show", "--json")).stdout)
     suite = load(run_dir).suite
     assert document == {"card": suite.card, "pilots": pytest.approx(suite.requirement), "identifier": None}
 
@@ -146,7 +146,7 @@ def test_a_damaged_cache_is_said_and_not_used(readbench: Commands, run_dir: Path
     said = readbench("pilot", "--out", str(tmp_path / "run"), env={"XDG_CACHE_HOME": str(cache)})
     assert "the cached pilots cannot be read, so they are made again: " in said
     assert (tmp_path / "run" / "pilots").exists()
-    found = [json.loads((folder / "pilots.json").read_text())["pilots"] for folder in (tmp_path / "run", run_dir)]
+    found = [json.loads((folder / "pilots.json").read_text())["groups"] for folder in (tmp_path / "run", run_dir)]
     assert found[0] == found[1]
 
 
@@ -157,9 +157,9 @@ def test_a_cache_that_cannot_be_written_costs_one_line(readbench: Commands, tmp_
 
 
 def test_pilots_that_were_stopped_are_resumed_to_the_same(readbench: Commands, run_dir: Path, tmp_path: Path) -> None:
-    command = readbench.command("pilot", "--out", str(tmp_path / "run"))
-    environment = {**readbench.environment, "XDG_CACHE_HOME": str(tmp_path / "cache")}
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    whole = [sys.executable, "-m", "readbench", *readbench.arguments("pilot", "--out", str(tmp_path / "run"))]
+    environment = os.environ | {"XDG_CACHE_HOME": str(tmp_path / "cache"), "PYTHONPATH": str(readbench.site)}
+    process = subprocess.Popen(whole, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120
     while not list((tmp_path / "run" / "pilots").glob("*/student")):  # the first pilot has ended
         assert time.monotonic() < deadline
@@ -170,7 +170,7 @@ def test_pilots_that_were_stopped_are_resumed_to_the_same(readbench: Commands, r
     assert process.returncode == 130
     assert "go on with: readbench pilot" in said
     readbench("pilot", "--out", str(tmp_path / "run"), env={"XDG_CACHE_HOME": str(tmp_path / "cache")})
-    found = [json.loads((folder / "pilots.json").read_text())["pilots"] for folder in (tmp_path / "run", run_dir)]
+    found = [json.loads((folder / "pilots.json").read_text())["groups"] for folder in (tmp_path / "run", run_dir)]
     assert found[0] == found[1]
 
 
@@ -230,8 +230,7 @@ def test_a_run_makes_none_until_an_allocator_asks_and_then_finds_them_in_the_cac
     assert grown.trials[0] == before.trials[0]  # uniform depends on no pilots: it is the same trial, and was not run again
     assert grown.trials[1].intervals[0].requested != grown.trials[0].intervals[0].requested
 
-    command = [sys.executable, "-m", "readbench", "compare", str(run_dir), str(folder)]
-    done = subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=False)
+    done = readbench.done(["compare", str(run_dir), str(folder)])
     assert done.returncode == 2
     assert "requirement" in done.stderr
 
@@ -250,8 +249,7 @@ def test_a_cache_that_is_needed_and_cannot_be_made_names_the_variable(readbench:
 
 def test_the_transfer_matrix_is_of_the_changes_of_trainings_on_one_capability_each(readbench: Commands, tmp_path: Path) -> None:
     settings = ("--budgets", "3000", "--seeds", "3", "--set", "num_intervals=3")
-    command = readbench.command("transfer", *settings, "--json", "-o", str(tmp_path / "matrix.svg"))
-    matrix = json.loads(subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=True).stdout)
+    matrix = json.loads(readbench.done(readbench.arguments("transfer", *settings, "--json", "-o", str(tmp_path / "matrix.svg"))).stdout)
     assert (matrix["capabilities"], matrix["budgets"], matrix["seeds"]) == (list(NAMES), [3000], [0, 1, 2])
     change, low, high = (np.array(matrix[name], dtype=float) for name in ("change", "low", "high"))
     assert change.shape == low.shape == (1, 4, 4)

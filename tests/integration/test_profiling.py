@@ -1,15 +1,13 @@
 """Pilot trials through the command line: made once for an allocator that asks, told to it, kept, and never charged."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from readbench.results.document.reading import load
 from readbench.trials.record.run_files import PROFILING
+from support.commands import Done, command
 from support.plugins import install
 from support.suites import suite_text, write_suite
 
@@ -39,26 +37,16 @@ class Commands:
     def __init__(self, base: Path) -> None:
         text = suite_text(name="profiled", more=MORE, math="source: lab.math, weight: 3", tool_use="source: lab.tool_use, weight: 1")
         self.suite = write_suite(base / "suite", text, test=[{"prompt": "1+1=?", "answer": "2"}])
-        path = os.pathsep.join([str(install(base / "site", "following", ASKING)), *filter(None, [os.environ.get("PYTHONPATH")])])
-        self.environment = {**os.environ, "XDG_CACHE_HOME": str(base / "cache"), "PYTHONPATH": path}
+        self._site = install(base / "site", "following", ASKING)
+        self.cache = base / "cache"
 
     def __call__(self, *arguments: str, code: int = 0) -> str:
-        command = [
-            sys.executable,
-            "-m",
-            "readbench",
-            "run",
-            "--suite",
-            str(self.suite),
-            "--seeds",
-            "1",
-            "--set",
-            "executor=inline",
-            *arguments,
-        ]
-        done = subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        done = self.done("run", "--suite", str(self.suite), "--seeds", "1", "--set", "executor=inline", *arguments)
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout + done.stderr
+
+    def done(self, *arguments: str) -> Done:
+        return command(*arguments, environment={"XDG_CACHE_HOME": str(self.cache)}, site=self._site)
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +67,7 @@ def test_they_are_whole_trials_outside_the_budget_with_a_new_mix_in_each_interva
     results = load(run_dir)
     assert results.profiling is not None
     assert results.pilots is None
-    trials = json.loads((run_dir / PROFILING).read_text())["trials"]
+    trials = json.loads((run_dir / PROFILING).read_text())["groups"][0]["trials"]
     assert [len(trial) for trial in trials] == [4, 4] == [4] * results.profiling.trials
     assert results.profiling.tokens.charged == sum(interval["charged"] for trial in trials for interval in trial) <= 2 * 4000
     mixes = {tuple(interval["requested"]) for trial in trials for interval in trial}
@@ -88,7 +76,7 @@ def test_they_are_whole_trials_outside_the_budget_with_a_new_mix_in_each_interva
 
 
 def test_an_allocator_that_asks_is_told_every_interval(run_dir: Path) -> None:
-    trials = json.loads((run_dir / PROFILING).read_text())["trials"]
+    trials = json.loads((run_dir / PROFILING).read_text())["groups"][0]["trials"]
     best = max((interval for trial in trials for interval in trial), key=lambda interval: interval["reward"])
     by_name = {trial.allocator: trial for trial in load(run_dir).complete}
     assert list(by_name["following"].intervals[0].requested.values()) == pytest.approx(best["allocation"])
@@ -97,9 +85,9 @@ def test_an_allocator_that_asks_is_told_every_interval(run_dir: Path) -> None:
 
 
 def test_another_run_finds_them_in_the_cache_and_gets_the_same_trials(readbench: Commands, run_dir: Path, tmp_path: Path) -> None:
-    before = sorted((Path(readbench.environment["XDG_CACHE_HOME"]) / "readbench" / "pilots").iterdir())
+    before = sorted((readbench.cache / "readbench" / "pilots").iterdir())
     readbench("--allocators", "read", "--set", "pilots.trials=2", "--out", str(tmp_path / "again"))
-    assert sorted((Path(readbench.environment["XDG_CACHE_HOME"]) / "readbench" / "pilots").iterdir()) == before
+    assert sorted((readbench.cache / "readbench" / "pilots").iterdir()) == before
     assert not (tmp_path / "again" / "pilots").exists()  # none was made
     (again,) = load(tmp_path / "again").complete
     (first,) = (trial for trial in load(run_dir).complete if trial.allocator == "read")
@@ -107,8 +95,7 @@ def test_another_run_finds_them_in_the_cache_and_gets_the_same_trials(readbench:
 
 
 def explained(readbench: Commands, run_dir: Path, *arguments: str, code: int = 0) -> str:
-    command = [sys.executable, "-m", "readbench", "explain", str(run_dir), *arguments]
-    done = subprocess.run(command, env=readbench.environment, capture_output=True, text=True, check=False)
+    done = readbench.done("explain", str(run_dir), *arguments)
     assert done.returncode == code, done.stderr
     return done.stderr if code else done.stdout
 
@@ -136,7 +123,7 @@ def test_what_does_not_explain_itself_is_shown_all_the_same(readbench: Commands,
     ("arguments", "said"),
     [
         (("--allocator", "reed"), "the run has no allocator 'reed'; did you mean 'read'?"),
-        (("--allocator", "read", "--seed", "7"), "the run has no trial of read with seed 7; it has 0"),
+        (("--allocator", "read", "--seed", "7"), "the run has no seed 7 of read; it has 0"),
     ],
 )
 def test_a_trial_that_is_not_there_is_named(readbench: Commands, run_dir: Path, arguments: tuple[str, ...], said: str) -> None:

@@ -4,8 +4,6 @@ import json
 import random
 import re
 import shutil
-import subprocess
-import sys
 from collections import Counter
 from pathlib import Path
 
@@ -16,14 +14,15 @@ from readbench.results.document.reading import load
 from readbench.runs.studies.test_set import write_test_set
 from readbench.suites.grading import Grader
 from readbench.suites.suite import load_suite
+from support.commands import Done, command
 from support.models import write_long_llama
 
 DOC = (Path(__file__).parents[2] / "docs" / "suites.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```", DOC, flags=re.DOTALL | re.MULTILINE)
 
 
-def readbench(where: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([sys.executable, "-m", "readbench", *arguments], cwd=where, capture_output=True, text=True, check=False)
+def readbench(where: Path, *arguments: str) -> Done:
+    return command(*arguments, folder=where)
 
 
 def command_of(name: str) -> list[str]:

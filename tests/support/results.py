@@ -63,6 +63,15 @@ def trial(allocator: str, seed: int, utility: float, *, share: float = 0.5) -> d
     }
 
 
+def move(document: dict[str, Any], *, objective: str | None = None, budget_tokens: int | None = None) -> None:
+    """Puts the document's trials elsewhere in the grid."""
+    for trial_ in document["trials"]:
+        trial_.update({} if objective is None else {"objective": objective})
+        trial_.update({} if budget_tokens is None else {"budget_tokens": budget_tokens})
+    document["config"] |= {} if objective is None else {"objectives": [objective]}
+    document["config"] |= {} if budget_tokens is None else {"budgets": [budget_tokens]}
+
+
 def document_of(
     trials: list[dict[str, Any]],
     *,
@@ -88,9 +97,9 @@ def document_of(
             "suite": "tiny",
             "allocators": list(allocators),
             "seeds": list(seeds),
-            "budget_tokens": budget_tokens,
+            "budgets": [budget_tokens],
             "num_intervals": num_intervals,
-            "objective": "sft",
+            "objectives": ["sft"],
             "teacher": "lab/teacher",
             "student": "lab/student",
             "max_new_tokens": 16,

@@ -42,7 +42,18 @@ class Story:
             folder=folder,
             suite="tiny",
             config={"seeds": [0], "budget_tokens": 2000, "training": {"learning_rate": 5e-4}},
-            trials={id_: TrialInfo(id=id_, allocator=name, seed=seed, params={"kappa": 0.5}) for id_, (name, seed) in TRIALS.items()},
+            trials={
+                id_: TrialInfo(
+                    id=id_,
+                    allocator=name,
+                    objective="sft",
+                    budget_tokens=2000,
+                    seed=seed,
+                    params={"kappa": 0.5},
+                    name=f"{name}-s{seed}",
+                )
+                for id_, (name, seed) in TRIALS.items()
+            },
         )
 
     def event(self, trial: str, number: int) -> Event:

@@ -113,13 +113,11 @@ class TrialInfo:
 
     id: str  # 16 hex digits
     allocator: str
+    objective: str
+    budget_tokens: int
     seed: int
     params: Mapping[str, Value]  # of the allocator, defaults included
-
-    @property
-    def name(self) -> str:
-        """``read-s0``: the readable name, unique in its run."""
-        return f"{self.allocator}-s{self.seed}"
+    name: str  # readable, unique in its run: read-s0, and where the run has several objectives or budgets read-rlad-60000-s0
 
     def parameters(self) -> dict[str, Value]:
         """What it ran, flat."""

@@ -16,9 +16,10 @@ TOKEN_KINDS = ("generated", "trained", "scored", "rollout", "probe", "dev", "eva
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AllocatorSummary:
-    """One allocator over its complete trials."""
+    """One allocator over its complete trials; with an objective and a budget, where the run has several."""
 
     name: str
+    budget_tokens: int  # of a trial
     seeds: tuple[int, ...]
     by_seed: Mapping[str, Mapping[int, float]]  # metric → seed → value, if the metric has one
     step_accuracy: Estimate | None
@@ -64,7 +65,7 @@ class Summary:
 
     suite: str  # "reasoning v1"
     requirement: Mapping[str, float]  # by capability, in suite order
-    budget_tokens: int
+    grid: tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...]]  # the allocators, objectives and budgets in tokens that ran
     profile_before: Mapping[str, Estimate | None]
     utility_before: float | None
     allocators: tuple[AllocatorSummary, ...]
@@ -87,7 +88,7 @@ def summarise(results: Results) -> Summary:
     return Summary(
         suite=f"{suite.name} v{suite.version}",
         requirement={capability: suite.requirement.get(capability, 0.0) for capability in capabilities},
-        budget_tokens=max((trial.budget_tokens for trial in results.trials), default=0),
+        grid=(results.config.allocators, results.config.objectives, results.config.budgets),
         profile_before={c: estimate([t.profile.before[c] for t in complete]) for c in capabilities},
         utility_before=None if results.start is None else results.start.utility,
         allocators=tuple(sorted(allocators, key=lambda a: (-mean_or(a.metric("utility"), -1.0), a.name))),
@@ -127,6 +128,7 @@ def _allocator(
 ) -> AllocatorSummary:
     return AllocatorSummary(
         name=name,
+        budget_tokens=trials[0].budget_tokens,
         seeds=tuple(sorted(trial.seed for trial in trials)),
         by_seed=by_seed,
         step_accuracy=estimate([trial.metrics.step_accuracy for trial in trials]),

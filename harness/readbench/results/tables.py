@@ -49,7 +49,9 @@ class IntervalRow:
     trial: str
     allocator: str
     params: str
+    objective: str
     seed: int
+    budget_tokens: int
     status: str
     interval: int  # 0-based
     capability: str
@@ -93,8 +95,6 @@ def metric_rows(results: Results) -> list[MetricRow]:
         rows += [
             MetricRow(
                 **_common(results, trial),
-                objective=trial.objective,
-                budget_tokens=trial.budget_tokens,
                 metric=name,
                 value=values.get(name),
             )
@@ -140,6 +140,8 @@ def _common(results: Results, trial: TrialResult) -> dict[str, Any]:
         "trial": trial.id,
         "params": json.dumps(trial.params, sort_keys=True),
         "allocator": trial.allocator,
+        "objective": trial.objective,
+        "budget_tokens": trial.budget_tokens,
         "seed": trial.seed,
         "status": trial.status,
     }

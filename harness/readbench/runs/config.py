@@ -24,7 +24,7 @@ from readbench.runs.parameters import by_kind, in_use, parameter_path
 from readbench.runs.references import PLACES, absolute, suite_place, teacher_reference
 from readbench.suites.suite import Suite, load_suite
 from readbench.teachers.endpoint.settings import EndpointConfig
-from readbench.trials.spec import MAX_SEEDS, RunIdentity, placeless
+from readbench.trials.spec import MAX_SEEDS, SINGULAR, RunIdentity, placeless
 
 ENVIRONMENT_PREFIX = "READBENCH_"
 ALLOWING_CODE = ("params.verifier.code.run", "params.code.run")  # only the user sets it, not a suite of somebody else's
@@ -155,12 +155,26 @@ def _flatten(document: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _settled(key: str, value: Any) -> tuple[str, Any]:
-    """Lists that people write as text: ``seeds: "3,7"``, ``allocators: read,uniform``, ``trackers: mlflow``."""
+    """Lists that people write as text: ``seeds: "3,7"``, ``allocators: read,uniform``, ``trackers: mlflow``; and one of a list."""
+    if key in SINGULAR:
+        return SINGULAR[key], [value]
+    if key == "budgets" and isinstance(value, int):
+        return key, [value]
+    if key == "budgets" and isinstance(value, str):
+        return key, [_number(part) for part in value.split(",")]
     if key == "seeds" and (isinstance(value, str) or (type(value) is int and value <= MAX_INTEGER)):
         return key, parse_seeds(str(value))
-    if key in ("allocators", "trackers") and isinstance(value, str):
+    if key in ("allocators", "objectives", "trackers") and isinstance(value, str):
         return key, [name.strip() for name in value.split(",") if name.strip()]
     return key, value
+
+
+def _number(text: str) -> int | str:
+    """The text where it is no whole number: its type is checked with all others."""
+    try:
+        return int(text)
+    except ValueError:
+        return text
 
 
 def _path(dotted: str) -> tuple[str, ...]:
@@ -200,14 +214,20 @@ def _scalar(key: str, text: str, where: str) -> Any:
 def _checked_names(config: RunConfig) -> tuple[RunConfig, list[str]]:
     """The config with the parameters by kind, and warnings; ConfigError if a plug-in is unknown or named twice."""
     plugins = registry()
-    for what, given in (("seed", config.seeds), ("allocator", config.allocators), ("tracker", config.trackers)):
+    for what, given in (
+        ("seed", config.seeds),
+        ("allocator", config.allocators),
+        ("objective", config.objectives),
+        ("budget", config.budgets),
+        ("tracker", config.trackers),
+    ):
         twice = [str(item) for item in given if given.count(item) > 1]
         if twice:
             raise ConfigError(f"{what} {twice[0]} is given twice", hint=f"give every {what} once")
     for name in config.trackers:
         plugins.get("tracker", name)
     teacher, _ = teacher_reference(config.teacher)
-    used = in_use(allocators=config.allocators, objective=config.objective, teacher=teacher)
+    used = in_use(allocators=config.allocators, objectives=config.objectives, teacher=teacher)
     for kind, name in used:
         plugins.get(kind, name)
     params, warnings = by_kind(config.params, used)

@@ -1,12 +1,13 @@
 """The run directory: made for one config, held by one process, and closed to any config or machine that would change its numbers.
 
-The same config on the same directory resumes the run; with more seeds or allocators the run grows and keeps finished trials.
+The same config on the same directory resumes the run; with more seeds,
+allocators, objectives or budgets the run grows and keeps finished trials.
 
 ``run.json`` is written first, and again only when the run grows; ``fingerprint.json`` before the first trial, and again only
 if the user lets the run resume on a machine that computes other bits.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from importlib.metadata import version
@@ -20,10 +21,10 @@ from readbench.runs.config import Resolved, config_document, restored
 from readbench.runs.references import PLACES, moved
 from readbench.suites.suite import load_suite
 from readbench.trials.record.run_files import FINGERPRINT, PILOT_FOLDER, RUN_SCHEMA, read_part, read_run, write_part
-from readbench.trials.spec import TrialSpec
+from readbench.trials.spec import TrialSpec, settled
 
 _LOCK = "lock"
-_GRID = ("allocators", "seeds")  # settings that choose the trials, not what they measure
+_GRID = ("allocators", "objectives", "budgets", "seeds")  # settings that choose the trials, not what they measure
 _LONGEST = 60  # characters shown of a value
 
 
@@ -93,10 +94,10 @@ def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]
     """The directory's ``run.json``; ConfigError unless the config is the same, or only adds seeds or allocators."""
     known = read_run(run_dir)
     _check_code(run_dir, known, provenance["code"])
-    old, new = known["identity"], resolved.identity()
+    old, new = settled(known["identity"]), resolved.identity()
     grows = all(set(old.get(key, ())) <= set(new[key]) for key in _GRID)
-    then = dict(flatten(_without_grid(old, old.get("allocators", ())) if grows else old))
-    now = dict(flatten(_without_grid(new, old.get("allocators", ())) if grows else new))
+    then = dict(flatten(_without_grid(old, old) if grows else old))
+    now = dict(flatten(_without_grid(new, old) if grows else new))
     then |= {f"{what} content": value for what, value in known["provenance"].items()}
     now |= {f"{what} content": value for what, value in provenance.items()}
     differing = [
@@ -111,10 +112,11 @@ def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]
     return known
 
 
-def _without_grid(identity: Mapping[str, Any], allocators: Sequence[str]) -> dict[str, Any]:
-    """What a run measures: all but the grid of trials; of parameters, those of these allocators and of other plug-ins."""
+def _without_grid(identity: Mapping[str, Any], of: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run measures: all but the grid; of parameters, those of another identity's allocators and objectives, and the rest."""
     params = dict(identity.get("params", {}))
-    params["allocator"] = {name: given for name, given in params.get("allocator", {}).items() if name in allocators}
+    for kind in ("allocator", "objective"):
+        params[kind] = {name: given for name, given in params.get(kind, {}).items() if name in of[f"{kind}s"]}
     return {**{key: value for key, value in identity.items() if key not in _GRID}, "params": params}
 
 
@@ -127,11 +129,16 @@ def _grow(run_dir: Path, known: Mapping[str, Any], resolved: Resolved, trials: t
         "config": config_document(resolved.config),
         "origins": resolved.origins,
         "identity": resolved.identity(),
-        "trials": [{"id": spec.id, "allocator": spec.allocator, "seed": spec.seed} for spec in trials],
+        "trials": _entries(trials),
         "earlier": [*known.get("earlier", []), known["digest"]],
     }
     files.remove(run_dir / "results.json")
     files.write_json(run_dir / "run.json", files.sealed(grown))
+
+
+def _entries(trials: tuple[TrialSpec, ...]) -> list[dict[str, Any]]:
+    """The trials in a ``run.json``."""
+    return [{"id": spec.id, **{key: getattr(spec, key) for key in ("allocator", "objective", "budget_tokens", "seed")}} for spec in trials]
 
 
 def _check_code(run_dir: Path, run: Mapping[str, Any], code: str) -> None:
@@ -169,7 +176,7 @@ def _document(run_dir: Path, resolved: Resolved, trials: tuple[TrialSpec, ...], 
             "top_k": suite.config.reward.top_k,
             "margins": suite.config.check.margins,
         },
-        "trials": [{"id": spec.id, "allocator": spec.allocator, "seed": spec.seed} for spec in trials],
+        "trials": _entries(trials),
         "environment": machine.describe(),
     }
 

@@ -13,16 +13,17 @@ from readbench.runs.executors.base import Executor, Observer, WorkerConfig
 from readbench.runs.executors.inline import open_inline
 from readbench.runs.executors.pool import open_pool
 from readbench.runs.plan import Plan, num_workers
+from readbench.runs.planning.checks import check_one_objective
 from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import teacher_reference
 from readbench.runs.studies.pilots import PilotStudy, trained
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.briefing import Briefing, briefing_of
 from readbench.trials.events import Event
-from readbench.trials.record.run_files import IDENTIFIED, PILOTS, PROFILING, START, is_complete, read_part, write_part
+from readbench.trials.record.run_files import IDENTIFIED, PILOTS, PROFILING, START, group_of, is_complete, read_part, write_part
 from readbench.trials.record.store import remove_checkpoints
 from readbench.trials.record.trial_file import TrialRecord
-from readbench.trials.spec import TrialSpec
+from readbench.trials.spec import TrialSpec, trial_names
 
 Result = TypeVar("Result")
 OPENERS: Mapping[str, Callable[[WorkerConfig, int, Observer], AbstractContextManager[Executor]]] = {
@@ -75,6 +76,7 @@ class _Grid:
             num_trials=len(planned.trials),
             done_trials=len(planned.trials) - len(self._todo),
             pilots=frozenset(spec.id for spec in (*planned.pilots, *planned.profiling)),
+            names=trial_names(planned.trials),
         )
 
     def run(self) -> None:
@@ -82,17 +84,19 @@ class _Grid:
         if not self._todo and self._start is not None:
             self._observe(Event(kind="complete"))
             return
-        self._observe(Event(kind="plan", budget_tokens=self._planned.budget_tokens))
-        planned = {PILOTS: self._planned.pilots, PROFILING: self._planned.profiling}
-        before = [0 if read_part(self._run_dir, part, self._run) else len(specs) for part, specs in planned.items()]
-        self._at_work(max(len(self._todo), *before), self._drive)
+        done = self._planned.budget_tokens - sum(spec.budget_tokens for spec in self._todo)
+        self._observe(Event(kind="plan", budget_tokens=self._planned.budget_tokens, charged_tokens=done))
+        self._at_work(max(len(self._todo), len(self._planned.pilots), len(self._planned.profiling)), self._drive)
 
     def pilots(self) -> Mapping[str, Any]:
         """What the pilots found; makes those that are not done."""
 
         def drive(executor: Executor) -> Mapping[str, Any]:
-            return self._found(PILOTS, self._planned.pilots, executor, self._check(executor.measure_fingerprint(), executor))
+            fingerprint = self._check(executor.measure_fingerprint(), executor)
+            (found,) = self._found(PILOTS, self._planned.pilots, executor, fingerprint)
+            return found
 
+        check_one_objective(self._config, "pilots are")
         return self._at_work(len(self._planned.pilots), drive)
 
     def untested(self) -> list[TrialRecord]:
@@ -130,8 +134,8 @@ class _Grid:
         fingerprint = self._check(fingerprint_future, executor)
         teacher = teacher_future.result() if self._start is None else self._start["teacher"]
         self._observe(Event(kind="measured"))
-        briefing = self._briefing(executor, teacher, fingerprint)
-        trials = [executor.run(spec, briefing) for spec in self._todo]
+        briefings = self._briefings(executor, teacher, fingerprint)
+        trials = [executor.run(spec, briefings[spec.objective, spec.budget_tokens]) for spec in self._todo]
         if self._start is None:
             executor.wait([start_future])
             measured = {"student": start_future.result(), "teacher": teacher_future.result()}
@@ -148,13 +152,21 @@ class _Grid:
             RecordedTeacher(Path(model)).check_bits(fingerprint, self._warn)
         return fingerprint
 
-    def _found(self, part: str, specs: tuple[TrialSpec, ...], executor: Executor, fingerprint: Mapping[str, Any]) -> Mapping[str, Any]:
-        """What the pilots or the pilot trials found, now or before; nothing if the run needs none."""
-        if not specs:
-            return {}
-        study = PilotStudy(part=part, run_dir=self._run_dir, run=self._run, specs=specs, fingerprint=fingerprint, warn=self._warn)
-        found = study.done() or study.make(executor)
-        self._observe(Event(kind="measured", message=f"{len(specs)} {'pilots' if part == PILOTS else 'pilot trials'} are done"))
+    def _found(
+        self, part: str, specs: tuple[TrialSpec, ...], executor: Executor, fingerprint: Mapping[str, Any]
+    ) -> list[Mapping[str, Any]]:
+        """What the pilots or the pilot trials found, now or before, by objective and budget; nothing if the run needs none."""
+        together: dict[tuple[str, int], list[TrialSpec]] = {}
+        for spec in specs:
+            together.setdefault((spec.objective, spec.budget_tokens), []).append(spec)
+        found = []
+        for alike in together.values():
+            study = PilotStudy(
+                part=part, run_dir=self._run_dir, run=self._run, specs=tuple(alike), fingerprint=fingerprint, warn=self._warn
+            )
+            found.append(study.done() or study.make(executor))
+        if specs:
+            self._observe(Event(kind="measured", message=f"{len(specs)} {'pilots' if part == PILOTS else 'pilot trials'} are done"))
         return found
 
     def _identified(self, executor: Executor) -> list[float] | None:
@@ -170,28 +182,35 @@ class _Grid:
         weights: list[float] = found["weights"]
         return weights
 
-    def _briefing(self, executor: Executor, teacher: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> Briefing:
-        """What all trials are told; makes the pilots and pilot trials if the run needs them and has none."""
-        suite = self._run["suite"]
-        return briefing_of(
-            self._config.requirement,
-            suite["requirement"],
-            teacher=teacher,
-            pilots=self._found(PILOTS, self._planned.pilots, executor, fingerprint),
-            profiling=self._found(PROFILING, self._planned.profiling, executor, fingerprint),
-            identified=self._identified(executor),
-            joint=suite["joint"],
-        )
+    def _briefings(self, executor: Executor, teacher: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> dict[tuple[str, int], Briefing]:
+        """What the trials of an objective and a budget are told; makes the pilots and pilot trials if the run needs them and has none."""
+        suite, identified = self._run["suite"], self._identified(executor)
+        pilots = {"groups": self._found(PILOTS, self._planned.pilots, executor, fingerprint)}
+        profiling = {"groups": self._found(PROFILING, self._planned.profiling, executor, fingerprint)}
+        return {
+            (objective, budget): briefing_of(
+                self._config.requirement,
+                suite["requirement"],
+                teacher=teacher,
+                pilots=group_of(pilots, objective=objective),
+                profiling=group_of(profiling, objective=objective, budget_tokens=budget),
+                identified=identified,
+                joint=suite["joint"],
+            )
+            for objective in self._config.objectives
+            for budget in self._config.budgets
+        }
 
     def _warn(self, message: str) -> None:
         self._observe(Event(kind="warning", message=message))
 
 
 class _Progress:
-    """Passes events on with the number of trials done; of untested trials only how many have ended."""
+    """Passes events on with the contestants' names and the number of trials done; of untested trials only how many have ended."""
 
-    def __init__(self, observe: Observer, *, num_trials: int, done_trials: int, pilots: frozenset[str]) -> None:
+    def __init__(self, observe: Observer, *, num_trials: int, done_trials: int, pilots: frozenset[str], names: Mapping[str, str]) -> None:
         self._observe = observe
+        self._names = names
         self._num_trials = num_trials
         self._done_trials = done_trials
         self._pilots = pilots
@@ -204,4 +223,5 @@ class _Progress:
             self._done_pilots += 1
             event = Event(kind="trained", message=f"training {self._done_pilots} of {len(self._pilots)} done")
         self._done_trials += event.kind in ("finished", "failed")
-        self._observe(replace(event, num_trials=self._num_trials, done_trials=self._done_trials))
+        name = self._names.get(event.trial, event.allocator)
+        self._observe(replace(event, allocator=name, num_trials=self._num_trials, done_trials=self._done_trials))

@@ -19,11 +19,12 @@ def parameter_path(dotted: str) -> tuple[str, ...]:
     return ("params", name[0], ".".join(name[1:]), parameter)
 
 
-def in_use(*, allocators: tuple[str, ...], objective: str, teacher: str) -> tuple[tuple[Kind, str], ...]:
+def in_use(*, allocators: tuple[str, ...], objectives: tuple[str, ...], teacher: str) -> tuple[tuple[Kind, str], ...]:
     """The plug-ins that take parameters."""
     # a suite's questions say which verifiers they need
     verifiers: Iterable[tuple[Kind, str]] = (("verifier", name) for name in registry().plugins("verifier"))
-    return (*(("allocator", name) for name in allocators), ("objective", objective), ("teacher", teacher), *verifiers)
+    trained: Iterable[tuple[Kind, str]] = (("objective", name) for name in objectives)
+    return (*(("allocator", name) for name in allocators), *trained, ("teacher", teacher), *verifiers)
 
 
 def by_kind(params: Params, used: tuple[tuple[Kind, str], ...]) -> tuple[dict[str, dict[str, dict[str, Any]]], list[str]]:

@@ -1,7 +1,7 @@
 """What identifies a run and a trial: plain values that cross process borders."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,9 @@ from readbench.students.schedule import TrainingConfig
 from readbench.suites.suite import RequirementSource
 
 MAX_SEEDS = 1000
+MAX_BUDGET = 1 << 36  # tokens
 OF_ANY_KIND = "*"  # the kind of parameters written the older way, params.NAME.PARAMETER, which names no kind
+SINGULAR = {"objective": "objectives", "budget_tokens": "budgets"}  # settings that may be given as one value, by another name
 DEFAULT_ALLOCATORS = ("horizon", "read", "task-static")
 _UNIQUE = Field(json_schema_extra={"uniqueItems": True})
 
@@ -27,7 +29,7 @@ class PilotConfig:
     """Short trainings on random sparse mixes before any trial; made if the requirement is inferred or an allocator asks for them."""
 
     num: Annotated[int, Ge(1), Le(1000)] = 24
-    tokens: Annotated[int, Ge(1), Le(1 << 36)] = 20_000  # each may charge
+    tokens: Annotated[int, Ge(1), Le(MAX_BUDGET)] = 20_000  # each may charge
     num_probes: Annotated[int, Ge(2)] = 160  # a capability; more than a trial's, so that the regression sees little noise
     draw: Annotated[int, Ge(0), Le(1000)] = 0  # which mixes and prompts; another one shows how much the answer depends on them
     trials: Annotated[int, Ge(0), Le(100)] = 3  # whole trials on random mixes, for an allocator that asks for their transitions
@@ -44,9 +46,9 @@ class RunIdentity:
     suite: str
     allocators: Annotated[tuple[str, ...], MinLen(1), _UNIQUE] = DEFAULT_ALLOCATORS
     seeds: Annotated[tuple[Annotated[int, Ge(0)], ...], MinLen(1), MaxLen(MAX_SEEDS), _UNIQUE] = (0, 1, 2, 3, 4)
-    budget_tokens: Annotated[int, Ge(1), Le(1 << 36)] = 1_000_000  # a trial may charge: generated + trained + scored + rollout
+    objectives: Annotated[tuple[str, ...], MinLen(1), _UNIQUE] = ("sft",)
+    budgets: Annotated[tuple[Annotated[int, Ge(1), Le(MAX_BUDGET)], ...], MinLen(1), _UNIQUE] = (1_000_000,)  # tokens a trial may charge
     num_intervals: Annotated[int, Ge(1)] = 10
-    objective: str = "sft"
     teacher: str = "lab/teacher"
     student: str = "lab/student"
     max_new_tokens: Annotated[int, Ge(1)] = 256  # of a teacher's response
@@ -106,6 +108,28 @@ class TrialSpec:
     def id(self) -> str:
         """16 hex digits of the spec's hash: two trials with one id are the same trial."""
         return trial_id(self.document())
+
+
+Place = tuple[str, str, int]  # in the grid, beside the seed: allocator, objective, budget in tokens
+
+
+def contestants(places: Iterable[Place]) -> dict[Place, str]:
+    """The name of each: its allocator, with objective and budget where they differ among these: ``read/rlad/60000``."""
+    distinct = list(dict.fromkeys(places))
+    shown = [True, *(len({place[axis] for place in distinct}) > 1 for axis in (1, 2))]
+    return {place: "/".join(str(part) for part, is_shown in zip(place, shown, strict=True) if is_shown) for place in distinct}
+
+
+def trial_names(trials: Iterable[TrialSpec]) -> dict[str, str]:
+    """Of each trial, by its id, who competes in it."""
+    places = {spec.id: (spec.allocator, spec.objective, spec.budget_tokens) for spec in trials}
+    names = contestants(places.values())
+    return {trial: names[place] for trial, place in places.items()}
+
+
+def settled(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings with one objective or budget, by its own name, as a list of one: ``budget_tokens: 6e4`` is ``budgets: [6e4]``."""
+    return {SINGULAR.get(key, key): [value] if key in SINGULAR else value for key, value in settings.items()}
 
 
 def with_kinds(params: Mapping[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pandas as pd
 from readbench.results import comparison, tables
 from readbench.results.document import reading
 from readbench.results.document.model import Results
-from readbench.results.merging import merge
+from readbench.results.merging import Axis, Selection, merge
 from readbench.results.stats import Estimate
 from readbench.results.summary import Summary, summarise
 from readbench.suites.metric_names import METRICS
@@ -25,20 +25,21 @@ from readbench.views.console.text import printable
 
 
 def load(*paths: str | Path, allow_mismatch: bool = False) -> "Run":
-    """A run directory or a results.json; several become one run, where nothing but the allocators differs between them.
+    """A run directory or a results.json; several become one run, where nothing but their grids differs between them.
 
     ConfigError where one cannot be read or they do not belong together (`allow_mismatch` combines them anyway).
     """
-    merged = merge([reading.load(Path(path)) for path in paths], allow_mismatch=allow_mismatch)
-    return Run(merged.results, mismatches=merged.mismatches)
+    return Run(*(reading.load(Path(path)) for path in paths), allow_mismatch=allow_mismatch)
 
 
 class Run:
-    """What a run measured; its frames are made when they are first asked for."""
+    """What a run, or several as one, measured; its frames are made when they are first asked for."""
 
-    def __init__(self, results: Results, *, mismatches: Sequence[str] = ()) -> None:
-        self.results = results
-        self._mismatches = tuple(mismatches)
+    def __init__(self, *runs: Results, allow_mismatch: bool = False) -> None:
+        self._runs = runs
+        self._allow_mismatch = allow_mismatch
+        self._shown = merge(runs, allow_mismatch=allow_mismatch).results  # with the contestants' names
+        self.results = runs[0] if len(runs) == 1 else self._shown
 
     @cached_property
     def metrics(self) -> pd.DataFrame:
@@ -64,13 +65,20 @@ class Run:
         """What won and by how much, in the words of a run's last lines."""
         return tuple(verdict(self._summary))
 
-    def compare(self, reference: str = "uniform") -> "ComparedRun":
-        """Every other allocator against the reference, seed by seed (docs/statistics.md)."""
-        return ComparedRun(comparison.compare(self.results, reference=reference, mismatches=self._mismatches))
+    def compare(
+        self, reference: str = "uniform", *, by: Axis = "allocator", allocator: str = "", objective: str = "", budget: int | None = None
+    ) -> "ComparedRun":
+        """Every other allocator, or objective or budget (``60,000 tokens``), against the reference, seed by seed (docs/statistics.md).
+
+        The others are the trials of one `allocator`, `objective` or `budget` where they are named: only what is compared may differ.
+        """
+        only = Selection(allocator=allocator, objective=objective, budget_tokens=budget)
+        merged = merge(self._runs, by=by, only=only, allow_mismatch=self._allow_mismatch)
+        return ComparedRun(comparison.compare(merged.results, reference=reference, mismatches=merged.mismatches))
 
     @cached_property
     def _summary(self) -> Summary:
-        return summarise(self.results)
+        return summarise(self._shown)
 
     def __repr__(self) -> str:
         done = f"{len(self.results.complete)} of {len(self.results.trials)} trials complete"

@@ -11,11 +11,12 @@ from readbench.base.errors import ConfigError
 from readbench.base.files import make_folder, sealed, write_json
 from readbench.models.folder import resolve_device
 from readbench.results.document.model import Results
+from readbench.results.merging import merge
 from readbench.results.rescoring import rescore
 from readbench.results.summary import summarise
 from readbench.runs.directory import places
-from readbench.runs.estimate import questions_hash
 from readbench.runs.executors.fingerprint import fingerprint
+from readbench.runs.planning.estimate import questions_hash
 from readbench.suites.suite import load_suite
 from readbench.trials.record.run_files import read_run
 from readbench.views.console.closing import verdict
@@ -40,7 +41,7 @@ def write_rescored(run_dir: Path, *, suite: str | None, device: str, out: Path |
     if as_json:
         print_json(results.document())
         return
-    console, summary = console_for(sys.stdout), summarise(results)
+    console, summary = console_for(sys.stdout), summarise(merge([results]).results)
     print_tables(console, summary)
     for line in (*verdict(summary), f"results: {path}"):
         console.print(cell(line), soft_wrap=True)

@@ -1,6 +1,7 @@
 """`readbench check` given what it cannot judge: one line, the right exit code, and the baseline left alone."""
 
 import copy
+import functools
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from readbench.base.files import sealed
+from support.results import move
 
 Check = Make = Callable[..., Any]
 
@@ -28,7 +30,7 @@ def change(*path: str | int, value: Any) -> Callable[[dict[str, Any]], None]:
     [
         (change("suite", "version", value=2), "suite.version 1 → 2"),
         (change("suite", "name", value="other"), "suite.name tiny → other"),
-        (change("config", "budget_tokens", value=9), "budget_tokens 10000 → 9"),
+        (functools.partial(move, budget_tokens=9), "budget_tokens 10000 → 9"),
         (change("config", "num_intervals", value=2), "num_intervals 1 → 2"),
         (change("config", "num_probes", value=5), "num_probes 4 → 5"),
         (change("config", "num_dev", value=5), "num_dev 4 → 5"),
@@ -52,7 +54,7 @@ def test_another_measurement_is_refused_with_both_values(
     "changed",
     [
         change("config", "training", "learning_rate", value=1e-9),
-        change("config", "objective", value="other"),
+        functools.partial(move, objective="other"),
         change("config", "max_new_tokens", value=9),
         change("config", "student", value="/elsewhere/student"),
         change("provenance", "code", value="1" * 32),

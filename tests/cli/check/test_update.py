@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from support.results import move
+
 Check = Make = Callable[..., Any]
 Document = dict[str, Any]
 
@@ -30,7 +32,7 @@ def test_a_new_baseline_is_called_so_and_every_mean_is_shown(check: Check, docum
 
 def test_one_that_is_replaced_is_called_so_with_only_what_changed(check: Check, worse: Make, with_seeds: Make) -> None:
     run = worse(0.0, 0.03, 0.0)
-    run["config"]["objective"] = "other"
+    move(run, objective="other")
     shown = check(run, "--update")
     assert shown.out.startswith("baseline baseline.json replaced\n")
     assert "0.6000 (3)  0.5900 (3)" in shown.out
@@ -51,7 +53,8 @@ def test_a_line_is_a_line_however_long(check: Check, readbench: Callable[..., An
     """It is searched for in the log of a build."""
     place = Path("a" * 50) / ("b" * 50) / "baseline.json"
     (tmp_path / place.parent).mkdir(parents=True)
-    document["config"] |= {"objective": "c" * 50, "max_new_tokens": 99}
+    move(document, objective="c" * 50)
+    document["config"]["max_new_tokens"] = 99
     (tmp_path / "changed.json").write_text(json.dumps(document))
     said = [readbench("check", run, "--baseline", place, "--update").out for run in ("first.json", "first.json", "changed.json")]
     assert said[0].startswith(f"new baseline {place}\n")
@@ -60,7 +63,7 @@ def test_a_line_is_a_line_however_long(check: Check, readbench: Callable[..., An
 
 
 def test_only_a_change_of_settings_is_a_change_too(check: Check, document: Document) -> None:
-    document["config"]["objective"] = "other"
+    move(document, objective="other")
     shown = check(document, "--update").out
     assert shown == "baseline baseline.json replaced\nchanged: objective sft → other\n"
     assert check(document, "--json").json()["changes"] == []

@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 
+from support.results import move
+
 Check = Make = Callable[..., Any]
 
 
@@ -88,7 +90,7 @@ def test_files_and_github_get_the_outcome(check: Check, tmp_path: Path, monkeypa
 
 def test_update_shows_what_it_changes_and_makes_the_run_identical(check: Check, document: dict[str, Any], worse: Make) -> None:
     run = worse(0.10, 0.11, 0.12)
-    run["config"]["budget_tokens"] = 20_000
+    move(run, budget_tokens=20_000)
     assert check(run).code == 2
     updated = check(run, "--update")
     assert updated.code == 0

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from readbench.base.errors import ConfigError
-from readbench.results.merging import Merged, merge
-from support.results import parsed
+from readbench.results.merging import Merged, Selection, merge
+from support.results import move, parsed
 
 Document = dict[str, Any]
 
@@ -89,7 +89,7 @@ def change(*path: str, value: Any) -> Callable[[Document], None]:
     ("differ", "named"),
     [
         (change("suite", "version", value=2), "suite.version: 1 against 2"),
-        (change("config", "budget_tokens", value=5), "budget_tokens: 10000 against 5"),
+        (change("config", "num_intervals", value=5), "num_intervals: 1 against 5"),
         (change("config", "training", "learning_rate", value=1e-5), "training.learning_rate: 0.0005 against 1e-05"),
         (change("config", "params", value={"teacher": {"hf": {"x": 1}}}), r"params.teacher.hf.x: \(absent\) against 1"),
         (change("provenance", "data", value="f" * 32), "provenance.data"),
@@ -124,15 +124,16 @@ def test_runs_of_two_suites_are_not_merged_at_all(document: Document) -> None:
 
 def with_objective(document: Document, name: str, *, run: str, **params: float) -> Document:
     part = only(document, "uniform", run=run)
-    part["config"] |= {"objective": name, "params": {"objective": {name: params}} if params else {}}
-    part["trials"] = [{**trial, "objective": name, "id": f"{run.encode().hex():0<16}"[:16]} for trial in part["trials"]]
+    part["config"]["params"] = {"objective": {name: params}} if params else {}
+    part["trials"] = [{**trial, "id": f"{run.encode().hex():0<16}"[:16]} for trial in part["trials"]]
+    move(part, objective=name)
     return part
 
 
 def test_by_objective_only_the_objective_may_differ(document: Document) -> None:
     sft, jsd = (parsed(with_objective(document, name, run=name)) for name in ("sft", "jsd"))
     with pytest.raises(ConfigError, match="the runs differ in more than the allocator: objective: sft against jsd"):
-        merge([sft, jsd])
+        merge([sft, jsd], by="allocator")
     assert labels(merge([sft, jsd], by="objective")) == ["sft", "jsd"]
     other = with_objective(document, "jsd", run="jsd")
     other["config"]["num_probes"] = 7
@@ -147,15 +148,55 @@ def test_an_objective_with_other_parameters_is_another_one(document: Document) -
 
 def test_by_budget_the_label_is_the_budget(document: Document) -> None:
     small, large = only(document, "uniform", run="small"), only(document, "uniform", run="large")
-    large["config"]["budget_tokens"] *= 2
-    large["trials"] = [{**trial, "budget_tokens": trial["budget_tokens"] * 2} for trial in large["trials"]]
     budget = small["trials"][0]["budget_tokens"]
+    move(large, budget_tokens=2 * budget)
     assert labels(merge([parsed(small), parsed(large)], by="budget")) == [f"{budget:,} tokens", f"{2 * budget:,} tokens"]
 
 
 def test_other_axes_are_compared_at_one_allocator(document: Document) -> None:
     with pytest.raises(ConfigError, match=r"the runs have \d allocators: .*; to compare by objective, name one with --allocator"):
         merge([parsed(document)], by="objective")
-    assert labels(merge([parsed(document)], by="objective", allocator="uniform")) == ["sft"]
+    assert labels(merge([parsed(document)], by="objective", only=Selection(allocator="uniform"))) == ["sft"]
     with pytest.raises(ConfigError, match=r"has no allocator 'unifrom'; did you mean 'uniform'\?"):
-        merge([parsed(document)], by="objective", allocator="unifrom")
+        merge([parsed(document)], by="objective", only=Selection(allocator="unifrom"))
+
+
+def grid(document: Document) -> Document:
+    """`uniform` and `read` by two objectives with two budgets."""
+    whole = copy.deepcopy(document)
+    whole["trials"] = []
+    for number, (name, budget) in enumerate((name, budget) for name in ("sft", "jsd") for budget in (10_000, 20_000)):
+        part = copy.deepcopy(document)
+        move(part, objective=name, budget_tokens=budget)
+        whole["trials"] += [{**trial, "id": f"{number}{trial['id'][1:]}"} for trial in part["trials"]]
+    whole["config"] |= {"objectives": ["sft", "jsd"], "budgets": [10_000, 20_000]}
+    return whole
+
+
+def test_a_run_of_several_objectives_and_budgets_names_its_contestants_by_all_three(document: Document) -> None:
+    shown = merge([parsed(grid(document))])
+    assert set(labels(shown)) == {f"{a}/{o}/{b}" for a in ("uniform", "read") for o in ("sft", "jsd") for b in (10_000, 20_000)}
+    assert len(shown.results.trials) == 4 * len(document["trials"])
+
+
+def test_only_the_axis_that_is_compared_may_differ_within_a_run_too(document: Document) -> None:
+    results = parsed(grid(document))
+    with pytest.raises(ConfigError, match=r"has 2 objectives: sft, jsd; to compare by allocator, name one with --objective"):
+        merge([results], by="allocator")
+    with pytest.raises(ConfigError, match=r"has 2 budgets: 10000, 20000; to compare by objective, name one with --budget"):
+        merge([results], by="objective")
+    at = Selection(objective="jsd", budget_tokens=20_000)
+    one = merge([results], by="allocator", only=at)
+    assert labels(one) == ["uniform", "read"]
+    assert {(trial.objective, trial.budget_tokens) for trial in one.results.trials} == {("jsd", 20_000)}
+    assert (one.results.config.objectives, one.results.config.budgets) == (("jsd",), (20_000,))
+    assert labels(merge([results], by="budget", only=Selection(allocator="read", objective="sft"))) == ["10,000 tokens", "20,000 tokens"]
+    with pytest.raises(ConfigError, match="has no budget of tokens 7"):
+        merge([results], by="allocator", only=Selection(budget_tokens=7))
+
+
+def test_runs_of_different_objectives_become_one_grid(document: Document) -> None:
+    runs = [parsed(with_objective(document, name, run=name)) for name in ("sft", "jsd")]
+    shown = merge(runs)
+    assert labels(shown) == ["uniform/sft", "uniform/jsd"]
+    assert shown.results.config.objectives == ("sft", "jsd")

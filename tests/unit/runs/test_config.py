@@ -38,12 +38,12 @@ def test_every_layer_is_over_the_one_before_and_says_so(tmp_path: Path) -> None:
         flag_names={"budget_tokens": "budget"},
         sets=["training.clip_norm=2", "params.allocator.read.kappa=0.5"],
     )
-    assert run.config.budget_tokens == 60000
+    assert run.config.budgets == (60000,)
     assert run.config.num_probes == 32
     assert run.config.training.learning_rate == 1e-3
     assert run.config.training.clip_norm == 2.0
     assert run.config.params == {"allocator": {"read": {"kappa": 0.5}}}
-    assert run.origins["budget_tokens"] == "flag --budget"
+    assert run.origins["budgets"] == "flag --budget"
     assert run.origins["num_probes"] == "environment READBENCH_NUM_PROBES"
     assert run.origins["training.learning_rate"] == f"config file {file}"
     assert run.origins["training.clip_norm"] == "--set training.clip_norm"
@@ -79,9 +79,9 @@ def test_a_plug_in_s_parameter_that_looks_like_a_mapping_is_text() -> None:
     ("given", "said"),
     [
         ({"sets": ["training.learnin_rate=1"]}, "--set training.learnin_rate.*did you mean 'learning_rate'"),
-        ({"sets": ["budget=1"]}, "did you mean 'budget_tokens'"),
+        ({"sets": ["budget=1"]}, "did you mean 'budgets'"),
         ({"sets": ["budget_tokens"]}, "not of the form key=value"),
-        ({"sets": ["budget_tokens=many"]}, "budget_tokens"),
+        ({"sets": ["budget_tokens=many"]}, "budgets.0: input should be a valid integer"),
         ({"sets": ["training.learning_rate=-1"]}, "training.learning_rate"),
         ({"sets": ["training.learning_rate=.inf"]}, "not a finite number"),
         ({"sets": ["training=3"]}, "training"),
@@ -93,7 +93,7 @@ def test_a_plug_in_s_parameter_that_looks_like_a_mapping_is_text() -> None:
         ({"flags": {"seeds": "3,3"}}, "seed 3 is given twice"),
         ({"flags": {"seeds": "1,x"}}, "not whole numbers"),
         ({"flags": {"seeds": "-1,2"}}, "seeds"),
-        ({"flags": {"budget_tokens": 0}}, "budget_tokens"),
+        ({"flags": {"budget_tokens": 0}}, "budgets.0"),
         ({"sets": ["params.task-static.floor=1"]}, "no parameter 'floor'"),
         ({"sets": ["params.nobody.floor=1"]}, "params.nobody belongs to no plug-in of this run"),
         ({"sets": ["params.allocator.gap.floor=1"]}, "params.allocator.gap belongs to no plug-in of this run"),

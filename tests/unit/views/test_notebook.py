@@ -69,9 +69,9 @@ def test_several_runs_make_one_and_differences_are_refused(document: Document, t
     run = readbench.load(*paths)
     assert run.compare("uniform").frame.candidate.unique().tolist() == ["read"]
     assert "one + other" in repr(run)
-    other["config"]["budget_tokens"] = 4_000
+    other["config"]["num_probes"] = 9
     paths[1].write_text(json.dumps(other))
-    with pytest.raises(ConfigError, match="budget_tokens"):
+    with pytest.raises(ConfigError, match="num_probes"):
         readbench.load(*paths)
     assert len(readbench.load(*paths, allow_mismatch=True).trials) == 6
 

@@ -35,10 +35,10 @@ from readbench.teachers.spend.ledger import read_spent
 from readbench.trials import metrics
 from readbench.trials.briefing import pilot_from
 from readbench.trials.record.interval import Interval, IntervalTokens, interval_of, named
-from readbench.trials.record.run_files import FINGERPRINT, IDENTIFIED, PILOTS, PROFILING, START, is_complete, read_part, read_run
+from readbench.trials.record.run_files import FINGERPRINT, IDENTIFIED, PILOTS, PROFILING, START, groups, is_complete, read_part, read_run
 from readbench.trials.record.trial_file import AGAIN, TrialRecord, find_trial
 from readbench.trials.requirement.choosing import used_requirement
-from readbench.trials.spec import RunIdentity, trial_id, with_kinds
+from readbench.trials.spec import RunIdentity, settled, trial_id, with_kinds
 
 
 def rebuild(run_dir: Path) -> Results:
@@ -60,12 +60,12 @@ def gather(run_dir: Path) -> Results:
     if surroundings is None and (run_dir / "trials").exists():
         raise DamagedError(f"{run_dir / FINGERPRINT} is missing", hint="restore it, or begin again with another --out")
     pilots, profiled = (read_part(run_dir, part, run) for part in (PILOTS, PROFILING))
-    found = () if pilots is None else tuple(pilot_from(each) for each in pilots["pilots"])
+    found = tuple((group.get("objective"), pilot_from(each)) for group in groups(pilots) for each in group["pilots"])
     identity, capabilities = run["identity"], run["suite"]["capabilities"]
     requirement = used_requirement(
         identity.get("requirement", "card"),
         run["suite"]["requirement"],
-        pilots=found,
+        pilots=[pilot for _, pilot in found],
         identified=(read_part(run_dir, IDENTIFIED, run) or {}).get("weights"),
         joint=run["suite"].get("joint", False),
     )
@@ -80,15 +80,15 @@ def gather(run_dir: Path) -> Results:
             card=named(capabilities, run["suite"]["requirement"]),
             margins=suite["margins"],
         ),
-        config=typed(RunIdentity, identity | {"params": with_kinds(identity["params"])}, str(run_dir / "run.json")),
+        config=typed(RunIdentity, settled(identity) | {"params": with_kinds(identity["params"])}, str(run_dir / "run.json")),
         provenance=Provenance(**run["provenance"]),
         environment=run["environment"]
         | {key: value for key, value in run["config"].items() if key not in identity}
         | {"fingerprint": None, "drift": [], "spend": _spend(run_dir)}
         | {key: value for key, value in (surroundings or {}).items() if key != "of"},
         start=None if start is None else _start(capabilities, start),
-        pilots=None if pilots is None else _pilots(capabilities, found, pilots["tokens"]),
-        profiling=None if profiled is None else Profiling(trials=len(profiled["trials"]), tokens=IntervalTokens(**profiled["tokens"])),
+        pilots=None if pilots is None else Pilots(pilots=_pilots(capabilities, found), tokens=_tokens(pilots)),
+        profiling=None if profiled is None else Profiling(trials=sum(len(g["trials"]) for g in groups(profiled)), tokens=_tokens(profiled)),
         trials=tuple(_trial(run_dir, run | {"suite": suite}, start, entry) for entry in run["trials"]),
     )
 
@@ -123,12 +123,19 @@ def _start(capabilities: Sequence[str], start: Mapping[str, Any]) -> Start:
     )
 
 
-def _pilots(capabilities: Sequence[str], pilots: Sequence[Pilot], tokens: Mapping[str, int]) -> Pilots:
+def _tokens(part: Mapping[str, Any]) -> IntervalTokens:
+    """What all trainings of a part took."""
+    kinds = {kind for group in groups(part) for kind in group["tokens"]}
+    return IntervalTokens(**{kind: sum(group["tokens"].get(kind, 0) for group in groups(part)) for kind in kinds})
+
+
+def _pilots(capabilities: Sequence[str], pilots: Sequence[tuple[str | None, Pilot]]) -> tuple[PilotResult, ...]:
     def pair(before: Vector, after: Vector) -> BeforeAfter:
         return BeforeAfter(before=named(capabilities, before.tolist()), after=named(capabilities, after.tolist()))
 
-    results = [
+    return tuple(
         PilotResult(
+            objective=objective,
             allocation=named(capabilities, pilot.allocation.tolist()),
             tokens=pilot.tokens,
             profile=pair(pilot.profile_before, pilot.profile_after),
@@ -141,9 +148,8 @@ def _pilots(capabilities: Sequence[str], pilots: Sequence[Pilot], tokens: Mappin
                 soft_after=pilot.soft_utility_after,
             ),
         )
-        for pilot in pilots
-    ]
-    return Pilots(pilots=tuple(results), tokens=IntervalTokens(**tokens))
+        for objective, pilot in pilots
+    )
 
 
 def _trial(run_dir: Path, run: Mapping[str, Any], start: Mapping[str, Any] | None, entry: Mapping[str, Any]) -> TrialResult:
@@ -155,8 +161,8 @@ def _trial(run_dir: Path, run: Mapping[str, Any], start: Mapping[str, Any] | Non
         "id": entry["id"],
         "allocator": entry["allocator"],
         "seed": entry["seed"],
-        "objective": run["config"]["objective"],
-        "budget_tokens": run["config"]["budget_tokens"],
+        "objective": entry.get("objective", run["config"].get("objective")),  # older runs have one of each
+        "budget_tokens": entry.get("budget_tokens", run["config"].get("budget_tokens")),
         "params": {} if record is None else record.spec["params"],
     }
     intervals = () if record is None else tuple(interval_of(run["suite"]["capabilities"], each) for each in record.intervals)

@@ -17,11 +17,12 @@ _BY_CAPABILITY = ("requested", "allocation", "examples", "profile", "exact_match
 def check_consistent(results: Results, where: str) -> None:
     """ConfigError naming the first place that contradicts the rest of the results."""
     capabilities = results.suite.capabilities
-    for name, values in (("suite.capabilities", capabilities), ("config.allocators", results.config.allocators)):
+    if len(set(capabilities)) < len(capabilities):
+        raise ConfigError(f"{where} is damaged: suite.capabilities has a name twice")
+    for name in ("allocators", "objectives", "budgets", "seeds"):
+        values = getattr(results.config, name)
         if len(set(values)) < len(values):
-            raise ConfigError(f"{where} is damaged: {name} has a name twice")
-    if len(set(results.config.seeds)) < len(results.config.seeds):
-        raise ConfigError(f"{where} is damaged: config.seeds has a seed twice")
+            raise ConfigError(f"{where} is damaged: config.{name} has one twice")
     unknown = sorted(results.suite.margins.keys() - {metric.name for metric in metrics_of(capabilities)})
     if unknown:
         raise ConfigError(f"{where} is damaged: suite.margins has {unknown[0]!r:.80}, which is not a metric of the suite")
@@ -34,9 +35,16 @@ def check_consistent(results: Results, where: str) -> None:
         _check_names(names, capabilities, f"{where} is damaged: {place}")
     if all(weight == 0 for weight in results.suite.requirement.values()):
         raise ConfigError(f"{where} is damaged: suite.requirement is zero throughout")
+    _check_trials(results, where)
+
+
+def _check_trials(results: Results, where: str) -> None:
+    """ConfigError for a trial that stands twice, or elsewhere than in the grid, or has a gap."""
     seen: set[tuple[str | int, ...]] = set()
     for trial in results.trials:
-        for key in ((trial.allocator, trial.seed), (trial.id,)):
+        if trial.objective not in results.config.objectives or trial.budget_tokens not in results.config.budgets:
+            raise ConfigError(f"{where} is damaged: trial {trial.id} is of an objective or a budget that config does not have")
+        for key in ((trial.allocator, trial.objective, trial.budget_tokens, trial.seed), (trial.id,)):
             if key in seen:
                 raise ConfigError(f"{where} is damaged: trial {' '.join(map(str, key))} appears twice")
             seen.add(key)

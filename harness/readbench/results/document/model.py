@@ -82,6 +82,7 @@ class UtilityChange(Strict):
 class PilotResult(Strict):
     """A pilot: what was trained, and what it changed."""
 
+    objective: Name | None = None  # None in older results, whose runs have one
     allocation: ByCapability  # the share of the charged tokens
     tokens: Count  # charged
     profile: BeforeAfter

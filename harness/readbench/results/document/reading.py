@@ -13,7 +13,7 @@ from readbench.base.files import read_json, unsealed
 from readbench.results.document.consistency import check_consistent
 from readbench.results.document.model import RESULTS_SCHEMA, Results
 from readbench.trials.record.run_files import read_run
-from readbench.trials.spec import RunIdentity, with_kinds
+from readbench.trials.spec import RunIdentity, settled, with_kinds
 
 # settings that older results lack: they had their defaults
 _ADDED_LATER = {"teacher_chat", "student_chat", "dev_every", "requirement", "identifier", "pilots"}
@@ -46,11 +46,13 @@ def load(path: Path) -> Results:
 def _parsed(document: Mapping[str, Any], file: Path) -> Results:
     config = document.get("config")
     if isinstance(config, dict):
+        config = settled(config)
         missing = sorted({field.name for field in fields(RunIdentity)} - config.keys() - _ADDED_LATER)
         if missing:
             raise ConfigError(f"{file} is damaged: config lacks {missing[0]}", hint="rebuild it: readbench results RUN")
         if isinstance(config["params"], dict) and all(isinstance(given, dict) for given in config["params"].values()):
-            document = {**document, "config": config | {"params": with_kinds(config["params"])}}
+            config["params"] = with_kinds(config["params"])
+        document = {**document, "config": config}
     try:
         return typed(Results, document, f"{file} is damaged", key_is="key")
     except ConfigError as error:

@@ -24,7 +24,7 @@ from readbench.base.plugins import registry
 from readbench.runs.config import RunConfig
 from readbench.runs.executors.base import Executor
 from readbench.trials.briefing import Briefing, pilot_document, pilot_of
-from readbench.trials.record.run_files import PILOT_FOLDER, PILOTS, PROFILING, read_part, write_part
+from readbench.trials.record.run_files import PILOT_FOLDER, PILOTS, PROFILING, group_of, groups, read_part, write_part
 from readbench.trials.record.trial_file import TrialRecord, read_trial
 from readbench.trials.spec import PilotConfig, TrialSpec
 
@@ -83,7 +83,7 @@ _FOUND: Mapping[str, Callable[[Sequence[TrialRecord]], dict[str, Any]]] = {PILOT
 
 @dataclass(frozen=True, kw_only=True)
 class PilotStudy:
-    """The pilots of one run, or its pilot trials."""
+    """The pilots of one run, or its pilot trials, for one objective and budget."""
 
     part: str  # PILOTS or PROFILING, the file of what they found
     run_dir: Path
@@ -97,18 +97,27 @@ class PilotStudy:
 
         {"pilots": [...]} of pilots or {"trials": [[interval, ...], ...]} of pilot trials, and their "tokens": {kind: tokens}.
         """
-        found: Mapping[str, Any] | None = read_part(self.run_dir, self.part, self.run)
-        if found is None and (found := self._cached()) is not None:
-            write_part(self.run_dir, self.part, self.run, found)
-        return found
+        found = group_of(read_part(self.run_dir, self.part, self.run), **self._key())
+        if found:
+            return found
+        cached = self._cached()
+        return None if cached is None else self._write(cached)
 
     def make(self, executor: Executor) -> Mapping[str, Any]:
         """Runs those that are not done; ConfigError if one fails."""
         records = trained(executor, self.run_dir, self.run, self.specs)
         found = _FOUND[self.part](records) | {"tokens": _tokens(records)}
         self._cache(found)
-        write_part(self.run_dir, self.part, self.run, found)
-        return found
+        return self._write(found)
+
+    def _key(self) -> dict[str, str | int]:
+        return {"objective": self.specs[0].objective, "budget_tokens": self.specs[0].budget_tokens}
+
+    def _write(self, found: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Adds what was found to the run's; returns it."""
+        group = {**found, **self._key()}
+        write_part(self.run_dir, self.part, self.run, {"groups": [*groups(read_part(self.run_dir, self.part, self.run)), group]})
+        return group
 
     def _file(self) -> Path:
         """Where the cache has them: the name is the hash of everything that they depend on."""

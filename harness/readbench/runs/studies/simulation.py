@@ -28,7 +28,7 @@ from readbench.trials.environments.simulation.simulated import Simulated
 from readbench.trials.guarded import GuardedAllocator
 from readbench.trials.loop import play
 from readbench.trials.metrics import collateral, spillover
-from readbench.trials.record.run_files import PILOTS, PROFILING, START, read_part, read_run
+from readbench.trials.record.run_files import PILOTS, PROFILING, START, group_of, read_part, read_run
 from readbench.trials.record.trial_file import TrialRecord, find_trial
 from readbench.trials.spec import TrialSpec
 
@@ -92,7 +92,8 @@ def recorded(folders: Sequence[Path], spec: TrialSpec, suite: Suite) -> Recordin
     for folder in folders:
         run = read_run(folder)
         parts |= {name: found for name in (START, PILOTS, PROFILING) if (found := read_part(folder, name, run)) is not None}
-        for trial in run["trials"]:
+        here = [t for t in run["trials"] if (t.get("objective"), t.get("budget_tokens")) == (spec.objective, spec.budget_tokens)]
+        for trial in here or run["trials"]:  # if none is like the simulated ones, what differs is named
             record = find_trial(folder / "trials" / trial["id"])
             if record is not None and record.status == "complete" and record.final is not None:
                 _check_same(folder, record, spec)
@@ -108,8 +109,8 @@ def recorded(folders: Sequence[Path], spec: TrialSpec, suite: Suite) -> Recordin
         spec.requirement,
         suite.requirement,
         teacher=parts[START]["teacher"],
-        pilots=parts.get(PILOTS, {}),
-        profiling=parts.get(PROFILING, {}),
+        pilots=group_of(parts.get(PILOTS), objective=spec.objective),
+        profiling=group_of(parts.get(PROFILING), objective=spec.objective, budget_tokens=spec.budget_tokens),
         identified=None,
         joint=suite.composition is not None,
     )

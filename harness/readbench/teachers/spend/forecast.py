@@ -1,17 +1,16 @@
 """What a run is going to spend at a paid teacher, said before it starts: from a sample of its questions, in the student's tokens.
 
-Expected: trials of a seed share their prompts, so that a seed asks about as many as one trial buys, and a tenth of that more
-for each further allocator (measured: 7,500 prompts a seed where a trial of five allocators buys 5,500). Pilots have seeds of their own
-and share nothing. Worst: nothing is
-shared, every answer is empty (an example is cheapest then, so that most are bought), and every attempt except the last is
-lost, each charged at its cap. A spend limit bounds both.
+Expected: trials of a seed share their prompts, so that a seed asks about as many as its largest trial buys, and a tenth of what
+each further one buys (measured: 7,500 prompts a seed where a trial of five allocators buys 5,500). Pilots have seeds of their own and
+share nothing. Worst: nothing is shared, every answer is empty (an example is cheapest then, so that most are bought), and every
+attempt except the last is lost, each charged at its cap. A spend limit bounds both.
 
 What the student writes itself is asked of nobody. Where the teacher scores it, each answer is a request of its own, which no other trial
 shares: at worst every token that is scored is paid for in every attempt.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -22,7 +21,7 @@ from readbench.teachers.endpoint.settings import EndpointConfig, read_key
 from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.prices import Limit, spend_limit
 
-_MORE_A_ALLOCATOR = 0.1
+_MORE_A_TRIAL = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +46,9 @@ class Cost:
         )
 
 
+_NOTHING = Cost(requests=0, prompt_tokens=0, completion_tokens=0)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnAnswers:
     """What the student writes itself."""
@@ -54,6 +56,19 @@ class OwnAnswers:
     share: float  # of a trial's tokens
     readers: int  # models that read each answer beside the student
     scored: bool  # whether the paid teacher is one of them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Training:
+    """A trial, or several alike that share nothing."""
+
+    tokens: int  # that it may charge
+    own: OwnAnswers | None = None  # what the student writes itself, if it does
+
+    @property
+    def taught(self) -> float:
+        """Tokens of the teacher's answers."""
+        return self.tokens * (1.0 if self.own is None else 1.0 - self.own.share)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,14 +105,12 @@ def forecast(
     teacher: PaidTeacher,
     settings: EndpointConfig,
     student_path: Path,
-    num_seeds: int,
-    num_allocators: int,
-    budget_tokens: int,
     max_new_tokens: int,
-    pilot_tokens: int = 0,
-    own: OwnAnswers | None = None,
+    num_seeds: int,
+    trials: Sequence[Training],
+    pilots: Sequence[Training] = (),
 ) -> Forecast:
-    """The forecast of trials that charge `budget_tokens` each, and of pilots that charge `pilot_tokens` together.
+    """The forecast of these trials with each seed, and of pilots.
 
     They ask about questions like these; ConfigError where the settings fail.
     """
@@ -106,13 +119,15 @@ def forecast(
     bare = fmean(counter.count(question.prompt) for question in questions)  # what a student is taught holds no system prompt
     prompt = bare + counter.count(teacher.system)
     answer = fmean(min(max_new_tokens, counter.count(question.answer) + 1) for question in questions)  # 1: the end of sequence
-    taught = 1.0 if own is None else 1.0 - own.share  # of all tokens, by the teacher's answers
-    trials = num_seeds * num_allocators * budget_tokens + pilot_tokens
-    expected = taught * (num_seeds * (1 + _MORE_A_ALLOCATOR * (num_allocators - 1)) * budget_tokens + pilot_tokens) / (bare + 2 * answer)
+    alone = sum(each.taught for each in pilots)
+    most_taught, taught = max(each.taught for each in trials), sum(each.taught for each in trials)
+    expected = (num_seeds * (most_taught + _MORE_A_TRIAL * (taught - most_taught)) + alone) / (bare + 2 * answer)
     most = fmean(len(question.prompt.encode("utf-8", "surrogatepass")) for question in questions)
     cap = most + teacher.added_bytes + settings.template_tokens
-    worst = taught * trials / (bare + 2) * settings.attempts
-    scored, scored_worst = _scored(own, trials, prompt_tokens=bare, answer_tokens=answer, attempts=settings.attempts)
+    worst = (num_seeds * taught + alone) / (bare + 2) * settings.attempts
+    every = [*(replace(each, tokens=num_seeds * each.tokens) for each in trials), *pilots]
+    costs = [_scored(each, prompt_tokens=bare, answer_tokens=answer, attempts=settings.attempts) for each in every]
+    scored, scored_worst = (sum(each, start=_NOTHING) for each in zip(*costs, strict=True))
     return Forecast(
         expected=Cost(requests=round(expected), prompt_tokens=round(expected * prompt), completion_tokens=round(expected * answer))
         + scored,
@@ -121,12 +136,12 @@ def forecast(
     )
 
 
-def _scored(own: OwnAnswers | None, trials: int, *, prompt_tokens: float, answer_tokens: float, attempts: int) -> tuple[Cost, Cost]:
-    """Expected and worst cost of scoring what the student writes for so many tokens of trials; each request generates a token."""
+def _scored(training: Training, *, prompt_tokens: float, answer_tokens: float, attempts: int) -> tuple[Cost, Cost]:
+    """Expected and worst cost of scoring what the student writes in a training; each request generates a token."""
+    own = training.own
     if own is None or not own.scored:
-        nothing = Cost(requests=0, prompt_tokens=0, completion_tokens=0)
-        return nothing, nothing
-    tokens = own.share * trials
+        return _NOTHING, _NOTHING
+    tokens = own.share * training.tokens
 
     def requests(answer: float) -> float:
         return tokens / (answer + (1 + own.readers) * (prompt_tokens + answer))

@@ -66,6 +66,19 @@ def write_part(run_dir: Path, name: str, run: Mapping[str, Any], content: Mappin
     write_json(run_dir / name, sealed({**content, "of": run["digest"]}))
 
 
+def groups(part: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """What `PILOTS` or `PROFILING` hold, by objective and budget. An older part is one group, and does not say which."""
+    if part is None:
+        return []
+    found: list[dict[str, Any]] = part["groups"] if "groups" in part else [dict(part)]
+    return found
+
+
+def group_of(part: Mapping[str, Any] | None, **wanted: str | int) -> Mapping[str, Any]:
+    """The group with this objective or budget (``budget_tokens``); nothing if there is none."""
+    return next((group for group in groups(part) if all(group.get(key, value) == value for key, value in wanted.items())), {})
+
+
 def is_complete(run_dir: Path, trial: str) -> bool:
     """Whether that trial has ended well."""
     record = find_trial(run_dir / "trials" / trial)

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from readbench.views.cli.options import token_count
+
 
 def compare(
     run_dirs: Annotated[
@@ -14,9 +16,13 @@ def compare(
     ],
     *,
     by: Annotated[
-        str, typer.Option(metavar="AXIS", help="What is compared: allocator, or at one allocator objective or budget; only it may differ.")
+        str, typer.Option(metavar="AXIS", help="What is compared: allocator, objective or budget; only it may differ.")
     ] = "allocator",
-    allocator: Annotated[str, typer.Option(metavar="NAME", help="Leave out the trials of all others.")] = "",
+    allocator: Annotated[str, typer.Option(metavar="NAME", help="Leave out the trials of all other allocators.")] = "",
+    objective: Annotated[str, typer.Option(metavar="NAME", help="Leave out the trials of all other objectives.")] = "",
+    budget: Annotated[
+        int | None, typer.Option(metavar="TOKENS", parser=token_count, help="Leave out the trials of all other budgets.")
+    ] = None,
     reference: Annotated[
         str, typer.Option(metavar="NAME", help="What the others are compared with.", show_default="uniform, sft, or the smallest budget")
     ] = "",
@@ -33,7 +39,7 @@ def compare(
     from readbench.base.errors import ConfigError, IncompleteRunError, near_match
     from readbench.results.comparison import compare as compare_results
     from readbench.results.document.reading import load
-    from readbench.results.merging import AXES, merge
+    from readbench.results.merging import AXES, Selection, merge
     from readbench.views.console import exports
     from readbench.views.console.comparison import missing_seeds, print_comparison
     from readbench.views.console.text import console_for, write_json
@@ -41,7 +47,8 @@ def compare(
     axis = next((each for each in AXES if each == by), None)
     if axis is None:
         raise ConfigError(f"nothing is compared by {by!r}", hint=near_match(by, AXES))
-    merged = merge([load(run_dir) for run_dir in run_dirs], by=axis, allocator=allocator, allow_mismatch=allow_mismatch)
+    only = Selection(allocator=allocator, objective=objective, budget_tokens=budget)
+    merged = merge([load(run_dir) for run_dir in run_dirs], by=axis, only=only, allow_mismatch=allow_mismatch)
     usual = {
         "allocator": "uniform",
         "objective": "sft",

@@ -28,9 +28,10 @@ def results(
     for folder in (csv, parquet):
         if folder is not None:
             open_folder(folder)
-    found = merge([rebuild(run_dir) for run_dir in run_dirs]).results
+    runs = [rebuild(run_dir) for run_dir in run_dirs]
+    found = runs[0] if len(runs) == 1 else merge(runs).results
     if csv is not None:
         tables.write_csv(found, csv)
     if parquet is not None:
         tables.write_parquet(found, parquet)
-    show(found, *run_dirs, as_json=as_json)
+    show(runs, *run_dirs, as_json=as_json)

@@ -1,22 +1,22 @@
-"""``readbench run``: a grid of allocators × seeds on one suite, under one token budget."""
+"""``readbench run``: a grid of allocators × objectives × budgets × seeds on one suite."""
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName, join_lists, token_count
+from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName, join_lists, token_counts
 
 SETTINGS = {  # option → the setting that it gives
     "allocators": "allocators",
     "seeds": "seeds",
-    "budget": "budget_tokens",
+    "budgets": "budgets",
     "intervals": "num_intervals",
     "teacher": "teacher",
     "teacher_url": "params.teacher.openai.url",
     "student": "student",
-    "objective": "objective",
+    "objectives": "objectives",
     "requirement": "requirement",
     "charge_pilots": "pilots.charged",
     "device": "device",
@@ -34,17 +34,24 @@ def run(
         list[str] | None, typer.Option(metavar="A,B", help="Which allocators compete (readbench list allocators); repeatable.")
     ] = None,
     seeds: Annotated[str | None, typer.Option(metavar="N", help="How many seeds (5 is 0 to 4), or which ones (3,7; one: 7,).")] = None,
-    budget: Annotated[
-        int | None,
+    budgets: Annotated[
+        Any,
         typer.Option(
-            metavar="TOKENS", parser=token_count, help="What each trial may charge: tokens generated, trained, scored and rolled out (1e6)."
+            "--budget",
+            "--budgets",
+            parser=token_counts,
+            metavar="TOKENS",
+            help="What each trial may charge: tokens generated, trained, scored and rolled out (1e6); or several (3e4,6e4).",
         ),
     ] = None,
     intervals: Annotated[int | None, typer.Option(metavar="T", help="In how many intervals the budget is allocated.")] = None,
     teacher: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/teacher, a model folder, a hub id, or PLUGIN:MODEL.")] = None,
     teacher_url: Annotated[str | None, typer.Option(metavar="URL", help="The endpoint of --teacher openai:MODEL, up to /v1.")] = None,
     student: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/student, a model folder or a hub id.")] = None,
-    objective: Annotated[str | None, typer.Option(metavar="NAME", help="The training loss (readbench list objectives).")] = None,
+    objectives: Annotated[
+        list[str] | None,
+        typer.Option("--objective", "--objectives", metavar="A,B", help="Training losses (readbench list objectives); repeatable."),
+    ] = None,
     requirement: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Where r comes from: card (the suite's weights), or pilots, which infer it.")
     ] = None,
@@ -65,14 +72,14 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the settings, their origins and the cost; write nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="The results document on standard output.")] = False,
 ) -> None:
-    """Distil a student under a token budget with each allocator."""
+    """Distil a student under a token budget with each allocator, objective and budget."""
     given = locals()
     from readbench.runs.config import resolve
     from readbench.teachers.endpoint.settings import parse_spend_limit
     from readbench.views.console.text import write_line
 
     flags = {key: given[option] for option, key in SETTINGS.items() if given[option] is not False and given[option] not in (None, [], ())}
-    for key in ("allocators", "trackers"):
+    for key in ("allocators", "objectives", "trackers"):
         if key in flags:
             flags[key] = join_lists(flags[key])
     if spend_limit is not None:

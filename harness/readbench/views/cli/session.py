@@ -2,7 +2,7 @@
 
 import shlex
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ def follow(run_dir: Path, resolved: "Resolved", *, allow_drift: bool, as_json: b
 
     with interruptible(f"resume with: readbench resume {shlex.quote(str(run_dir))}"), choose_display(sys.stderr) as display:
         results = carry_out(run_dir, resolved, allow_drift=allow_drift, observe=display.observe)
-    show(results, run_dir, as_json=as_json)
+    show([results], run_dir, as_json=as_json)
     _check_complete(results, run_dir)
 
 
@@ -66,15 +66,17 @@ def _check_complete(results: "Results", run_dir: Path) -> None:
         )
 
 
-def show(results: "Results", *run_dirs: Path, as_json: bool) -> None:
-    """Results on standard output: as JSON, or as tables with the closing lines."""
+def show(runs: "Sequence[Results]", *run_dirs: Path, as_json: bool) -> None:
+    """Results on standard output: as JSON, or as tables with the closing lines; of several runs as one."""
+    from readbench.results.merging import merge
     from readbench.results.summary import summarise
     from readbench.views.console.closing import closing_lines
     from readbench.views.console.tables import print_tables
     from readbench.views.console.text import cell, console_for, write_json
 
+    results = merge(runs).results
     if as_json:
-        write_json(results.document())
+        write_json((runs[0] if len(runs) == 1 else results).document())
         return
 
     console = console_for(sys.stdout)

@@ -42,6 +42,8 @@ def simulate(
     names = {"num_intervals": "intervals"}
     resolved = resolve(suite, file=config, environment=os.environ, flags=flags, flag_names=names, sets=set_ or [])
     specs = plan(resolved).trials
+    if len({(spec.objective, spec.budget_tokens) for spec in specs}) > 1:
+        raise ConfigError("a simulation is of one objective and one budget", hint="name one of each")
     folders = source or simulation.runs_of(Path("runs"), specs[0])
     recording = simulation.recorded(folders, specs[0], resolved.suite)
     if reference not in resolved.config.allocators and len(resolved.config.allocators) > 1:

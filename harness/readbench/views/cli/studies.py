@@ -30,8 +30,10 @@ def carry_out_transfer(resolved: "Resolved", *, budgets: Sequence[int], seeds: S
     from readbench.results.transfer.measured import matrix_of
     from readbench.runs.execute import train_untested
     from readbench.runs.plan import plan
+    from readbench.runs.planning.checks import check_one_objective
     from readbench.runs.studies.transfer import transfer_specs
 
+    check_one_objective(resolved.config, "a transfer matrix is")
     planned, capabilities = plan(resolved), resolved.suite.capabilities
     specs = transfer_specs(planned.trials[0], capabilities, budgets=budgets, seeds=seeds)
     with _opened(resolved, planned, None, hint) as (folder, run, observe):

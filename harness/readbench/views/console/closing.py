@@ -33,7 +33,7 @@ def closing_lines(summary: Summary, *run_dirs: Path) -> list[str]:
         lines.append(f"next:    readbench resume {folder if len(run_dirs) == 1 else 'RUN'}")
     elif len(summary.allocators) > 1 and len(summary.allocators[0].seeds) >= MIN_PAIRS:
         lines.append(f"look:    readbench report {folder}{page}")
-        lines.append(f"next:    readbench compare {folder} --reference {shlex.quote(reference_for(summary))}")
+        lines.append(f"next:    readbench compare {folder} {_compared(summary)}")
     else:
         lines.append(f"next:    readbench report {folder}{page}")
     return lines
@@ -61,6 +61,24 @@ def unverified(summary: Summary) -> list[str]:
         for name, taught in summary.taught.items()
         if taught.share == 0
     ]
+
+
+def budgets_text(summary: Summary) -> str:
+    """The budgets of its trials: ``30k or 60k``."""
+    _, _, budgets = summary.grid
+    return " or ".join(map(tokens_text, sorted(budgets)))
+
+
+def _compared(summary: Summary) -> str:
+    """What to compare first: the axis of the grid that has several values, the objective before the budget, at one place of the others."""
+    allocators, objectives, budgets = summary.grid
+    if len(objectives) == len(budgets) == 1:
+        return f"--reference {shlex.quote(reference_for(summary))}"
+    place = [f"--allocator {shlex.quote(allocators[0])}"] if len(allocators) > 1 else []
+    if len(objectives) == 1:
+        return " ".join(["--by budget", *place])
+    place += [f"--budget {max(budgets)}"] if len(budgets) > 1 else []
+    return " ".join(["--by objective", f"--reference {shlex.quote('sft' if 'sft' in objectives else objectives[0])}", *place])
 
 
 def reference_for(summary: Summary) -> str:

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from readbench.results.stats import Estimate
 from readbench.results.summary import AllocatorSummary, Summary
+from readbench.views.console.closing import budgets_text
 from readbench.views.console.text import UNBOUNDED_COLUMNS, cell, new_table, printable, tokens_text
 
 # Metric, heading, and whether the higher mean is the better one.
@@ -30,7 +31,7 @@ def print_tables(console: Console, summary: Summary) -> None:
     if summary.allocators:
         num_seeds = max(len(a.seeds) for a in summary.allocators)
         seeds = "1 seed" if num_seeds == 1 else f"{num_seeds} seeds"
-        _heading(console, f"{summary.suite}: {tokens_text(summary.budget_tokens)} tokens a trial, mean ± sd over {seeds}")
+        _heading(console, f"{summary.suite}: {budgets_text(summary)} tokens a trial, mean ± sd over {seeds}")
         for table in allocator_tables(console, summary, num_seeds=num_seeds):
             console.print(table)
         _heading(console, "profile before and after training, and the share of the tokens that each capability got")
@@ -80,7 +81,7 @@ def _allocator_table(summary: Summary, *, num_seeds: int, scores: bool, costs: b
             overhead = " / ".join("–" if (v := row.tokens[kind]) is None else tokens_text(v.mean) for kind in OVERHEAD)
             if summary.pilot_tokens is not None:
                 overhead += f" / {tokens_text(summary.pilot_tokens)}"
-            cells += [Text(_charged(row.charged_tokens, summary.budget_tokens)), Text(overhead), Text(_spread(row.seconds, ".1f"))]
+            cells += [Text(_charged(row.charged_tokens, row.budget_tokens)), Text(overhead), Text(_spread(row.seconds, ".1f"))]
         table.add_row(*cells)
     return table
 
@@ -98,7 +99,8 @@ def _profile_table(summary: Summary, allocators: tuple[AllocatorSummary, ...]) -
     table.add_column("required", justify="right")
     table.add_column("before", justify="right")
     for allocator in allocators:
-        table.add_column(f"{printable(allocator.name)}\nafter  share", justify="right")
+        name = printable(allocator.name).replace("/", "\n")  # a place in the grid, a line each
+        table.add_column(f"{name}\nafter  share", justify="right")
     for capability, required in summary.requirement.items():
         before = summary.profile_before[capability]
         table.add_row(
@@ -133,7 +135,7 @@ def _plain(value: Estimate | None) -> str:
 
 
 def _charged(value: Estimate | None, budget_tokens: int) -> str:
-    if value is None or budget_tokens == 0:
+    if value is None:
         return "–"
     return f"{_spread(value, ',.0f')} ({value.mean / budget_tokens:.1%})"
 

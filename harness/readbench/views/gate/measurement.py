@@ -7,7 +7,7 @@ refused a cut learning rate could not catch it.
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -18,9 +18,9 @@ from readbench.results.document.model import Results
 Value = str | int | float | bool | None
 ABSENT = "absent"
 
-_MEASURED_CONFIG = ("budget_tokens", "num_intervals", "num_probes", "num_dev")
+_MEASURED_CONFIG = ("num_intervals", "num_probes", "num_dev")
 _MEASURED_PROVENANCE = ("suite", "data", "teacher", "student")
-_COVERAGE = ("allocators", "seeds")  # what was run, not how: a verdict names the seeds that it lacks
+_COVERAGE = ("allocators", "objectives", "budgets", "seeds")  # what was run, not how: a verdict names the seeds that it lacks
 _BY_CONTENT = ("suite", "teacher", "student")  # references: one model may be in two places; its hash counts
 
 
@@ -28,6 +28,7 @@ def measurement_of(results: Results) -> dict[str, Value]:
     """By dotted key."""
     measured: dict[str, Value] = {"suite.name": results.suite.name, "suite.version": results.suite.version}
     measured |= {key: getattr(results.config, key) for key in _MEASURED_CONFIG}
+    measured["budget_tokens"] = _one_or_all(results.config.budgets)
     return measured | {f"hash.{key}": getattr(results.provenance, key) for key in _MEASURED_PROVENANCE}
 
 
@@ -38,6 +39,7 @@ def settings_of(results: Results, *, allocators: Collection[str]) -> dict[str, V
     params = results.other_params() | {"allocator": {name: resolved[name] for name in allocators}}
     left_out = {*_MEASURED_CONFIG, *_COVERAGE, *_BY_CONTENT, "params"}
     recorded = {key: value for key, value in config.items() if key not in left_out} | {
+        "objective": _one_or_all(config["objectives"]),
         "params": params,
         "hash": {"code": results.provenance.code},
         "python": environment.get("python"),
@@ -62,6 +64,10 @@ def differences(then: Mapping[str, Value], now: Mapping[str, Value]) -> tuple[st
 def _shown(values: Mapping[str, Value], key: str) -> str:
     value = values.get(key, ABSENT)
     return str(value)[:12] if key.startswith("hash.") else str(value)
+
+
+def _one_or_all(values: Sequence[Value]) -> Value:
+    return values[0] if len(values) == 1 else ", ".join(map(str, values))
 
 
 def _plain(value: Any) -> Value:

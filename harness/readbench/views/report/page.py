@@ -14,25 +14,26 @@ from markupsafe import Markup
 
 from readbench.results.document.model import Results
 from readbench.results.stats import MIN_PAIRS, paired_difference
-from readbench.views.console.closing import unverified, verdict
+from readbench.views.console.closing import budgets_text, unverified, verdict
 from readbench.views.console.text import duration_text, printable, tokens_text
 from readbench.views.report import numbers, tables
 from readbench.views.report.examples import examples
 from readbench.views.report.model import Fact, Picture
 from readbench.views.report.pictures.allocation import allocation
 from readbench.views.report.pictures.cost import cost
-from readbench.views.report.pictures.curves import curves
 from readbench.views.report.pictures.differences import differences
 from readbench.views.report.pictures.frontier import frontier
 from readbench.views.report.pictures.harm import harm
 from readbench.views.report.pictures.insides.decisions import decisions
 from readbench.views.report.pictures.insides.samples import samples
+from readbench.views.report.pictures.learning.budgets import budgets
+from readbench.views.report.pictures.learning.curves import curves
 from readbench.views.report.pictures.profile import profile
 from readbench.views.report.pictures.transfer import transfer_matrix
 from readbench.views.report.provenance import commands, provenance
 from readbench.views.report.view import View, view
 
-PICTURES = (differences, curves, allocation, decisions, profile, frontier, harm, transfer_matrix, samples, cost)
+PICTURES = (differences, budgets, curves, allocation, decisions, profile, frontier, harm, transfer_matrix, samples, cost)
 
 
 def build(results: Results) -> str:
@@ -118,7 +119,7 @@ def _headline_facts(run: View) -> list[Fact]:
             note = f"95 % interval {numbers.interval(lead).text}" if lead.interval else f"no interval below {MIN_PAIRS} seeds"
             facts.append(Fact(name=f"lead over {printable(second.name)}", value=numbers.figure(lead.mean, "+.3f"), note=note))
     done = run.summary.num_trials - len(run.summary.unfinished)
-    budget = f"{done} trials of at most {tokens_text(run.summary.budget_tokens)}"
+    budget = f"{done} trials of at most {budgets_text(run.summary)}"
     facts.append(Fact(name="tokens charged", value=tokens_text(run.summary.charged_tokens), note=budget))
     seconds = sum(trial.seconds.total for trials in run.trials.values() for trial in trials)
     facts.append(Fact(name="computing time", value=duration_text(seconds), note="all trials, one after another"))

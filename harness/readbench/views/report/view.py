@@ -91,9 +91,13 @@ def view(results: Results) -> View:
 
 
 def label(name: str, length: int = LABEL_LENGTH) -> str:
-    """A name as a picture shows it: in one line, and short."""
+    """A name as a picture shows it: in one line, and short; the last part of a place in the grid stays, since it tells it apart."""
     shown = printable(name)
-    return shown if len(shown) <= length else shown[: length - 1] + "…"
+    if len(shown) <= length:
+        return shown
+    _, slash, last = shown.rpartition("/")
+    end = f"…{slash}{last}" if len(slash + last) + 2 < length else "…"
+    return shown[: length - len(end)] + end
 
 
 def mean_over_seeds(values: Sequence[float]) -> Difference:

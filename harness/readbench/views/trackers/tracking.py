@@ -11,7 +11,7 @@ from readbench.api import RunInfo, TrialInfo
 from readbench.base.errors import SurroundingError
 from readbench.base.plugins import registry
 from readbench.trials.events import Event
-from readbench.trials.spec import TrialSpec
+from readbench.trials.spec import TrialSpec, trial_names
 from readbench.views.trackers.following import Ending
 from readbench.views.trackers.sink import Sink
 
@@ -32,11 +32,23 @@ def check_installed(names: Sequence[str]) -> None:
 
 def run_info(run_dir: Path, run: Mapping[str, Any], trials: Sequence[TrialSpec]) -> RunInfo:
     """What the trackers learn about the run with that ``run.json``."""
+    names = trial_names(trials)
     return RunInfo(
         folder=run_dir.absolute(),
         suite=run["suite"]["name"],
         config=run["identity"],
-        trials={spec.id: TrialInfo(id=spec.id, allocator=spec.allocator, seed=spec.seed, params=spec.params) for spec in trials},
+        trials={
+            spec.id: TrialInfo(
+                id=spec.id,
+                allocator=spec.allocator,
+                objective=spec.objective,
+                budget_tokens=spec.budget_tokens,
+                seed=spec.seed,
+                params=spec.params,
+                name=f"{names[spec.id].replace('/', '-')}-s{spec.seed}",
+            )
+            for spec in trials
+        },
     )
 
 

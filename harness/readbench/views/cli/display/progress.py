@@ -55,6 +55,8 @@ class Progress:
         self._clock = clock
         self._began: float | None = None
         self._trials: dict[str, TrialProgress] = {}
+        self.budget_tokens = 0  # of all trials together
+        self._charged_before = 0  # by those that had ended before this process
         self.num_trials = 0
         self.done_trials = 0
         self.message = ""
@@ -64,6 +66,8 @@ class Progress:
         self.num_trials = max(self.num_trials, event.num_trials)
         self.done_trials = max(self.done_trials, event.done_trials)
         self.message = headline(event) or self.message
+        if event.kind == "plan":
+            self.budget_tokens, self._charged_before = event.budget_tokens, event.charged_tokens
         if not event.trial:
             return
         if self._began is None:
@@ -94,16 +98,10 @@ class Progress:
         return [trial for trial in list(self._trials.values()) if trial.status in ENDED]
 
     @property
-    def budget_tokens(self) -> int:
-        """The budget of all trials together; it is the same for each."""
-        return self.num_trials * max((trial.budget_tokens for trial in list(self._trials.values())), default=0)
-
-    @property
     def spent_tokens(self) -> int:
         """Tokens charged by all trials; an ended trial counts with its whole budget, and so do those of an earlier process."""
         known = sum(t.budget_tokens if t.status in ENDED else t.charged_tokens for t in list(self._trials.values()))
-        each = max((trial.budget_tokens for trial in list(self._trials.values())), default=0)
-        return known + each * max(0, self.done_trials - len(self.ended))
+        return known + self._charged_before
 
     def seconds_left(self) -> float | None:
         """None until there is a rate."""

@@ -50,7 +50,7 @@ def _panel(view: View, lines: dict[str, tuple[Matrix, list[Difference]]], name: 
         plot = axes(figure, left=40, right=14, top=10, bottom=26)
         grid_lines(plot, "y")
         plot.set_ylim(*limits)
-        tokens_axis(plot, view.summary.budget_tokens)
+        tokens_axis(plot, max(a.budget_tokens for a in view.allocators))
         for other, (x, ys) in lines.items():
             if other != name:
                 plot.plot(x, [p.mean for p in ys], color=OTHER, linewidth=1.2)
