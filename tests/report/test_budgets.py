@@ -50,7 +50,7 @@ def test_one_budget_makes_no_picture(document: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("name", "shown"),
-    [("read", "read"), ("a" * 17, "a" * 17), ("a" * 18, "a" * 16 + "…"), ("horizon/forward-kl/48000", "horizon/fo…/48000")],
+    [("read", "read"), ("a" * 17, "a" * 17), ("a" * 18, "a" * 16 + "…"), ("horizon/reverse-kl/48000", "horizon/re…/48000")],
 )
 def test_a_short_label_keeps_what_tells_places_apart(name: str, shown: str) -> None:
     assert label(name) == shown
