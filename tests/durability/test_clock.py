@@ -21,7 +21,7 @@ CLOCKS = {
     "views/cli/display/live.py": "the display",
     "views/cli/display/plain.py": "the display",
     "views/cli/display/progress.py": "the display",
-    "runs/estimate.py": "the estimate of a run's seconds",
+    "runs/planning/estimate.py": "the estimate of a run's seconds",
     "runs/executors/pool.py": "how long a stopped worker is waited for",
     "teachers/endpoint/client.py": "when to ask again",
     "teachers/endpoint/retry.py": "when to ask again",

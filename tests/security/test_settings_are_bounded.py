@@ -18,7 +18,7 @@ RUN = ("run", "--suite", "reasoning", "--dry-run")
         (("--seeds", "1,99999999999999999999"), "an integer is larger"),
         (("--set", "seeds=0x" + "f" * 5000), "an integer is larger"),
         (("--set", "budget_tokens=0x" + "f" * 5000), "an integer is larger"),
-        (("--budget", str(2**40)), "budget_tokens: input should be less than or equal to"),
+        (("--budget", str(2**40)), "budgets.0: input should be less than or equal to"),
         (("--budget", str(10**30)), "is not a whole number of tokens"),
         (("--set", "training.learning_rate=1e400"), "not a finite number"),
         (("--set", "training.learning_rate=1e300"), "larger than 1e+15"),
