@@ -14,7 +14,7 @@ import argparse
 import statistics
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,7 @@ import torch
 
 from readbench.api import Objective
 from readbench.base.plugins import make
-from readbench.models.batches import Encoded, chunks_by_length, collate
+from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
 from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.models.sampling import Sampling
@@ -135,9 +135,9 @@ def speed() -> None:
 
 
 def _student(objective: Objective, teacher: LanguageModel) -> Student:
-    def logits(batch: object) -> torch.Tensor:
+    def logits(batch: Batch, capabilities: Sequence[int]) -> torch.Tensor:  # noqa: ARG001 - one teacher teaches all
         with torch.no_grad():
-            return teacher.label_logits(batch)  # type: ignore[arg-type]
+            return teacher.label_logits(batch)
 
     return Student.load(
         resolve_model("lab/student"), training=TrainingConfig(learning_rate=1e-6), objective=objective, device="cpu", teacher=logits

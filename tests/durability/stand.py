@@ -24,8 +24,8 @@ from readbench.runs.executors.base import WorkerConfig
 from readbench.runs.executors.worker import Worker
 from readbench.runs.studies.lab import write_blank
 from readbench.suites.suite import load_suite
-from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.local import LocalTeacher
+from readbench.teachers.panel import Panel
 from readbench.teachers.responses import ResponseCache
 from readbench.trials.briefing import Briefing
 from readbench.trials.events import Event
@@ -66,7 +66,8 @@ class Stand:
     def trial(self, order: dict[str, Any], spec: TrialSpec) -> int:
         run_dir = Path(order["run_dir"])
         self.worker._config = dataclasses.replace(self.worker._config, run_dir=run_dir)
-        self.worker._setting.teacher = CachedTeacher(Canned(), ResponseCache(run_dir / "responses.sqlite"))
+        serving = self.worker._panel.serving
+        self.worker._setting.teachers = Panel([Canned()], serving, ResponseCache(run_dir / "responses.sqlite"))
         for patch in order.get("patches", ()):
             exec(patch, {})  # noqa: S102 - the test's own code
         log = os.open(order["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644) if "log" in order else -1

@@ -60,3 +60,14 @@ def collate(examples: Sequence[Encoded], device: torch.device) -> Batch:
         torch.from_numpy(np.concatenate(labels)).to(device),
         starts,
     )
+
+
+def rows_of(batch: Batch, rows: Sequence[int]) -> tuple[Batch, torch.Tensor]:
+    """The batch of these of its rows, in this order, and where its labels are among all."""
+    width, ends = batch.inputs.shape[1], np.append(batch.starts[1:], len(batch.labels))
+    places = [np.arange(batch.starts[row], ends[row]) for row in rows]
+    device = batch.labels.device
+    moved = torch.from_numpy(np.repeat([(new - row) * width for new, row in enumerate(rows)], [len(each) for each in places])).to(device)
+    index = torch.from_numpy(np.concatenate(places)).to(device)
+    starts = np.cumsum([0, *(len(each) for each in places[:-1])])
+    return Batch(batch.inputs[list(rows)], batch.positions[index] + moved, batch.labels[index], starts), index

@@ -21,9 +21,10 @@ from readbench.base.hashing import json_hash
 from readbench.base.nested import flatten, nest
 from readbench.base.plugins import registry
 from readbench.runs.parameters import by_kind, in_use, parameter_path
-from readbench.runs.references import PLACES, absolute, suite_place, teacher_reference
+from readbench.runs.references import PLACES, absolute, only_remote, suite_place
 from readbench.suites.suite import Suite, load_suite
 from readbench.teachers.endpoint.settings import EndpointConfig
+from readbench.teachers.naming import renamed
 from readbench.trials.spec import MAX_SEEDS, SINGULAR, RunIdentity, placeless
 
 ENVIRONMENT_PREFIX = "READBENCH_"
@@ -58,7 +59,9 @@ class Resolved:
     def identity(self) -> dict[str, Any]:
         """The settings that two runs must share to be the same run."""
         document = config_document(self.config)
-        return {each.name: document[each.name] for each in fields(RunIdentity)} | {key: placeless(document[key]) for key in PLACES}
+        return {each.name: document[each.name] for each in fields(RunIdentity)} | {
+            key: renamed(document[key], placeless) if key == "teacher" else placeless(document[key]) for key in PLACES
+        }
 
 
 def config_document(config: RunConfig) -> dict[str, Any]:
@@ -226,8 +229,7 @@ def _checked_names(config: RunConfig) -> tuple[RunConfig, list[str]]:
             raise ConfigError(f"{what} {twice[0]} is given twice", hint=f"give every {what} once")
     for name in config.trackers:
         plugins.get("tracker", name)
-    teacher, _ = teacher_reference(config.teacher)
-    used = in_use(allocators=config.allocators, objectives=config.objectives, teacher=teacher)
+    used = in_use(allocators=config.allocators, objectives=config.objectives, teacher=only_remote(config.teacher))
     for kind, name in used:
         plugins.get(kind, name)
     params, warnings = by_kind(config.params, used)

@@ -20,6 +20,7 @@ from readbench.base.nested import flatten
 from readbench.runs.config import Resolved, config_document, restored
 from readbench.runs.references import PLACES, moved
 from readbench.suites.suite import load_suite
+from readbench.teachers.naming import renamed
 from readbench.trials.record.run_files import FINGERPRINT, PILOT_FOLDER, RUN_SCHEMA, read_part, read_run, write_part
 from readbench.trials.spec import TrialSpec, settled
 
@@ -79,7 +80,8 @@ def resolved_again(run_dir: Path, *, workers: int | None = None, spend_limit: in
 def places(run_dir: Path, run: Mapping[str, Any]) -> dict[str, str]:
     """Where the run's suite, student and teacher are, even if the run has moved together with them."""
     then = Path(run.get("folder", run_dir.absolute()))
-    return {key: moved(run["config"][key], then, run_dir) for key in PLACES}
+    found = {key: moved(run["config"][key], then, run_dir) for key in PLACES if key != "teacher"}
+    return found | {"teacher": renamed(run["config"]["teacher"], lambda each: moved(each, then, run_dir))}
 
 
 def _check_blank(run_dir: Path) -> None:

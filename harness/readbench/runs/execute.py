@@ -147,7 +147,7 @@ class _Grid:
         executor.wait([measured])
         fingerprint = measured.result()
         check_fingerprint(self._run_dir, self._run, fingerprint, allow_drift=self._allow_drift, warn=self._warn)
-        name, model = teacher_reference(self._config.teacher)
+        name, model = teacher_reference(self._config.teacher)  # a recorded one is alone
         if name == "recorded":
             RecordedTeacher(Path(model)).check_bits(fingerprint, self._warn)
         return fingerprint

@@ -1,15 +1,13 @@
 """What a run will do: its trials, its identity, and its cost."""
 
 import datetime
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from readbench.api import Teacher, Value
 from readbench.base import machine
 from readbench.base.errors import ConfigError
-from readbench.base.plugins import foreign, make, registry, resolve_parameters
-from readbench.models.folder import check_model, check_trainable, fingerprint, resolve_device, resolve_model
+from readbench.base.plugins import registry, resolve_parameters
+from readbench.models.folder import check_trainable, fingerprint, resolve_device
 from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.executors.pool import num_cores
 from readbench.runs.planning.checks import (
@@ -22,21 +20,15 @@ from readbench.runs.planning.checks import (
     too_few_pilots,
 )
 from readbench.runs.planning.estimate import (
-    check_room,
     estimate_seconds,
     mean_example_tokens,
     questions_hash,
     sample_questions,
 )
-from readbench.runs.references import teacher_reference
+from readbench.runs.planning.teachers import check_teachers, checked_model
 from readbench.runs.studies.pilots import pilot_specs, profiled, profiling_specs, uses_pilots
-from readbench.teachers.chat import set_chat
-from readbench.teachers.spend.account import PaidTeacher
 from readbench.teachers.spend.forecast import Forecast, Training, forecast
 from readbench.trials.spec import TrialSpec
-
-# Parameters added after the first trials: while they are empty, those trials keep their ids.
-_YOUNGER = frozenset({("openai", "omit"), ("openai", "fields"), ("openai", "scores")})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,20 +53,9 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
     config = resolved.config
     if config.device not in ("auto", "cpu"):  # the workers resolve auto: here it would need to import torch
         resolve_device(config.device)
-    student_path = _checked_model(config.student)
+    student_path = checked_model(config.student)
     check_trainable(student_path)
-    teacher_plugin, teacher_model = teacher_reference(config.teacher)
-    teacher_params = _teacher_params(teacher_plugin, params_of(config, "teacher", teacher_plugin))
-    teacher: Teacher | None = None  # None for a local model: making it here would import torch
-    if teacher_plugin == "hf":
-        teacher_path = _checked_model(teacher_model)
-        teacher_fingerprint = fingerprint(teacher_path)
-        check_room(resolved.suite, teacher_path, "teacher", max_new_tokens=config.max_new_tokens)
-    else:
-        with foreign("teacher", teacher_plugin, ConfigError):
-            teacher = made = make("teacher", teacher_plugin, teacher_model, "cpu", **teacher_params)
-            set_chat(made, teacher_plugin, config.teacher_chat)
-            teacher_fingerprint = made.fingerprint()
+    teachers = check_teachers(config, resolved.suite)
     example_tokens = mean_example_tokens(resolved.suite, student_path)
     least = round(example_tokens * len(resolved.suite.capabilities)) * config.num_intervals
     smallest = min(config.budgets)
@@ -84,10 +65,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             hint=f"an interval should buy one example of each capability: give --budget {least} or more, or fewer --intervals",
         )
     piloted = piloted or any(uses_pilots(config, name) for name in config.allocators)
-    own = {
-        name: check_objective(name, config, resolved.suite, teacher_path if teacher is None else teacher, student_path, piloted=piloted)
-        for name in config.objectives
-    }
+    own = {name: check_objective(name, config, resolved.suite, teachers.given, student_path, piloted=piloted) for name in config.objectives}
     check_allocators(resolved)
     check_pilots(config, piloted=piloted, example_tokens=example_tokens)
     identifier = check_requirement(config, resolved.suite)
@@ -103,8 +81,8 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         budget_tokens=0,
         num_intervals=config.num_intervals,
         teacher=config.teacher,
-        teacher_params=teacher_params,
-        teacher_fingerprint=teacher_fingerprint,
+        teacher_params=teachers.params,
+        teacher_fingerprint=teachers.fingerprint,
         student=config.student,
         student_fingerprint=student_fingerprint,
         max_new_tokens=config.max_new_tokens,
@@ -146,14 +124,14 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             "suite": suite_content,
             "data": questions_hash(resolved.suite),
             "code": machine.code_hash(),
-            "teacher": teacher_fingerprint,
+            "teacher": teachers.fingerprint,
             "student": student_fingerprint,
         },
         budget_tokens=tokens,
         seconds=estimate_seconds(tokens + before, student_path, num_workers(config, len(trials))),
         spend=forecast(
             sample_questions(resolved.suite),
-            teacher=teacher,
+            teacher=teachers.paid,
             settings=config.endpoint,
             student_path=student_path,
             max_new_tokens=config.max_new_tokens,
@@ -161,7 +139,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             trials=[Training(tokens=spec.budget_tokens, own=own[spec.objective]) for spec in trials if spec.seed == config.seeds[0]],
             pilots=[Training(tokens=spec.budget_tokens, own=own[spec.objective]) for spec in (*pilots, *profiling)],
         )
-        if isinstance(teacher, PaidTeacher)
+        if teachers.paid is not None
         else None,
         warnings=(*foreign_prompts(resolved.suite, student_path), *too_few_pilots(config, resolved.suite, piloted=piloted)),
     )
@@ -176,18 +154,6 @@ def _competing(cell: TrialSpec, config: RunConfig, allocator: str) -> TrialSpec:
         pilots=config.pilots if uses_pilots(config, allocator) else None,
         profiling=config.pilots if profiled(allocator) else None,
     )
-
-
-def _teacher_params(plugin: str, given: Mapping[str, Value]) -> dict[str, Value]:
-    """The teacher's parameters in a trial's identity: the younger ones only if they are set."""
-    params = resolve_parameters(registry().get("teacher", plugin), given)
-    return {name: value for name, value in params.items() if value or (plugin, name) not in _YOUNGER}
-
-
-def _checked_model(reference: str) -> Path:
-    path = resolve_model(reference)
-    check_model(path)
-    return path
 
 
 def num_workers(config: RunConfig, num_trials: int) -> int:

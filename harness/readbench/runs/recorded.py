@@ -14,6 +14,7 @@ from readbench.base.documents import typed
 from readbench.base.errors import ConfigError, DamagedError, ReadbenchError
 from readbench.models.text import ChatConfig, answers_of
 from readbench.runs.references import teacher_reference
+from readbench.teachers.naming import parts_of
 from readbench.teachers.responses import ResponseCache
 from readbench.trials.record.run_files import FINGERPRINT, START, read_part, read_run
 
@@ -36,6 +37,8 @@ class RecordedTeacher:
         if start is None or not (run_dir / "responses.sqlite").is_file():
             raise ConfigError(f"{run_dir} has recorded no teacher yet", hint=f"readbench resume {run_dir}")
         self._fingerprint: str = run["provenance"]["teacher"]
+        if len(parts_of(run["config"]["teacher"])) > 1:
+            raise ConfigError(f"{run_dir} had several teachers, and cannot be repeated from its record", hint="name its teachers again")
         plugin, _ = teacher_reference(run["config"]["teacher"])
         self._stored_as = answers_of(self._fingerprint, _chat_of(run["config"])) if plugin == "hf" else self._fingerprint
         self._measured: dict[str, Any] = start["teacher"]

@@ -10,12 +10,19 @@ from pathlib import Path
 
 from readbench.base.plugins import registry
 from readbench.models.folder import is_embedded
+from readbench.teachers.naming import parts_of, renamed
 
 
 def teacher_reference(reference: str) -> tuple[str, str]:
     """``name:model`` as (teacher plug-in, model); without a registered name before the colon, a local model ("hf")."""
     name, colon, model = reference.partition(":")
     return (name, model) if colon and name in registry().plugins("teacher") else ("hf", reference)
+
+
+def only_remote(reference: str) -> str:
+    """The plug-in of the teacher that is no local model, if a run has one beside its local ones; "hf" if all are local."""
+    plugins = {teacher_reference(each)[0] for each in parts_of(reference).values()} - {"hf"}
+    return plugins.pop() if plugins else "hf"
 
 
 def absolute(path: str | Path) -> str:
@@ -38,7 +45,11 @@ def model_place(reference: str) -> str:
 
 
 def teacher_place(reference: str) -> str:
-    """Likewise for a local teacher and a recorded run; references to other plug-ins are theirs, and stay unchanged."""
+    """Likewise for local teachers and a recorded run; references to other plug-ins are theirs, and stay unchanged."""
+    return renamed(reference, _one_teacher_place)
+
+
+def _one_teacher_place(reference: str) -> str:
     plugin, model = teacher_reference(reference)
     if plugin not in ("hf", "recorded"):
         return reference

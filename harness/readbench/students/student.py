@@ -21,7 +21,8 @@ from readbench.models.language_model import LanguageModel, log_probabilities
 from readbench.models.text import NO_CHAT, ChatConfig
 from readbench.students.schedule import TrainingConfig, shuffled
 
-Reader = Callable[[batches.Batch], torch.Tensor]  # (N, V) logits of a model that is not trained, at the positions of a batch's labels
+# (N, V) logits of models that are not trained, at the positions of a batch's labels, whose rows are of these capabilities
+Reader = Callable[[batches.Batch, Sequence[int]], torch.Tensor]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +84,18 @@ class Student:
         return cls(model, training=training, objective=objective, max_new_tokens=max_new_tokens, teacher=teacher)
 
     def train(
-        self, examples: Sequence[Encoded], *, progress: tuple[float, float], seed: int, outcomes: Outcomes | None = None, own: bool = False
+        self,
+        examples: Sequence[Encoded],
+        *,
+        progress: tuple[float, float],
+        seed: int,
+        outcomes: Outcomes | None = None,
+        capabilities: Sequence[int] | None = None,
+        own: bool = False,
     ) -> Pass:
         """One pass over the examples; `progress` = share of the budget spent before and after it.
 
+        `capabilities` are theirs, 0 if not given: they say whose logits an objective reads.
         `own` says that the student wrote the sequences, with the weights that it has now; `outcomes` serve an objective that needs rewards.
         TrialFailure where a loss or gradient is not finite: the weights are then those before that step.
         """
@@ -106,7 +115,8 @@ class Student:
                 tokens = sum(lengths[index] for index in chunk)
                 share = progress[0] + (progress[1] - progress[0]) * (before + tokens / 2) / total
                 taught = [examples[index] for index in chunk]
-                losses[chunk] = self._step(taught, share, each, figures)
+                kinds = [0 if capabilities is None else capabilities[index] for index in chunk]
+                losses[chunk] = self._step(taught, kinds, share, each, figures)
                 before += tokens
         self.model.network.eval()  # type: ignore[no-untyped-call]
         return Pass(losses=losses, figures=figures.sums)
@@ -126,7 +136,12 @@ class Student:
             return log_probabilities(self.model.label_logits(batch), batch.labels, self._temperature)
 
     def _step(
-        self, examples: Sequence[Encoded], progress: float, given: Mapping[str, torch.Tensor], figures: "_Figures"
+        self,
+        examples: Sequence[Encoded],
+        capabilities: Sequence[int],
+        progress: float,
+        given: Mapping[str, torch.Tensor],
+        figures: "_Figures",
     ) -> npt.NDArray[np.float64]:
         batch = collate(examples, self.model.device)
         loss = self._objective.loss(
@@ -138,7 +153,7 @@ class Student:
                 sequences=float(len(examples)),
                 max_new_tokens=self._max_new_tokens,
                 progress=min(progress, 1.0),
-                teacher_logits=None if self._teacher is None else self._teacher(batch),
+                teacher_logits=None if self._teacher is None else self._teacher(batch, capabilities),
                 **given,
             )
         )

@@ -15,6 +15,7 @@ from readbench.base.hashing import content_hash
 from readbench.models.text import ChatConfig
 from readbench.students.schedule import TrainingConfig
 from readbench.suites.suite import RequirementSource
+from readbench.teachers.naming import DEFAULT, renamed
 
 MAX_SEEDS = 1000
 MAX_BUDGET = 1 << 36  # tokens
@@ -49,7 +50,7 @@ class RunIdentity:
     objectives: Annotated[tuple[str, ...], MinLen(1), _UNIQUE] = ("sft",)
     budgets: Annotated[tuple[Annotated[int, Ge(1), Le(MAX_BUDGET)], ...], MinLen(1), _UNIQUE] = (1_000_000,)  # tokens a trial may charge
     num_intervals: Annotated[int, Ge(1)] = 10
-    teacher: str = "lab/teacher"
+    teacher: str = DEFAULT  # or of most capabilities, with those of named ones: MODEL,math=MODEL
     student: str = "lab/student"
     max_new_tokens: Annotated[int, Ge(1)] = 256  # of a teacher's response
     num_probes: Annotated[int, Ge(2)] = 40  # a capability; the reward and the profile are measured on them
@@ -100,7 +101,8 @@ class TrialSpec:
 
     def document(self) -> dict[str, Any]:
         """The spec as JSON values, without the folders that things are in."""
-        places = {name: placeless(getattr(self, name)) for name in ("suite", "teacher", "student", "identifier")}
+        places = {name: placeless(getattr(self, name)) for name in ("suite", "student", "identifier")}
+        places["teacher"] = renamed(self.teacher, placeless)
         document: dict[str, Any] = json.loads(json.dumps(asdict(self) | places))
         return document
 

@@ -4,7 +4,7 @@ Only worker processes import it: the parent of a pool never imports torch.
 """
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,19 @@ import torch
 from readbench.api import Response, Scored, Teacher, Vector
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
-from readbench.models.batches import Batch, Encoded
 from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.runs.executors.base import Observer, WorkerConfig
 from readbench.runs.executors.fingerprint import fingerprint
 from readbench.runs.recorded import RecordedTeacher
-from readbench.runs.references import teacher_reference
+from readbench.runs.references import only_remote, teacher_reference
 from readbench.runs.studies.identifier import identified
 from readbench.suites.evaluation.evaluate import evaluate
 from readbench.suites.suite import load_suite
-from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.chat import set_chat
 from readbench.teachers.local import LocalTeacher
+from readbench.teachers.naming import serving
+from readbench.teachers.panel import Panel
 from readbench.teachers.responses import ResponseCache
 from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
@@ -49,36 +49,23 @@ class Worker:
         self._device = resolve_device(config.device)
         suite, student_path = load_suite(spec.suite), resolve_model(spec.student)
         responses = ResponseCache(config.run_dir / "responses.sqlite")
-        self._teacher = make_teacher(config, responses, device=self._device, student_path=student_path)
-        self._cached = teacher = CachedTeacher(self._teacher, responses)
+        references, serves = serving(spec.teacher, suite.capabilities)
+        make_one = functools.partial(make_teacher, config, responses, device=self._device, student_path=student_path)
+        self._panel = panel = Panel([make_one(reference) for reference in references], serves, responses)
         self._setting_of = functools.cache(  # a run has two: its pilots have more probes
             lambda num_probes: Setting(
                 suite,
                 student_path=student_path,
-                teacher=teacher,
+                teachers=panel,
                 device=self._device,
                 num_probes=num_probes,
                 num_dev=spec.num_dev,
                 max_new_tokens=spec.max_new_tokens,
                 verifier_params=spec.verifier_params,
-                teacher_logits=self._teacher_logits,
-                teacher_scores=self._teacher_scores,
                 reference_scores=lambda examples, temperature: self._untrained.label_log_probabilities(examples, temperature=temperature),
             )
         )
         self._setting = self._setting_of(spec.num_probes)
-
-    def _teacher_logits(self, batch: Batch) -> torch.Tensor:
-        """(N, V) of the local teacher at the positions that predict a batch's labels."""
-        assert isinstance(self._teacher, LocalTeacher)  # noqa: S101 - the plan has refused any other for an objective that asks
-        with torch.no_grad():
-            return self._teacher.model.label_logits(batch)
-
-    def _teacher_scores(self, examples: Sequence[Encoded], temperature: float) -> list[Vector]:
-        """The log-probabilities of each example's labels, by the teacher."""
-        if isinstance(self._teacher, LocalTeacher):
-            return self._teacher.model.label_log_probabilities(examples, temperature=temperature)
-        return self._cached.score([(example.tokens, example.prompt_length) for example in examples])  # the plan has seen that it is 1
 
     @functools.cached_property
     def _untrained(self) -> LanguageModel:
@@ -91,16 +78,26 @@ class Worker:
         return model.answer(prompts, max_new_tokens=self._config.shared.max_new_tokens)
 
     def measure_teacher(self) -> dict[str, Any]:
-        """A local teacher's profile on the probes and its answers to the samples: {"profile": (K,), "exact": (K,), "loss": (K,),
-        "answers": (K,), "tokens"}.
+        """The local teachers' profile on the probes and their answers to the samples: {"profile": (K,), "exact": (K,), "loss": (K,),
+        "answers": (K,), "tokens"}; of each capability its own teacher's.
 
-        A recorded teacher returns those of its run. Any other kind is not asked (it may cost money): profile and answers are None.
+        A recorded teacher returns those of its run. Any other kind is not asked (it may cost money): with one in the panel, profile and
+        answers are None.
         """
-        if isinstance(self._teacher, RecordedTeacher):
-            return self._teacher.measured()
-        name, model = teacher_reference(self._config.shared.teacher)
-        if name != "hf":
+        teachers = self._panel.teachers
+        if isinstance(teachers[0], RecordedTeacher):
+            return teachers[0].measured()
+        if not all(isinstance(teacher, LocalTeacher) for teacher in teachers):
             return {"profile": None, "exact": None, "loss": None, "answers": None, "tokens": 0}
+        references, serves = serving(self._config.shared.teacher, self._setting.suite.capabilities)
+        measured = [self._measured(teacher_reference(reference)[1]) for reference in references]
+        own = {
+            key: [measured[number][key][place] for place, number in enumerate(serves)] for key in ("profile", "exact", "loss", "answers")
+        }
+        return {**own, "tokens": sum(each["tokens"] for each in measured)}
+
+    def _measured(self, model: str) -> dict[str, Any]:
+        """A local teacher on all probes and samples."""
         teacher = LanguageModel.load(resolve_model(model), device=self._device, chat=self._config.shared.teacher_chat)
         profile = self._setting.teacher_profile(teacher)
         if not np.isfinite(profile.score).all():
@@ -147,12 +144,13 @@ class Worker:
         return True
 
 
-def make_teacher(config: WorkerConfig, responses: ResponseCache, *, device: str, student_path: Path) -> Teacher:
-    """The run's teacher, with an account of its spending if it costs money."""
+def make_teacher(config: WorkerConfig, responses: ResponseCache, reference: str, *, device: str, student_path: Path) -> Teacher:
+    """One of the run's teachers, with an account of its spending if it costs money."""
     spec = config.shared
-    name, model = teacher_reference(spec.teacher)
+    name, model = teacher_reference(reference)
+    params = spec.teacher_params if name == only_remote(spec.teacher) else {}
     with foreign("teacher", name, ConfigError):
-        teacher: Teacher = make("teacher", name, model, device, **spec.teacher_params)
+        teacher: Teacher = make("teacher", name, model, device, **params)
         set_chat(teacher, name, spec.teacher_chat)
     if isinstance(teacher, PaidTeacher):
         fingerprint = teacher.fingerprint()

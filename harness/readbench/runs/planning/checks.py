@@ -1,6 +1,6 @@
 """What would fail in a worker, or cost tokens before it fails, is refused before the first trial; what is doubtful is said."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,11 @@ from readbench.trials.requirement.known import check_identifier
 
 
 def check_objective(
-    name: str, config: RunConfig, suite: Suite, teacher: Path | Teacher, student: Path, *, piloted: bool
+    name: str, config: RunConfig, suite: Suite, teachers: Sequence[Path | Teacher], student: Path, *, piloted: bool
 ) -> OwnAnswers | None:
     """What the student is going to write itself; ConfigError if the run cannot serve what the objective needs.
 
-    `teacher`: a local model's folder, or a teacher of another kind.
+    `teachers`: local models' folders, and teachers of other kinds.
     """
     with foreign("objective", name, ConfigError):
         needs, rollouts = asked_by(name, make("objective", name, **params_of(config, "objective", name)))
@@ -34,7 +34,8 @@ def check_objective(
             tokens = min(tokens, config.pilots.tokens)
         check_rollouts(suite, student, rollouts, interval_tokens=tokens, max_new_tokens=config.max_new_tokens, readers=own.readers)
     if reads_teacher(needs):
-        check_readable(name, needs, rollouts, teacher, student, called=config.teacher)
+        for teacher in teachers:
+            check_readable(name, needs, rollouts, teacher, student, called=config.teacher)
     return own
 
 

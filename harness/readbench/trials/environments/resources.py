@@ -1,4 +1,4 @@
-"""What all trials of a run share in one process: the suite's questions, the teacher and the models' folders.
+"""What all trials of a run share in one process: the suite's questions, the teachers and the models' folders.
 
 Each worker makes it once, so a trial never reloads the teacher or samples a prompt again that another trial of its seed has
 sampled.
@@ -11,7 +11,6 @@ from typing import Any
 from readbench.api import Question, Vector
 from readbench.models.batches import Encoded
 from readbench.models.language_model import LanguageModel
-from readbench.students.student import Reader
 from readbench.suites.composition import held_out_items
 from readbench.suites.grading import Grader
 from readbench.suites.probes import (
@@ -27,7 +26,7 @@ from readbench.suites.probes import (
 from readbench.suites.prompts import HeldOut, PromptStreams, held_out_questions
 from readbench.suites.splits import Split
 from readbench.suites.suite import Suite
-from readbench.teachers.cached import CachedTeacher
+from readbench.teachers.panel import Panel
 
 Scorer = Callable[[Sequence[Encoded], float], list[Vector]]  # examples, temperature → the log-probabilities of each one's labels
 
@@ -40,21 +39,18 @@ class Setting:
         suite: Suite,
         *,
         student_path: Path,
-        teacher: CachedTeacher,
+        teachers: Panel,
         device: str,
         num_probes: int,
         num_dev: int,
         max_new_tokens: int,
         verifier_params: Mapping[str, Mapping[str, Any]],
-        teacher_logits: Reader | None = None,
-        teacher_scores: Scorer | None = None,
         reference_scores: Scorer | None = None,
     ) -> None:
         self.suite = suite
         self.student_path = student_path
-        self.teacher = teacher
-        # for objectives that compare the student with others
-        self.teacher_logits, self.teacher_scores, self.reference_scores = teacher_logits, teacher_scores, reference_scores
+        self.teachers = teachers
+        self.reference_scores = reference_scores  # for objectives that compare the student with what it was
         self.device = device
         self.grader = Grader(verifier_params)
         self._max_new_tokens = max_new_tokens

@@ -1,6 +1,6 @@
 """Supervision on the fly, second half: an allocation becomes the interval's examples, counted to the token.
 
-The scheduler says how many of its next slots each capability's token credit buys; the teacher answers them in one batch.
+The scheduler says how many of its next slots each capability's token credit buys; the teachers answer them in one batch.
 A slot that was answered but not bought stays at the head of its stream and is bought later (its response is cached), so
 nothing is discarded and nothing taught is free. Whether a slot is bought depends only on its own cost and its
 capability's credit, never on how many slots were asked for at a time.
@@ -16,7 +16,7 @@ from readbench._core import Ledger, Scheduler
 from readbench.models.batches import Encoded
 from readbench.suites.grading import Grader
 from readbench.suites.prompts import PromptQueue, Slot
-from readbench.teachers.cached import CachedTeacher
+from readbench.teachers.panel import Panel
 
 _FIRST_ASK = 8  # slots of a capability whose mean cost is not known yet
 _ASK_MARGIN = 1.05  # asks for a little more than the mean cost suggests: a second, small batch costs more
@@ -47,7 +47,7 @@ class Supply:
     def __init__(
         self,
         queue: PromptQueue,
-        teacher: CachedTeacher,
+        teachers: Panel,
         encode: Callable[..., Encoded],
         grader: Grader,
         *,
@@ -57,7 +57,7 @@ class Supply:
         right_only: bool,
     ) -> None:
         self._queue = queue
-        self._teacher = teacher
+        self._teachers = teachers
         self._encode = encode
         self._grader = grader
         self._num_capabilities = num_capabilities
@@ -113,7 +113,7 @@ class Supply:
             if count
             for slot in self._queue.peek(capability, len(heads[capability]) + int(count))[len(heads[capability]) :]
         ]
-        responses = self._teacher.respond([slot.prompt for slot in slots], max_new_tokens=self._max_new_tokens)
+        responses = self._teachers.respond([(slot.capability, slot.prompt) for slot in slots], max_new_tokens=self._max_new_tokens)
         for slot, response in zip(slots, responses, strict=True):
             encoded = self._encode(slot.prompt, response.text, finished=response.finished)
             right = self._grader.right(slot.question, response.text)

@@ -9,12 +9,11 @@ import numpy as np
 from readbench._core import Ledger, Scheduler
 from readbench.api import Vector
 from readbench.base.seeds import derive_seed
-from readbench.models.batches import Encoded
 from readbench.students.guarded import make_objective
 from readbench.students.needs import num_readers
 from readbench.students.student import Outcomes, Pass, Student
 from readbench.suites.prompts import PromptQueue
-from readbench.trials.environments.resources import Scorer, Setting
+from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.rollouts import RolloutSupply
 from readbench.trials.environments.stopwatch import Stopwatch
 from readbench.trials.environments.supervision import Example, Supply
@@ -45,12 +44,12 @@ class Teaching:
                 device=setting.device,
                 chat=spec.student_chat,
                 max_new_tokens=spec.max_new_tokens,
-                teacher=setting.teacher_logits,
+                teacher=setting.teachers.logits,
             )
         self._rollouts, self._num_intervals = objective.rollouts, spec.num_intervals
         self._supply = Supply(
             queue,
-            setting.teacher,
+            setting.teachers,
             functools.partial(setting.encode, self.student.model),
             setting.grader,
             num_capabilities=len(setting.suite.capabilities),
@@ -113,6 +112,7 @@ class Teaching:
                 progress=(before / horizon, ledger.spent_tokens / horizon),
                 seed=derive_seed("train", self._seed, interval),
                 outcomes=self._outcomes([examples[number] for number in taught]),
+                capabilities=[examples[number].slot.capability for number in taught],
             )
         losses[taught] = done.losses
         return examples, Pass(losses=losses, figures=done.figures)
@@ -127,18 +127,23 @@ class Teaching:
     ) -> tuple[list[Example], Pass] | None:
         """The round of that number in the interval."""
         assert self._rounds is not None  # noqa: S101 - the caller has looked
+        assert self._rollouts is not None  # noqa: S101 - likewise
         before = ledger.spent_tokens
         with self._watch.phase("rollout"):
             made = self._rounds.draw(scheduler, ledger)
         if made is None:
             return None
         written = [example.encoded for example in made.examples]
+        capabilities = [example.slot.capability for example in made.examples]
+        temperature, reference = self._rollouts.temperature, self._setting.reference_scores
         with self._watch.phase("teacher"):
             outcomes = Outcomes(
                 reward=made.reward,
                 advantage=made.advantage,
-                teacher_logprob=self._scores("teacher_logprob", self._setting.teacher_scores, written),
-                reference_logprob=self._scores("reference_logprob", self._setting.reference_scores, written),
+                teacher_logprob=self._setting.teachers.scores(written, capabilities, temperature)
+                if "teacher_logprob" in self._needs
+                else None,
+                reference_logprob=reference(written, temperature) if "reference_logprob" in self._needs and reference is not None else None,
             )
         with self._watch.phase("train"):
             done = self.student.train(
@@ -146,15 +151,10 @@ class Teaching:
                 progress=(before / horizon, ledger.spent_tokens / horizon),
                 seed=derive_seed("train", self._seed, interval, number),
                 outcomes=outcomes,
+                capabilities=capabilities,
                 own=True,
             )
         return made.examples, Pass(losses=done.losses, figures={**made.figures, **done.figures})
-
-    def _scores(self, need: str, scorer: Scorer | None, written: Sequence[Encoded]) -> list[Vector] | None:
-        """The log-probabilities of each answer's tokens by a model that is not trained; None where the objective does not ask."""
-        if need not in self._needs or scorer is None or self._rollouts is None:
-            return None
-        return scorer(written, self._rollouts.temperature)
 
 
 def _means(figures: Sequence[Mapping[str, tuple[float, int]]]) -> dict[str, float]:

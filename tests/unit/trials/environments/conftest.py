@@ -10,7 +10,7 @@ import torch
 from readbench.api import Vector
 from readbench.runs.studies.lab import write_blank
 from readbench.suites.suite import load_suite
-from readbench.teachers.cached import CachedTeacher
+from readbench.teachers.panel import Panel
 from readbench.teachers.responses import ResponseCache
 from readbench.trials.briefing import Briefing
 from readbench.trials.environments.distillation import Distillation
@@ -35,8 +35,9 @@ def setting(tmp_path_factory: pytest.TempPathFactory) -> Setting:
     folder = tmp_path_factory.mktemp("tiny")
     write_suite(folder, SUITE, test=[{"prompt": "1+1=?", "answer": "2"}])
     write_blank(folder / "student", TINY)
-    teacher = CachedTeacher(Canned(), ResponseCache(folder / "responses.sqlite"))
-    return Setting(load_suite(str(folder)), student_path=folder / "student", teacher=teacher, **SIZES)
+    suite = load_suite(str(folder))
+    teachers = Panel([Canned()], [0] * len(suite.capabilities), ResponseCache(folder / "responses.sqlite"))
+    return Setting(suite, student_path=folder / "student", teachers=teachers, **SIZES)
 
 
 @pytest.fixture

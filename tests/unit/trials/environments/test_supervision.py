@@ -36,7 +36,9 @@ class Teacher:
         self.asked: list[list[str]] = []
         self.limits: set[int] = set()
 
-    def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
+    def respond(self, asked: Sequence[tuple[int, str]], *, max_new_tokens: int) -> list[Response]:
+        prompts = [prompt for capability, prompt in asked]
+        assert prompts == [prompt for capability, prompt in asked if prompt.startswith(f"{capability} ")]  # each of its own
         self.asked.append(list(prompts))
         self.limits.add(max_new_tokens)
         return [Response(text=f"to {p}", tokens=GENERATED[int(p[0])], finished=int(p[-1]) % 2 == 0) for p in prompts]
