@@ -50,8 +50,9 @@ class Stand:
         self.told = mmap.mmap(-1, 16)  # shared with the children: intervals told, calls counted
         self.spec = spec_of(allocator="read", suite=str(suite), suite_content=load_suite(str(suite)).content_hash(), student=str(student))
         self.worker = Worker(WorkerConfig(run_dir=folder, device="cpu", shared=self.spec))
-        assert isinstance(self.worker._teacher, LocalTeacher)
-        self.worker._teacher.model.network.eval()  # loaded here, once for all children
+        (teacher,) = self.worker._panel.teachers
+        assert isinstance(teacher, LocalTeacher)
+        teacher.model.network.eval()  # loaded here, once for all children
 
     def answer(self, order: dict[str, Any]) -> dict[str, Any]:
         self.told[:] = bytes(16)

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from readbench.api import Response
+import numpy as np
+
+from readbench.api import Response, Scored, Vector
 from readbench.runs.studies.lab import Recipe
 from readbench.students.schedule import TrainingConfig
 from readbench.trials.spec import TrialSpec
@@ -47,3 +49,6 @@ class Canned:
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         answers = [hashlib.blake2b(prompt.encode(), digest_size=2).hexdigest() for prompt in prompts]
         return [Response(text=answer, tokens=min(len(answer) + 1, max_new_tokens), finished=True) for answer in answers]
+
+    def score(self, sequences: Sequence[Scored]) -> list[Vector]:
+        return [np.array([-0.25 - token % 5 for token in tokens[length:]], dtype=np.float64) for tokens, length in sequences]

@@ -1,6 +1,6 @@
 """Teachers by capability: who is asked, what comes back in which order, and which name means whom."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ from readbench.teachers.local import LocalTeacher
 from readbench.teachers.naming import parts_of, renamed, serving
 from readbench.teachers.panel import Panel
 from readbench.teachers.responses import ResponseCache
-from support.models import folder_of
 
 CAPABILITIES = ("math", "code", "tool_use")
 
@@ -59,7 +58,7 @@ def test_each_sequence_is_scored_by_its_teacher(panel: Panel) -> None:
     assert panel.scores([], [], 1.0) == []
 
 
-def test_logits_of_a_mixed_batch_are_each_row_s_teacher_s(tmp_path: Path) -> None:
+def test_logits_of_a_mixed_batch_are_each_row_s_teacher_s(tmp_path: Path, folder_of: Callable[[str], Path]) -> None:
     teachers = [LocalTeacher(folder_of(family), device="cpu") for family in ("llama", "qwen2")]
     mixed = Panel(teachers, [0, 1, 0], ResponseCache(tmp_path / "responses.sqlite"))
     examples = [Encoded((7, 9, 11, 3), 2), Encoded((5, 6, 8), 1), Encoded((4, 3, 9, 8, 2), 4), Encoded((9, 9, 9), 2)]
@@ -103,7 +102,7 @@ def test_names_of_teachers(reference: str, parts: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("reference", ["math=a,math=b", "a,b,math=c", "math=a,,"])
 def test_two_teachers_of_one_capability_are_refused(reference: str) -> None:
-    with pytest.raises(ConfigError, match="teacher: .* names (several|no) teachers of"):
+    with pytest.raises(ConfigError, match=r"teacher: .* names (several|no) teachers of"):
         parts_of(reference)
 
 

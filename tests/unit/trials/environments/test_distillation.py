@@ -185,7 +185,8 @@ def test_an_interval_is_taught_under_its_share_of_the_budget_with_a_seed_of_its_
     sound, draw = Student.train, Supply.draw
 
     def train(self: Student, examples: list[Any], **how: Any) -> Any:
-        taught.append((len(examples), how))
+        kinds = how.pop("capabilities")
+        taught.append((len(examples), kinds, how))
         return sound(self, examples, **how)
 
     def spied(self: Supply, scheduler: Scheduler, ledger: Ledger, *, last_interval: bool) -> Any:
@@ -198,7 +199,11 @@ def test_an_interval_is_taught_under_its_share_of_the_budget_with_a_seed_of_its_
     steps = [environment.step(ALLOCATION) for _ in range(3)]
     shares = [0.0, *(step.charged_tokens / 1000 for step in steps)]
     assert taught == [
-        (len(step.examples), {"progress": (shares[t], shares[t + 1]), "seed": derive_seed("train", 5, t), "outcomes": None})
+        (
+            len(step.examples),
+            [row[0] for row in step.examples],
+            {"progress": (shares[t], shares[t + 1]), "seed": derive_seed("train", 5, t), "outcomes": None},
+        )
         for t, step in enumerate(steps)
     ]
     assert drawn == [False, False, True]

@@ -116,8 +116,8 @@ def test_an_answer_that_does_not_verify_is_charged_but_not_taught_where_only_rig
 def test_the_verifier_of_its_question_judges_the_teacher_s_answer() -> None:
     trial = Trial(1000)
     trial.teacher.respond = (
-        lambda prompts, **_: [  # type: ignore[method-assign]
-            Response(text=f"The answer is {int(p[2:]) + (p[0] == '1')}.", tokens=3, finished=True) for p in prompts
+        lambda asked, **_: [  # type: ignore[method-assign]
+            Response(text=f"The answer is {int(p[2:]) + (p[0] == '1')}.", tokens=3, finished=True) for _, p in asked
         ]
     )
     examples = trial.draw([0.5, 0.5], 100)
