@@ -68,7 +68,7 @@ def test_the_students_own_answers_are_charged_by_kind_and_recorded(bench: Benche
 
 @pytest.mark.parametrize(
     ("name", "params"),
-    [("rlad", RLAD), ("kdrl", {"group_size": 4, "warmup": 0.5, "reference": 0.1}), ("jsd", {"own_share": 0.5, "beta": 0.5})],
+    [("rlad", RLAD), ("grpo", {"group_size": 4, "hint": 0.5}), ("kdrl", {"group_size": 4, "warmup": 0.5, "reference": 0.1}), ("jsd", {"own_share": 0.5, "beta": 0.5})],
 )
 def test_a_stopped_trial_on_own_answers_goes_on_to_the_same_end(bench: Benches, name: str, params: dict[str, Any]) -> None:
     whole = read_trial(with_objective(bench("whole"), name, **params).run())
@@ -77,6 +77,9 @@ def test_a_stopped_trial_on_own_answers_goes_on_to_the_same_end(bench: Benches, 
     here.run(stop_after=2)
     assert outcome(read_trial(here.run())) == outcome(whole)
     kinds = [{kind for kind, tokens in interval["tokens"].items() if tokens} - {"probe", "dev"} for interval in whole.intervals]
+    if name == "grpo":  # an untrained student fails often: the teacher's answer is charged
+        assert kinds == [{"generated", "rollout", "trained"}] * 3
+        assert all(0 < interval["figures"]["hinted"] <= 1 for interval in whole.intervals)
     if name == "kdrl":  # .5 of three intervals are the warm-up's: the first two
         assert kinds == [{"generated", "trained"}] * 2 + [{"rollout", "trained", "scored"}]
     if name == "jsd":  # half and half, and the teacher reads both

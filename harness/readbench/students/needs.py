@@ -31,5 +31,9 @@ def num_readers(needs: frozenset[str], *, own: bool = True) -> int:
 
 
 def dearest_group(prompt_tokens: int, max_new_tokens: int, rollouts: Rollouts, *, readers: int) -> int:
-    """Tokens that a group of answers may charge at most: written, read by the student and by the models that judge them."""
-    return rollouts.group_size * (max_new_tokens + (1 + readers) * (prompt_tokens + max_new_tokens))
+    """Tokens that the answers to a prompt may charge at most: written, read by the student and by the models that judge them.
+
+    With a hint there may be twice as many, and the teacher's answer that it is taken from.
+    """
+    answers = rollouts.group_size * (max_new_tokens + (1 + readers) * (prompt_tokens + max_new_tokens))
+    return 2 * answers + max_new_tokens if rollouts.hint else answers

@@ -65,7 +65,8 @@ def check_room(suite: Suite, model: Path, whose: str, *, max_new_tokens: int) ->
 
 def check_rollouts(suite: Suite, student: Path, rollouts: Rollouts, *, interval_tokens: int, max_new_tokens: int, readers: int) -> None:
     """ConfigError if the student's own answers to a sampled prompt might not fit its context, or a group of them an interval."""
-    longest = check_room(suite, student, "student", max_new_tokens=max_new_tokens)
+    hinted = 2 * max_new_tokens if rollouts.hint else max_new_tokens  # beside the prompt: the teacher's answer, and the student's
+    longest = check_room(suite, student, "student", max_new_tokens=hinted)
     dearest = dearest_group(longest, max_new_tokens, rollouts, readers=readers)
     if dearest > interval_tokens:
         raise ConfigError(

@@ -155,6 +155,7 @@ def grpo(
     round_tokens: int = 1024,
     warmup: float = 0.0,
     token_budget: int = 0,
+    hint: float = 0.0,
 ) -> Objective:
     """Policy gradient on verified rewards, each relative to the other answers to its prompt."""
     rollouts = Rollouts(
@@ -164,6 +165,7 @@ def grpo(
         round_tokens=round_tokens,
         warmup=warmup,
         token_budget=token_budget,
+        hint=hint,
     )
     return OnSamples(rollouts=rollouts, rewarded=True, clip=clip, reference=reference, normalise=normalise)
 
@@ -181,6 +183,7 @@ def kdrl(
     round_tokens: int = 1024,
     warmup: float = 0.0,
     token_budget: int = 0,
+    hint: float = 0.0,
 ) -> Objective:
     """`grpo` and β times the reverse KL to the teacher, side by side."""
     _check("beta", beta, 0.0 < beta < math.inf, "positive; at 0 it is grpo")
@@ -191,6 +194,7 @@ def kdrl(
         round_tokens=round_tokens,
         warmup=warmup,
         token_budget=token_budget,
+        hint=hint,
     )
     return OnSamples(rollouts=rollouts, rewarded=True, clip=clip, teacher=beta, reference=reference, normalise=normalise)
 
@@ -209,6 +213,7 @@ def rlad(
     round_tokens: int = 1024,
     warmup: float = 0.0,
     token_budget: int = 0,
+    hint: float = 0.0,
 ) -> Objective:
     """Policy gradient whose trust region lies around a mixture of the student's last policy and the teacher."""
     rollouts = Rollouts(
@@ -218,6 +223,7 @@ def rlad(
         round_tokens=round_tokens,
         warmup=warmup,
         token_budget=token_budget,
+        hint=hint,
     )
     return OnSamples(rollouts=rollouts, rewarded=True, clip=clip, alpha=alpha, clamp=clamp, reference=reference, normalise=normalise)
 

@@ -6,8 +6,9 @@ passed, and nothing that was written is thrown away. A round's answers belong to
 never kept. A function of the trial's seed, the slots and the student's weights alone.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -15,14 +16,28 @@ from readbench._core import Ledger, Scheduler
 from readbench.api import Rollouts, Vector
 from readbench.base.seeds import derive_seed
 from readbench.models.batches import Encoded
+from readbench.models.generation import Written
 from readbench.models.language_model import LanguageModel
 from readbench.models.sampling import Sampling
 from readbench.students.needs import dearest_group
 from readbench.suites.grading import Grader
 from readbench.suites.prompts import PromptQueue, Slot
+from readbench.teachers.panel import Panel
 from readbench.trials.environments.supervision import Example
 
 _ALIKE = 1e-4  # added to a group's standard deviation, as in GRPO: rewards that are all equal have no advantage
+
+
+Asked = tuple[Slot, tuple[int, ...]]  # a slot, and its prompt's tokens
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Group:
+    """Answers to one prompt."""
+
+    examples: list[Example]
+    answers: Sequence[Written]
+    reward: list[float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +64,7 @@ class RolloutSupply:
         num_capabilities: int,
         max_new_tokens: int,
         readers: int,
+        teachers: Panel,
     ) -> None:
         self._queue = queue
         self._model = model
@@ -58,6 +74,7 @@ class RolloutSupply:
         self._seed = seed
         self._num_capabilities = num_capabilities
         self._max_new_tokens = max_new_tokens
+        self._teachers = teachers  # of hints
         self._readers = readers  # models that read each answer, to judge it
         self.begin_interval()
 
@@ -70,51 +87,77 @@ class RolloutSupply:
         prompts = self._prompts(scheduler, ledger.remaining_tokens)
         if not prompts:
             return None
-        size = self._rollouts.group_size
-        written = self._model.sample(
-            [ids for _, ids in prompts for _ in range(size)],
-            [self._seed_of(slot, number) for slot, _ in prompts for number in range(size)],
-            sampling=self._sampling,
-            max_new_tokens=self._max_new_tokens,
-        )
-        examples, scores = [], []
-        for place, (slot, ids) in enumerate(prompts):
-            group = []
-            for answer in written[place * size : (place + 1) * size]:
-                encoded = Encoded((*ids, *answer.ids), len(ids))
-                group.append(
-                    Example(
-                        slot=slot,
-                        encoded=encoded,
-                        trained_tokens=len(encoded.tokens),
-                        scored_tokens=self._readers * len(encoded.tokens),
-                        rollout_tokens=len(answer.ids),
-                        answer=answer.text,
-                        right=self._grader.right(slot.question, answer.text),
-                    )
-                )
-                within = not self._rollouts.token_budget or len(answer.ids) <= self._rollouts.token_budget
-                scores.append(self._grader.score(slot.question, answer.text) if within else 0.0)
-            self._pay(slot.capability, group, scheduler, ledger)
-            examples += group
-        reward = np.array(scores)
-        grouped = reward.reshape(-1, size)
-        finished = [answer.finished for answer in written]
+        tried = self._answered(prompts, [ids for _, ids in prompts], first=0)
+        failed = [place for place, group in enumerate(tried) if self._rollouts.hint and not any(group.reward)]
+        again = self._hinted([prompts[place] for place in failed])
+        groups = []
+        for place, (slot, _) in enumerate(prompts):
+            made = [tried[place], again[failed.index(place)]] if place in failed else [tried[place]]
+            self._pay(slot.capability, [example for group in made for example in group.examples], scheduler, ledger)
+            groups += made
+        reward = np.array([group.reward for group in groups])  # (P, G)
+        answers = [answer for group in groups for answer in group.answers]
         return Round(
-            examples=examples,
-            reward=reward,
-            advantage=advantages(grouped).ravel(),
+            examples=[example for group in groups for example in group.examples],
+            reward=reward.ravel(),
+            advantage=advantages(reward).ravel(),
             figures={
-                "reward": (float(reward.sum()), len(reward)),
-                **({"equal_groups": (float((np.ptp(grouped, axis=1) == 0).sum()), len(grouped))} if size > 1 else {}),
-                "finished": (float(sum(finished)), len(finished)),
-                "length": (float(sum(len(answer.ids) for answer in written)), len(written)),
+                "reward": (float(reward.sum()), reward.size),
+                **({"equal_groups": (float((np.ptp(reward, axis=1) == 0).sum()), len(reward))} if reward.shape[1] > 1 else {}),
+                **({"hinted": (float(len(failed)), len(prompts))} if self._rollouts.hint else {}),
+                "finished": (float(sum(answer.finished for answer in answers)), len(answers)),
+                "length": (float(sum(len(answer.ids) for answer in answers)), len(answers)),
             },
         )
 
-    def _prompts(self, scheduler: Scheduler, remaining_tokens: int) -> list[tuple[Slot, tuple[int, ...]]]:
+    def _answered(self, prompts: list[Asked], shown: Sequence[tuple[int, ...]], *, first: int) -> list[_Group]:
+        """The student's answers to each prompt, from number `first` on; `shown` are the tokens that it sees."""
+        size = self._rollouts.group_size
+        written = self._model.sample(
+            [ids for ids in shown for _ in range(size)],
+            [self._seed_of(slot, first + number) for slot, _ in prompts for number in range(size)],
+            sampling=self._sampling,
+            max_new_tokens=self._max_new_tokens,
+        )
+        groups = []
+        for place, (slot, ids) in enumerate(prompts):
+            answers = written[place * size : (place + 1) * size]
+            examples = [self._example(slot, ids, answer) for answer in answers]
+            groups.append(_Group(examples=examples, answers=answers, reward=[self._reward(slot, answer) for answer in answers]))
+        return groups
+
+    def _hinted(self, prompts: list[Asked]) -> list[_Group]:
+        """Second answers to these prompts, with the beginning of their teacher's answer in sight; it is charged as generated."""
+        if not prompts:
+            return []
+        asked = [(slot.capability, slot.prompt) for slot, _ in prompts]
+        responses = self._teachers.respond(asked, max_new_tokens=self._max_new_tokens)
+        hints = [response.text[: math.ceil(self._rollouts.hint * len(response.text))] for response in responses]
+        shown = self._model.render([f"{slot.prompt}\nHint: {hint}" for (slot, _), hint in zip(prompts, hints, strict=True)])
+        groups = self._answered(prompts, shown, first=self._rollouts.group_size)
+        for group, response in zip(groups, responses, strict=True):
+            group.examples[0] = replace(group.examples[0], generated_tokens=response.tokens)
+        return groups
+
+    def _example(self, slot: Slot, ids: tuple[int, ...], answer: Written) -> Example:
+        encoded = Encoded((*ids, *answer.ids), len(ids))
+        return Example(
+            slot=slot,
+            encoded=encoded,
+            trained_tokens=len(encoded.tokens),
+            scored_tokens=self._readers * len(encoded.tokens),
+            rollout_tokens=len(answer.ids),
+            answer=answer.text,
+            right=self._grader.right(slot.question, answer.text),
+        )
+
+    def _reward(self, slot: Slot, answer: Written) -> float:
+        within = not self._rollouts.token_budget or len(answer.ids) <= self._rollouts.token_budget
+        return self._grader.score(slot.question, answer.text) if within else 0.0
+
+    def _prompts(self, scheduler: Scheduler, remaining_tokens: int) -> list[Asked]:
         """The slots of the next round, with their prompts' tokens: always of the capability that is owed most."""
-        found: list[tuple[Slot, tuple[int, ...]]] = []
+        found: list[Asked] = []
         pending, taken = np.zeros((2, self._num_capabilities), dtype=np.int64)
         dearest = written = 0
         while written < self._rollouts.round_tokens and (capability := scheduler.most_owed(pending)) >= 0:
@@ -142,7 +185,7 @@ class RolloutSupply:
         for example in group:
             ledger.charge_example(
                 capability,
-                generated_tokens=0,
+                generated_tokens=example.generated_tokens,
                 trained_tokens=example.trained_tokens,
                 scored_tokens=example.scored_tokens,
                 rollout_tokens=example.rollout_tokens,

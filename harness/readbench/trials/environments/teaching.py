@@ -69,6 +69,7 @@ class Teaching:
                 num_capabilities=len(setting.suite.capabilities),
                 max_new_tokens=spec.max_new_tokens,
                 readers=num_readers(needs),
+                teachers=setting.teachers,
             )
         )
 

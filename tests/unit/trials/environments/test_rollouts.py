@@ -9,12 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from readbench._core import Ledger, Scheduler
-from readbench.api import Difficulty, Question, Rollouts
+from readbench.api import Difficulty, Question, Response, Rollouts, Vector
 from readbench.models.generation import Written
 from readbench.models.sampling import Sampling
 from readbench.students.needs import dearest_group
 from readbench.suites.grading import Grader
-from readbench.suites.prompts import HeldOut, PromptQueue, PromptStreams
+from readbench.suites.prompts import HeldOut, PromptQueue, PromptStreams, Slot
 from readbench.trials.environments.rollouts import RolloutSupply, Round, advantages
 
 LONGEST, PROMPT = 6, 3  # tokens of an answer at most, and of a prompt
@@ -55,11 +55,36 @@ class Writer:
         return Written(tuple(range(length)), str((number + seed) % 2), length < LONGEST)
 
 
+class Hopeless(Writer):
+    """Is right only with a hint in sight, and then with every other seed."""
+
+    def render(self, prompts: Sequence[str]) -> list[tuple[int, ...]]:
+        tokens = [(*ids, 8) if "Hint:" in prompt else ids for prompt, ids in zip(prompts, super().render(prompts), strict=True)]
+        self.rendered.update(zip(tokens, prompts, strict=True))
+        return tokens
+
+    def written(self, ids: tuple[int, ...], seed: int) -> Written:
+        right = str(int(self.rendered[ids].split()[1]) % 2)
+        return Written((1, 2), right if ids[-1] == 8 and seed % 2 else "wrong", finished=True)
+
+
+class Teacher:
+    """Answers at length."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[int, str]] = []
+
+    def respond(self, asked: Sequence[tuple[int, str]], *, max_new_tokens: int) -> list[Response]:
+        self.asked += asked
+        return [Response(text="abcde", tokens=max_new_tokens, finished=True) for _ in asked]
+
+
 class Trial:
     """A trial's rounds with their accounts."""
 
-    def __init__(self, budget_tokens: int, *, readers: int = 0, **how: float) -> None:
-        self.writer, self.scheduler, self.ledger = Writer(), Scheduler(2), Ledger(budget_tokens, 2)
+    def __init__(self, budget_tokens: int, *, readers: int = 0, writer: Writer | None = None, **how: float) -> None:
+        self.teacher = Teacher()
+        self.writer, self.scheduler, self.ledger = writer or Writer(), Scheduler(2), Ledger(budget_tokens, 2)
         self.queue = PromptQueue(PromptStreams([Numbers(0), Numbers(1)], 0, HeldOut([])), 2)
         self.rollouts = Rollouts(**{"group_size": 4, "round_tokens": 40, **how})  # type: ignore[arg-type]
         self.dearest = dearest_group(PROMPT, LONGEST, self.rollouts, readers=readers)
@@ -72,6 +97,7 @@ class Trial:
             num_capabilities=2,
             max_new_tokens=LONGEST,
             readers=readers,
+            teachers=self.teacher,  # type: ignore[arg-type]
         )
 
     def draw(self) -> Round | None:
@@ -121,6 +147,50 @@ def test_the_verifier_s_scores_become_rewards_and_advantages_within_the_group() 
     assert first.figures["equal_groups"] == (float(len(set(scores)) == 1), 1)
     assert first.figures["finished"] == (sum(example.rollout_tokens < LONGEST for example in first.examples), 4)
     assert first.figures["length"] == (sum(example.rollout_tokens for example in first.examples), 4)
+
+
+def test_a_prompt_that_nobody_answers_is_tried_again_with_a_hint_and_trained_without_it() -> None:
+    trial = Trial(5000, readers=1, writer=Hopeless(), hint=0.5)
+    (first, *_) = trial.interval([1.0, 0.0], 1)
+    slots = {example.slot for example in first.examples}
+    assert len(slots) == 1
+    (slot,) = slots
+    assert trial.teacher.asked == [(0, slot.prompt)]
+    assert trial.writer.rendered[trial.writer.asked[1][0][0]] == f"{slot.prompt}\nHint: abc"  # half of five letters, rounded up
+    (prompt,) = trial.writer.render([slot.prompt])
+    assert {example.encoded.tokens[: len(prompt)] for example in first.examples} == {prompt}
+    assert first.reward[:4].tolist() == [0, 0, 0, 0]
+    assert first.advantage[:4].tolist() == [0, 0, 0, 0]
+    seeds = [seed for asked in trial.writer.asked for _, seed in asked]
+    assert len(set(seeds)) == 8
+    assert first.reward[4:].tolist() == [seed % 2 for seed in seeds[4:]]
+    assert first.advantage[4:].tolist() == pytest.approx(advantages(first.reward[None, 4:])[0].tolist())
+    assert [example.generated_tokens for example in first.examples] == [0, 0, 0, 0, LONGEST, 0, 0, 0]  # the teacher's answer, once
+    assert trial.ledger.spent_tokens == sum(example.cost for example in first.examples)
+    assert first.figures["hinted"] == (1, 1)
+
+
+def test_who_has_a_right_answer_gets_no_hint_and_without_the_setting_nobody_does() -> None:
+    seen = set()
+    for each in Trial(20_000, hint=0.5).interval([0.5, 0.5], 2000):
+        groups = [(each.examples[place].slot, each.reward[place : place + 4]) for place in range(0, len(each.examples), 4)]
+        of_slot: dict[Slot, list[Vector]] = {}
+        for slot, reward in groups:
+            of_slot.setdefault(slot, []).append(reward)
+        for first, *second in of_slot.values():
+            assert bool(second) == (not first.any())
+            seen.add(bool(second))
+        assert each.figures["hinted"] == (sum(len(found) == 2 for found in of_slot.values()), len(of_slot))
+    assert seen == {False, True}
+    assert all("hinted" not in each.figures for each in Trial(10_000).interval([0.5, 0.5], 400))
+
+
+@pytest.mark.parametrize("budget", [200, 333, 500, 900])
+def test_second_answers_never_pass_the_budget_either(budget: int) -> None:
+    trial = Trial(budget, readers=2, writer=Hopeless(), hint=1.0)
+    rounds = trial.interval([0.5, 0.5], budget)
+    assert trial.ledger.spent_tokens <= budget
+    assert (trial.ledger.spent_tokens > 0) == bool(rounds) == (trial.dearest <= budget)
 
 
 def test_an_answer_beyond_its_token_budget_earns_nothing() -> None:

@@ -17,6 +17,7 @@ HEIGHT = 170
 SAYS = {
     "reward": "the verifier's score of a sample",
     "equal_groups": "groups of samples whose rewards are all alike: nothing is learned from them by reward",
+    "hinted": "prompts that no answer solved, tried again with a hint",
     "entropy": "the student's, in nats a token",
     "clipped_up": "tokens of good samples beyond the trust region",
     "clipped_down": "tokens of bad samples beyond the trust region",
