@@ -68,7 +68,12 @@ def test_the_students_own_answers_are_charged_by_kind_and_recorded(bench: Benche
 
 @pytest.mark.parametrize(
     ("name", "params"),
-    [("rlad", RLAD), ("grpo", {"group_size": 4, "hint": 0.5}), ("kdrl", {"group_size": 4, "warmup": 0.5, "reference": 0.1}), ("jsd", {"own_share": 0.5, "beta": 0.5})],
+    [
+        ("rlad", RLAD),
+        ("grpo", {"group_size": 4, "hint": 0.5}),
+        ("kdrl", {"group_size": 4, "warmup": 0.5, "reference": 0.1}),
+        ("jsd", {"own_share": 0.5, "beta": 0.5}),
+    ],
 )
 def test_a_stopped_trial_on_own_answers_goes_on_to_the_same_end(bench: Benches, name: str, params: dict[str, Any]) -> None:
     whole = read_trial(with_objective(bench("whole"), name, **params).run())
