@@ -8,6 +8,7 @@ the medians over alternating repetitions in one process.
 """
 
 import statistics
+import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
@@ -109,7 +110,9 @@ def _trl_grpo(questions: Sequence[Question]) -> Callable[[], object]:
     def reward(completions: list[str], answer: list[str], **_: Any) -> list[float]:
         return [float(text.strip() == right) for text, right in zip(completions, answer, strict=True)]
 
-    config = GRPOConfig(output_dir="trl", num_generations=GROUP, max_completion_length=NEW_TOKENS, beta=0.0, temperature=1.0, **SHARED)
+    config = GRPOConfig(
+        output_dir=tempfile.gettempdir(), num_generations=GROUP, max_completion_length=NEW_TOKENS, beta=0.0, temperature=1.0, **SHARED
+    )
     trainer = GRPOTrainer(model=_model("student"), reward_funcs=reward, args=config, train_dataset=data, processing_class=_tokenizer())
     return trainer.train  # type: ignore[no-any-return]
 
@@ -133,7 +136,7 @@ def _trl_gkd(questions: Sequence[Question]) -> Callable[[], object]:
     trainer = GKDTrainer(
         model=_model("student"),
         teacher_model=_model("teacher"),
-        args=GKDConfig(output_dir="trl", lmbda=0.0, beta=0.5, max_length=256, **SHARED),
+        args=GKDConfig(output_dir=tempfile.gettempdir(), lmbda=0.0, beta=0.5, max_length=256, **SHARED),
         train_dataset=Dataset.from_list([{"messages": each} for each in turns]),
         processing_class=tokenizer,
     )
