@@ -3,14 +3,16 @@
     python benchmarks/objectives.py speed                        # two minutes, one thread
     python benchmarks/objectives.py run FOLDER                   # about forty minutes on two cores; an interrupted one goes on
     python benchmarks/objectives.py table FOLDER
+    python benchmarks/objectives.py commands > benchmarks/objectives.sh       # the runs as plain commands
 
 `speed` takes optimiser steps of each objective on the same sequences (lab student and teacher) and gives their time against `sft`, and
 tokens that the student samples a second against `transformers.generate` with the same prompts, temperature and length. `run` has the
 allocator `task-static` and the seeds 600 to 604; no setting of an objective was chosen on them. "warm" is half of the intervals on the
-teacher's text first (`warmup`).
+teacher's text first (`warmup`). The last run of a suite, of three objectives with three budgets, shows utility against budget.
 """
 
 import argparse
+import shlex
 import statistics
 import subprocess
 import time
@@ -26,6 +28,7 @@ from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
 from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.models.sampling import Sampling
+from readbench.results.document.model import CompleteTrial
 from readbench.results.document.reading import load
 from readbench.results.scores import metric_values
 from readbench.results.stats.paired import paired_difference
@@ -35,6 +38,7 @@ from readbench.suites.prompts import held_out_questions
 from readbench.suites.suite import load_suite
 
 SUITES, SEEDS = ("tool-use", "reasoning"), "600,601,602,603,604"
+COMPARED, BUDGETS = "sft,forward-kl,reverse-kl", "3e4,6e4,12e4"
 WARM = "warmup=0.5"
 RUNS: dict[str, tuple[str, str]] = {  # shown as: objective, parameter
     "sft": ("sft", ""),
@@ -60,14 +64,30 @@ def place(base: Path, suite: str, name: str) -> Path:
     return base / suite / f"{list(RUNS).index(name):02}"
 
 
-def run(base: Path) -> None:
+def commands(base: Path) -> list[tuple[Path, list[str]]]:
+    """Every run's directory and its arguments."""
+    found = []
     for suite in SUITES:
+        shared = ["run", "--suite", suite, "--allocators", "task-static", "--seeds", SEEDS]
         for name, (objective, parameter) in RUNS.items():
-            out = place(base, suite, name)
             params = ["--set", f"params.objective.{objective}.{parameter}"] if parameter else []
-            fresh = ["run", "--suite", suite, "--allocators", "task-static", "--seeds", SEEDS, "--objective", objective, *params]
-            again = ["resume", str(out)] if (out / "run.json").is_file() else [*fresh, "--out", str(out)]
-            subprocess.run(["readbench", *again], check=True)
+            found.append((place(base, suite, name), [*shared, "--objective", objective, *params]))
+        found.append((base / suite / "budgets", [*shared, "--objectives", COMPARED, "--budgets", BUDGETS]))
+    return found
+
+
+def run(base: Path) -> None:
+    for out, fresh in commands(base):
+        again = ["resume", str(out)] if (out / "run.json").is_file() else [*fresh, "--out", str(out)]
+        subprocess.run(["readbench", *again], check=True)
+
+
+def show_commands() -> None:
+    print(
+        "# The runs of docs/results.md#objectives; python benchmarks/objectives.py run FOLDER makes the same, and goes on where it stopped."
+    )
+    for out, fresh in commands(Path("objectives")):
+        print(shlex.join(["readbench", *fresh, "--out", str(out)]))
 
 
 def table(base: Path) -> None:
@@ -93,6 +113,24 @@ def table(base: Path) -> None:
             spread = f"{statistics.fmean(utility.values()):.3f} ± {statistics.stdev(utility.values()):.3f}"
             steps = f"{statistics.fmean(trial.metrics.step_accuracy for trial in done):.3f}"
             print(f"| {' | '.join([f'`{name}`', spread, against, steps, *tokens, *figures])} |")
+
+
+def budgets_table(base: Path) -> None:
+    """Utility by objective and budget, and the tokens of the teacher's answers in a trial."""
+    print("\n### by budget\n\n| suite | objective | budget | utility | generated | trained | scored |\n|---|---|---|---|---|---|---|")
+    for suite in SUITES:
+        if not (base / suite / "budgets" / "results.json").is_file():
+            continue
+        places: dict[tuple[str, int], list[CompleteTrial]] = {}
+        for trial in load(base / suite / "budgets").complete:
+            places.setdefault((trial.objective, trial.budget_tokens), []).append(trial)
+        for (objective, budget), trials in places.items():
+            utilities = [trial.metrics.utility for trial in trials]
+            tokens = [
+                f"{statistics.fmean(getattr(trial.tokens, kind) for trial in trials):,.0f}" for kind in ("generated", "trained", "scored")
+            ]
+            spread = f"{statistics.fmean(utilities):.3f} ± {statistics.stdev(utilities):.3f}"
+            print(f"| {' | '.join([suite, f'`{objective}`', f'{budget:,}', spread, *tokens])} |")
 
 
 KINDS, FIGURES = ("generated", "trained", "rollout", "scored"), ("reward", "equal_groups")
@@ -187,13 +225,18 @@ def _library(model: LanguageModel, rendered: list[tuple[int, ...]]) -> int:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("what", choices=("speed", "run", "table"))
+    parser.add_argument("what", choices=("speed", "run", "table", "commands"))
     parser.add_argument("folder", type=Path, nargs="?", default=Path("objectives"))
     arguments = parser.parse_args()
     if arguments.what == "speed":
         speed()
+    elif arguments.what == "commands":
+        show_commands()
+    elif arguments.what == "run":
+        run(arguments.folder)
     else:
-        (run if arguments.what == "run" else table)(arguments.folder)
+        table(arguments.folder)
+        budgets_table(arguments.folder)
 
 
 if __name__ == "__main__":

