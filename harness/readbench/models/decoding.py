@@ -42,7 +42,7 @@ class Decoder(Protocol):
         """Appends a token (B,) to each row; (B, V) logits of the next one."""
 
     def keep(self, rows: torch.Tensor) -> None:
-        """Keeps only these rows (N,)."""
+        """Keeps only these rows (N,), one as often as it is named."""
 
     def renewed(self) -> "Decoder":
         """A decoder of the same kind with the model's current weights."""
@@ -62,7 +62,7 @@ def decoder_for(model: "PreTrainedModel") -> Decoder:
 
 
 def _agrees(decoder: Decoder, expected: list[torch.Tensor]) -> bool:
-    """Whether a padded row gets the logits that it gets alone, also after the other row was dropped."""
+    """Whether a padded row gets the logits that it gets alone, also as a copy and after the others were dropped."""
     try:
         found = _trial(decoder, alone=False)
     except (AttributeError, IndexError, NotImplementedError, RuntimeError, TypeError, ValueError):
@@ -74,13 +74,17 @@ def _agrees(decoder: Decoder, expected: list[torch.Tensor]) -> bool:
 
 
 def _trial(decoder: Decoder, *, alone: bool) -> list[torch.Tensor]:
-    """The (V,) logits of one row at the start and after each of three steps; another row goes along until the third, unless it is alone."""
-    prompts = [_SHORT] if alone else [_LONG, _SHORT]
-    logits = [decoder.start(prompts, 3)]
-    for token in (5, 6):
-        logits.append(decoder.step(torch.full((len(prompts),), token, device=logits[-1].device)))
+    """The (V,) logits of one row at the start and after each of three steps.
+
+    Unless it is alone it is the copy of a row, and others go along until the third.
+    """
+    logits = [decoder.start([_SHORT] if alone else [_LONG, _SHORT], 3)]
     if not alone:
-        decoder.keep(torch.tensor([1], device=logits[-1].device))
+        decoder.keep(torch.tensor([0, 1, 1], device=logits[-1].device))
+    for token in (5, 6):
+        logits.append(decoder.step(torch.full((1 if alone else 3,), token, device=logits[-1].device)))
+    if not alone:
+        decoder.keep(torch.tensor([2], device=logits[-1].device))
     logits.append(decoder.step(torch.tensor([4], device=logits[-1].device)))
     return [each[-1].float() for each in logits]
 
@@ -117,7 +121,7 @@ class LibraryDecoder:
         return self._forward()
 
     def keep(self, rows: torch.Tensor) -> None:
-        """Drops the other rows."""
+        """Keeps these rows, one as often as it is named."""
         self._inputs, self._mask = self._inputs[rows], self._mask[rows]
         if self.mixes:  # a recurrent layer only knows the order of beams, which may be fewer
             (self._cache.reorder_cache if self._recurrent else self._cache.batch_select_indices)(rows)
@@ -213,7 +217,7 @@ class LeanDecoder:
         return self._logits(x)
 
     def keep(self, rows: torch.Tensor) -> None:
-        """Drops the other rows."""
+        """Keeps these rows, one as often as it is named."""
         self._lengths = self._lengths[rows]
         self._cache = [cache[:, :, rows] for cache in self._cache]
 

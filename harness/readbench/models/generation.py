@@ -99,7 +99,7 @@ class Writer:
         decoder, ends = self.decoder, self._ends
         rows = [_Row([]) for _ in asked]
         alive = list(range(len(asked)))  # the row that each line of the batch belongs to
-        logits = decoder.start([prompt for prompt, _ in asked], max_new_tokens)
+        logits = self._started([prompt for prompt, _ in asked], max_new_tokens)
         for place in range(written, written + max_new_tokens):
             chosen, near = _chosen(logits, sampling, [asked[index][1] for index in alive], place)
             for index, token, tie in zip(alive, chosen.tolist(), near.tolist(), strict=True):
@@ -119,6 +119,16 @@ class Writer:
                 decoder.keep(kept)
             logits = decoder.step(chosen)
         return rows
+
+    def _started(self, prompts: Sequence[tuple[int, ...]], max_new_tokens: int) -> torch.Tensor:
+        """(B, V) after the prompts; one that many answers begin with is read once."""
+        places = {prompt: place for place, prompt in enumerate(dict.fromkeys(prompts))}
+        logits = self.decoder.start(list(places), max_new_tokens)
+        if len(places) == len(prompts):
+            return logits
+        lines = torch.tensor([places[prompt] for prompt in prompts], device=logits.device)
+        self.decoder.keep(lines)
+        return logits[lines]
 
     def _written(self, row: _Row) -> Written:
         ids = row.tokens[:-1] if row.finished else row.tokens

@@ -145,20 +145,37 @@ def test_an_answer_s_distribution_is_the_model_s(writers: list[LanguageModel]) -
         assert abs(share - probability) < 4 * (probability * (1 - probability) / count) ** 0.5
 
 
-def test_the_same_prompt_with_the_same_seed_is_written_once(writers: list[LanguageModel], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prompt_is_read_once_for_all_its_answers_and_an_answer_written_once(
+    writers: list[LanguageModel], monkeypatch: pytest.MonkeyPatch
+) -> None:
     writer = writers[0].writer()
-    (prompt,) = writers[0].render(["x"])
-    asked: list[int] = []
-    start = writer.decoder.start
+    one, other = writers[0].render(["x", "yz"])
+    read: list[int] = []
+    written: list[int] = []
+    start, step = writer.decoder.start, writer.decoder.step
 
-    def spy(prompts: list[tuple[int, ...]], max_new_tokens: int) -> torch.Tensor:
-        asked.append(len(prompts))
+    def reading(prompts: list[tuple[int, ...]], max_new_tokens: int) -> torch.Tensor:
+        read.append(len(prompts))
         return start(prompts, max_new_tokens)
 
-    monkeypatch.setattr(writer.decoder, "start", spy)
-    first, _, third = writer.sample([prompt] * 3, [1, 2, 1], sampling=PLAIN, max_new_tokens=3)
-    assert asked[0] == 2
-    assert first == third
+    def writing(tokens: torch.Tensor) -> torch.Tensor:
+        written.append(len(tokens))
+        return step(tokens)
+
+    monkeypatch.setattr(writer.decoder, "start", reading)
+    monkeypatch.setattr(writer.decoder, "step", writing)
+    answers = writer.sample([one, other, one, one, one], [1, 1, 2, 1, 3], sampling=PLAIN, max_new_tokens=3)
+    assert (read[0], written[0]) == (2, 4)
+    assert answers[0] == answers[3]
+
+
+def test_an_answer_in_a_group_is_the_answer_alone(writers: list[LanguageModel]) -> None:
+    for model in writers:
+        one, other = model.render(["x", "what is it?"])
+        asked = [(one, 1), (one, 2), (other, 1), (one, 3), (other, 4)]
+        together = model.sample([ids for ids, _ in asked], [seed for _, seed in asked], sampling=PLAIN, max_new_tokens=8)
+        alone = [model.sample([ids], [seed], sampling=PLAIN, max_new_tokens=8)[0] for ids, seed in asked]
+        assert together == alone
 
 
 def test_a_prompt_that_fills_the_context_is_refused() -> None:
