@@ -1,6 +1,7 @@
 """An endpoint on loopback that does what a test tells it: answers, or fails in a given way."""
 
 import json
+import math
 import socket
 import socketserver
 import struct
@@ -125,6 +126,11 @@ class Stub:
         """What the stub holds of a token: a function of the sequence up to it."""
         return -0.001 * (sum((n + 1) * token for n, token in enumerate(tokens[: place + 1])) % 4000)
 
+    def best(self, tokens: list[int], place: int, k: int) -> list[tuple[int, float]]:
+        """Its k most probable tokens there but for the sequence's own: each has half of the mass that is left."""
+        left = max(1.0 - math.exp(self.logprob(tokens, place)), 1e-6)
+        return [(100 + (tokens[place] + rank) % 50, math.log(left * 0.5 ** (rank + 1))) for rank in range(k)]
+
     def scores(self, connection: socket.socket, request: dict[str, Any]) -> None:
         """What a sound vLLM or SGLang answers to a request for the log-probabilities of given tokens."""
         connection.sendall(self.http(self.scored(request)))
@@ -132,11 +138,17 @@ class Stub:
     def scored(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer, as the server has it."""
         tokens = request.get("prompt", request.get("input_ids"))
+        k = request.get("prompt_logprobs", request.get("top_logprobs_num", 0))
         values = [None, *(self.logprob(tokens, place) for place in range(1, len(tokens)))]
         if "input_ids" in request:
             about = {"prompt_tokens": len(tokens), "input_token_logprobs": [[v, t, None] for v, t in zip(values, tokens, strict=True)]}
+            if k:
+                about["input_top_logprobs"] = [None, *([[v, t, None] for t, v in self.best(tokens, p, k)] for p in range(1, len(tokens)))]
             return {"text": "x", "meta_info": about}
         places = [None if v is None else {str(t): {"logprob": v, "rank": 1}} for v, t in zip(values, tokens, strict=True)]
+        for place, held in enumerate(places):
+            if held is not None and k:
+                held.update({str(t): {"logprob": v, "rank": 1} for t, v in self.best(tokens, place, k)})
         choice = {"index": 0, "text": "x", "finish_reason": "length", "prompt_logprobs": places}
         return {"model": MODEL, "choices": [choice], "usage": {"prompt_tokens": len(tokens), "completion_tokens": 1}}
 
@@ -183,7 +195,7 @@ class Office:
                 ledger=self.ledger,
                 student_path=resolve_model("lab/student"),  # a token is a byte
                 keep=lambda answers, most: self.cache.put(self.teacher.fingerprint(), answers, max_new_tokens=most),
-                keep_scores=lambda scores: self.cache.put_scores(self.teacher.fingerprint(), scores),
+                keep_scores=lambda scores, k: self.cache.put_scores(self.teacher.fingerprint(), scores, k),
             )
         )
 
@@ -195,6 +207,9 @@ class Office:
 
     def score(self, *sequences: Scored) -> list[Vector]:
         return CachedTeacher(self.teacher, self.cache).score(sequences)
+
+    def top(self, *sequences: Scored, k: int) -> list[Vector]:
+        return CachedTeacher(self.teacher, self.cache).top(sequences, k)
 
     def close(self) -> None:
         self.ledger.close()

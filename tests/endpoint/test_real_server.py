@@ -92,7 +92,7 @@ def ask(teacher: OpenAITeacher, prompts: list[str], run_dir: Path) -> Asked:
         ledger=ledger,
         student_path=resolve_model("lab/student"),
         keep=lambda answers, _: kept.update(answers),
-        keep_scores=lambda _: None,
+        keep_scores=lambda *_: None,
     )
     teacher.open_account(account)
     answers = teacher.respond(prompts, max_new_tokens=32)

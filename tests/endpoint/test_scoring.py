@@ -2,6 +2,9 @@
 
 import copy
 import json
+import math
+import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,6 +61,70 @@ def test_what_was_scored_is_never_asked_again(server: str, stub: Any, office: Of
     again = office(scores=server).score(FIRST, FIRST)  # another process on the same run
     assert [each.tolist() for each in again] == [first[0].tolist()] * 2
     assert len(stub.requests) == asked
+
+
+@pytest.mark.parametrize("k", [1, 3])
+def test_both_servers_give_the_most_probable_tokens_and_what_they_leave(server: str, stub: Any, office: Offices, k: int) -> None:
+    found = office(scores=server).top(FIRST, SECOND, k=k)
+    for (tokens, prompt_length), rows in zip((FIRST, SECOND), found, strict=True):
+        assert rows.shape == (len(tokens) - prompt_length, 2 * k + 1)
+        for place, row in enumerate(rows, prompt_length):
+            best = stub.best(list(tokens), place, k)
+            own = stub.logprob(list(tokens), place)
+            ranked = sorted([*best, (tokens[place], own)], key=lambda pair: -pair[1])[:k]  # the stub's own token may be above them
+            assert row[:k].tolist() == [token for token, _ in ranked]
+            assert row[k : 2 * k].tolist() == [value for _, value in ranked]
+            left = 1 - sum(math.exp(value) for _, value in ranked)
+            assert math.exp(row[-1]) == pytest.approx(max(left, 0.0), abs=1e-12)
+    asked = stub.requests[0]
+    assert {"vllm": asked.get("prompt_logprobs"), "sglang": asked.get("top_logprobs_num")}[server] == k
+
+
+def test_what_was_found_is_kept_for_each_k_apart(server: str, stub: Any, office: Offices) -> None:
+    first = office(scores=server).top(FIRST, k=2)
+    scores = office(scores=server).score(FIRST)
+    asked = len(stub.requests)
+    again = office(scores=server)
+    assert again.top(FIRST, k=2)[0].tolist() == first[0].tolist()
+    assert again.score(FIRST)[0].tolist() == scores[0].tolist() == expected(stub, FIRST)
+    assert len(stub.requests) == asked
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda places: places[2].pop(next(iter(places[2]))), "it gives no log-probability of token 7 at place 2"),
+        (lambda places: places[3].pop(list(places[3])[-1]) and places[3].pop(list(places[3])[-1]), "it gives 2 of the 3 most probable"),
+        (
+            lambda places: [each.update(logprob=0.0) for each in places[3].values()],
+            "the 3 most probable tokens at place 3 have 3.000 of the mass",
+        ),
+        (lambda places: places[2].update({"1": {"logprob": None}}), "it gives None as the log-probability"),
+        (lambda places: places[2].update({"1": {"logprob": 0.5}}), "it gives 0.5 as the log-probability"),
+        (lambda places: places.pop(1), "it gives log-probabilities of 3 tokens for 4"),
+    ],
+)
+def test_a_lie_about_the_most_probable_tokens_is_a_fault(stub: Any, office: Offices, change: Callable[[list[Any]], Any], said: str) -> None:
+    stub.default = changed(lambda answer: change(places(answer)))(stub)
+    with pytest.raises(EndpointError, match=re.escape(said)):
+        office(scores="vllm").top(FIRST, k=3)
+
+
+def test_more_than_the_server_allows_is_refused_with_its_words(stub: Any, office: Offices) -> None:
+    said = "Requested prompt logprobs of 64, which is greater than max allowed: 20"
+    stub.default = stub.sends(stub.http({"error": {"message": said}}, status="400 Bad Request"))
+    with pytest.raises(EndpointRefusalError, match=re.escape(f"HTTP 400: {said}")):
+        office(scores="vllm").top(FIRST, k=64)
+    assert len(stub.requests) == 1
+
+
+def test_values_that_do_not_repeat_are_refused_and_not_kept(stub: Any, office: Offices) -> None:
+    behaviours = [stub.scores, changed(lambda answer: [each.update(logprob=-9.0) for each in places(answer)[3].values()])(stub)]
+    stub.script.extend(behaviours)
+    made = office(scores="vllm")
+    with pytest.raises(EndpointError, match="the same tokens scored twice differ"):
+        made.top(FIRST, k=2)
+    assert made.cache.get_scores(made.teacher.fingerprint(), [FIRST], 2) == {}
 
 
 def changed(change: Callable[[dict[str, Any]], None]) -> Callable[[Any], Any]:
@@ -192,8 +259,11 @@ def test_an_endpoint_that_scores_serves_objectives_that_read_log_probabilities()
     planned(**SCORING, objective="rlad")
     with pytest.raises(ConfigError, match="objective jsd needs the teacher's logits, and openai:m gives none"):
         planned(**SCORING, objective="jsd")
-    with pytest.raises(ConfigError, match=r"samples at temperature 0\.7, and endpoints give log-probabilities at temperature 1"):
+    with pytest.raises(ConfigError, match=r"reads at temperature 0\.7, and endpoints give log-probabilities at temperature 1"):
         planned(**SCORING, objective="rlad", **{"params.objective.rlad.temperature": 0.7})
+    planned(**SCORING, objective="top-k")
+    with pytest.raises(ConfigError, match=r"objective top-k reads at temperature 2, and endpoints"):
+        planned(**SCORING, objective="top-k", **{"params.objective.top-k.temperature": 2.0})
     with pytest.raises(ConfigError, match="gives none") as raised:
         planned(**AT, objective="rlad")
     assert "params.teacher.openai.scores" in raised.value.hint
@@ -212,6 +282,15 @@ def test_the_forecast_counts_scores_and_no_answers_where_the_student_writes_all(
     assert own.worst.prompt_tokens == pytest.approx(budget / 2 * 6, abs=1)  # six attempts
     half = own.expected.requests / 2 + text.expected.requests / 2
     assert warmed.expected.requests == pytest.approx(half, abs=1)
+
+
+def test_the_forecast_counts_a_second_request_where_the_teacher_reads_its_own_answers() -> None:
+    text, top = (planned(**SCORING, objective=name).spend for name in ("sft", "top-k"))
+    assert top.expected.requests < 2 * text.expected.requests  # fewer answers, each asked for and read
+    assert top.expected.requests > text.expected.requests
+    answers = top.expected.requests / 2
+    assert answers < text.expected.requests
+    assert top.worst.requests > top.expected.requests
 
 
 def test_a_run_is_taught_by_scores_over_http(
@@ -234,3 +313,33 @@ def test_a_run_is_taught_by_scores_over_http(
     assert all(request["prompt_logprobs"] == 0 for request in stub.requests)
     figures = [interval["figures"] for interval in trial["intervals"]]
     assert all("kl_to_teacher" in each for each in figures)
+
+
+def test_a_run_is_taught_by_the_most_probable_tokens_over_http(
+    stub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def both(connection: Any, request: dict[str, Any]) -> None:
+        (stub.scores if isinstance(request.get("prompt"), list) else stub.answers)(connection, request)
+
+    stub.default = both
+    monkeypatch.chdir(tmp_path)
+    grid = ["--suite", "multilingual", "--allocators", "uniform", "--seeds", "1", "--budget", "6000", "--intervals", "2"]
+    sets = ["executor=inline", "num_probes=4", "num_dev=4", "max_new_tokens=16", "params.objective.top-k.k=5"]
+    sets += ["params.teacher.openai.scores=vllm", "params.teacher.openai.tokenizer=lab/teacher", "endpoint.attempts=1"]
+    flags = [f"--set={each}" for each in sets]
+    command = ["run", *grid, *flags, "--teacher", "openai:stub", "--teacher-url", stub.url, "--objective", "top-k", "--out", "run"]
+    assert main(command) == 0, capfd.readouterr().err
+    (trial,) = json.loads(Path("run/results.json").read_text())["trials"]
+    tokens = trial["tokens"]
+    assert 0 < tokens["generated"] < tokens["scored"] == tokens["trained"]
+    assert tokens["rollout"] == 0
+    scored = [request for request in stub.requests if isinstance(request.get("prompt"), list)]
+    assert {request["prompt_logprobs"] for request in scored} == {5}
+    assert sum(len(request["prompt"]) for request in scored[1:]) <= tokens["scored"]
+    asked = len(stub.requests)
+    before = Path("run/results.json").read_bytes()
+    shutil.rmtree(next(Path("run/trials").iterdir()))
+    assert main(["resume", "run"]) == 0, capfd.readouterr().err
+    assert len(stub.requests) == asked  # answers and what was read of them are of the cache
+    again = json.loads(Path("run/results.json").read_text())["trials"][0]
+    assert again["metrics"] == json.loads(before)["trials"][0]["metrics"]

@@ -103,6 +103,13 @@ class ScoringTeacher(Teacher, Protocol):
     def score(self, sequences: Sequence[Scored]) -> list[Vector]:
         """The log-probabilities, in nats at temperature 1, of each sequence's tokens after its prompt, in order."""
 
+    def top(self, sequences: Sequence[Scored], k: int) -> list[Vector]:
+        """Of each sequence a matrix (n, 2·k + 1), for its n tokens after the prompt, at temperature 1.
+
+        A row has the ids of the k tokens that are most probable there, the most probable first, then their log-probabilities in nats, and
+        the logarithm of the mass of all others.
+        """
+
 
 Value = bool | int | float | str
 

@@ -15,6 +15,7 @@ NEEDS = frozenset(
         "rollouts",  # sequences that the student wrote itself
         "rewards",  # the verifier's score of each sequence
         "teacher_logits",  # of a teacher with the student's vocabulary, at every position
+        "teacher_top",  # likewise, of its most probable tokens there, as many as the objective's `top`, and of all the rest together
         "teacher_logprob",  # likewise, of the labels of rollouts alone
         "reference_logprob",  # of the untrained student, likewise
     }
@@ -62,6 +63,9 @@ class Batch:
     max_new_tokens: int  # that a sequence may have, for a loss that is divided by it
     progress: float  # share of the budget that is spent, in [0, 1]
     teacher_logits: "torch.Tensor | None" = None  # (N, V) of the teacher at the same positions, without gradient
+    teacher_top: "torch.Tensor | None" = None  # (N, k) int64, the teacher's most probable tokens there, the most probable first
+    # (N, k + 1) their log-probabilities, at the objective's `temperature`, and the logarithm of the rest's mass (−inf: none is left)
+    teacher_top_logprob: "torch.Tensor | None" = None
     reward: "torch.Tensor | None" = None  # (S,) the verifier's score in [0, 1]
     # Of rollouts only, None for the teacher's answers: log-probabilities of the labels, without gradient, at the rollouts' temperature
     old_logprob: "torch.Tensor | None" = None  # (N,) of the student when it wrote the sequences
@@ -84,7 +88,8 @@ class Loss:
 class Objective(Protocol):
     """The training loss. It never decides which capability is trained: that is the allocator's.
 
-    One that needs rollouts also has `rollouts`, a `Rollouts` that says how they are made.
+    One that needs rollouts also has `rollouts`, a `Rollouts` that says how they are made; one that needs the teacher's top also has `top`,
+    how many tokens, and `temperature`.
     """
 
     needs: frozenset[str]  # of NEEDS

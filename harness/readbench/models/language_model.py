@@ -133,6 +133,17 @@ class LanguageModel:
                     found[index] = part
         return found
 
+    def label_top(self, examples: Sequence[Encoded], k: int, *, temperature: float = 1.0) -> list[npt.NDArray[np.float64]]:
+        """Of each example a matrix as `readbench.api.ScoringTeacher.top` has it, at a temperature, without unused rows of the table."""
+        found: list[npt.NDArray[np.float64]] = [np.zeros((0, 2 * k + 1))] * len(examples)
+        with torch.inference_mode():
+            for chunk in chunks_by_length([len(example.tokens) for example in examples], _SCORE_TOKENS):
+                batch = collate([examples[index] for index in chunk], self.device)
+                rows = top_of(self.label_logits(batch)[:, : len(self.tokenizer)], k, temperature).cpu().numpy()
+                for index, part in zip(chunk, np.split(rows, batch.starts[1:]), strict=True):
+                    found[index] = part
+        return found
+
     def label_logits(self, batch: Batch) -> torch.Tensor:
         """(N, V) fp32 logits that predict the label tokens, with gradients if they are recorded."""
         if self._lean is not None and not self.autocast and batch.inputs.shape[1] <= LONGEST:
@@ -144,6 +155,14 @@ class LanguageModel:
         """Saves the network and its tokenizer so that AutoModelForCausalLM and AutoTokenizer can load them."""
         self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+
+
+def top_of(logits: torch.Tensor, k: int, temperature: float) -> torch.Tensor:
+    """(N, 2·k + 1) in double, by (N, V) logits: ids and log-probabilities of the k < V most probable tokens, and of the rest."""
+    log_p = (logits.double() / temperature).log_softmax(1)
+    best = log_p.topk(min(k, logits.shape[1] - 1), dim=1)
+    rest = log_p.scatter(1, best.indices, -torch.inf).logsumexp(1, keepdim=True)
+    return torch.cat([best.indices.double(), best.values, rest], dim=1)
 
 
 def log_probabilities(logits: torch.Tensor, labels: torch.Tensor, temperature: float) -> torch.Tensor:

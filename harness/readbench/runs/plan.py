@@ -65,7 +65,9 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             hint=f"an interval should buy one example of each capability: give --budget {least} or more, or fewer --intervals",
         )
     piloted = piloted or any(uses_pilots(config, name) for name in config.allocators)
-    own = {name: check_objective(name, config, resolved.suite, teachers.given, student_path, piloted=piloted) for name in config.objectives}
+    asked = {
+        name: check_objective(name, config, resolved.suite, teachers.given, student_path, piloted=piloted) for name in config.objectives
+    }
     check_allocators(resolved)
     check_pilots(config, piloted=piloted, example_tokens=example_tokens)
     identifier = check_requirement(config, resolved.suite)
@@ -112,8 +114,8 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
     trials = tuple(replace(each, seed=seed) for each in competing for seed in config.seeds)
     each_objective = cells[:: len(config.budgets)]
     pilots = tuple(spec for cell in each_objective for spec in pilot_specs(cell, config.pilots)) if piloted else ()
-    asked = any(profiled(name) for name in config.allocators)
-    profiling = tuple(spec for cell in cells for spec in profiling_specs(cell, config.pilots)) if asked else ()
+    warm = any(profiled(name) for name in config.allocators)
+    profiling = tuple(spec for cell in cells for spec in profiling_specs(cell, config.pilots)) if warm else ()
     tokens = sum(spec.budget_tokens for spec in trials)
     before = sum(spec.budget_tokens for spec in (*pilots, *profiling))
     return Plan(
@@ -136,8 +138,8 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             student_path=student_path,
             max_new_tokens=config.max_new_tokens,
             num_seeds=len(config.seeds),
-            trials=[Training(tokens=spec.budget_tokens, own=own[spec.objective]) for spec in trials if spec.seed == config.seeds[0]],
-            pilots=[Training(tokens=spec.budget_tokens, own=own[spec.objective]) for spec in (*pilots, *profiling)],
+            trials=[Training(tokens=s.budget_tokens, asked=asked[s.objective]) for s in trials if s.seed == config.seeds[0]],
+            pilots=[Training(tokens=spec.budget_tokens, asked=asked[spec.objective]) for spec in (*pilots, *profiling)],
         )
         if teachers.paid is not None
         else None,

@@ -7,7 +7,7 @@ import torch
 from readbench.api import Batch, Loss, Objective
 from readbench.base.errors import ConfigError, TrialFailure
 from readbench.base.plugins import foreign, make
-from readbench.students.needs import asked_by
+from readbench.students.needs import asked_by, top_of
 
 
 class GuardedObjective:
@@ -17,6 +17,7 @@ class GuardedObjective:
         self._name = name
         self._objective = objective
         self.needs, self.rollouts = asked_by(name, objective)
+        self.top = top_of(objective)
 
     def loss(self, batch: Batch) -> Loss:
         """The objective's loss, checked."""

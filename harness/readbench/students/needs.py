@@ -3,7 +3,8 @@
 from readbench.api import NEEDS, Objective, Rollouts
 from readbench.base.errors import ConfigError
 
-_READ_BY_TEACHER = frozenset({"teacher_logits", "teacher_logprob"})
+_ANYWHERE = frozenset({"teacher_logits", "teacher_top"})  # of what the teacher wrote too
+_READ_BY_TEACHER = _ANYWHERE | {"teacher_logprob"}
 
 
 def asked_by(name: str, objective: Objective) -> tuple[frozenset[str], Rollouts | None]:
@@ -11,6 +12,10 @@ def asked_by(name: str, objective: Objective) -> tuple[frozenset[str], Rollouts 
     needs, rollouts = frozenset(objective.needs), getattr(objective, "rollouts", None)
     if unknown := needs - NEEDS:
         raise ConfigError(f"objective {name!r} needs {', '.join(sorted(unknown))}, which readbench does not serve")
+    if "teacher_top" in needs and not (type(top := getattr(objective, "top", None)) is int and top > 0):
+        raise ConfigError(
+            f"objective {name!r} needs the teacher's top, and does not say of how many tokens: its attribute top must be an int"
+        )
     if "rollouts" not in needs:
         return needs, None
     if not isinstance(rollouts, Rollouts):
@@ -20,9 +25,16 @@ def asked_by(name: str, objective: Objective) -> tuple[frozenset[str], Rollouts 
     return needs, rollouts
 
 
+def top_of(objective: Objective) -> tuple[int, float] | None:
+    """How many of the teacher's most probable tokens an objective reads, and at what temperature; None if it reads none."""
+    if "teacher_top" not in objective.needs:
+        return None
+    return objective.top, float(getattr(objective, "temperature", 1.0))  # type: ignore[attr-defined]
+
+
 def reads_teacher(needs: frozenset[str], *, own: bool = True) -> bool:
     """Whether the teacher reads each rollout (`own`), or each answer of its own."""
-    return bool(needs & _READ_BY_TEACHER) if own else "teacher_logits" in needs
+    return bool(needs & (_READ_BY_TEACHER if own else _ANYWHERE))
 
 
 def num_readers(needs: frozenset[str], *, own: bool = True) -> int:

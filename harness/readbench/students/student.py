@@ -33,6 +33,7 @@ class Outcomes:
     advantage: Vector | None = None  # (N,) of sequences that the student wrote
     teacher_logprob: Sequence[Vector] | None = None  # N log-probabilities of their labels, likewise
     reference_logprob: Sequence[Vector] | None = None  # likewise, by the untrained student
+    teacher_top: Sequence[Vector] | None = None  # N matrices (labels, 2·k + 1): see `readbench.api.ScoringTeacher.top`
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,7 +128,12 @@ class Student:
         found = {name: values[chunk] for name, values in whole.items() if values is not None}
         by_token = {"teacher_logprob": outcomes.teacher_logprob, "reference_logprob": outcomes.reference_logprob}
         found |= {name: np.concatenate([values[index] for index in chunk]) for name, values in by_token.items() if values is not None}
-        return {name: torch.from_numpy(values).to(self.model.device, torch.float32) for name, values in found.items()}
+        if outcomes.teacher_top is not None:
+            top = np.concatenate([outcomes.teacher_top[index] for index in chunk])
+            k = top.shape[1] // 2
+            found |= {"teacher_top": top[:, :k], "teacher_top_logprob": top[:, k:]}
+        kinds = {"teacher_top": torch.int64}
+        return {n: torch.from_numpy(values).to(self.model.device, kinds.get(n, torch.float32)) for n, values in found.items()}
 
     def _own_log_probabilities(self, examples: Sequence[Encoded]) -> torch.Tensor:
         """(N,) of the labels now, read as a step reads them: the ratio to them is 1 until a step has changed the weights."""

@@ -49,30 +49,45 @@ class CachedTeacher:
 
     def score(self, sequences: Sequence[Scored]) -> list[Vector]:
         """The log-probabilities of each sequence's tokens after its prompt, in order; SurroundingError where some are no such thing."""
-        known = self._cache.get_scores(self._fingerprint, sequences)
+        return self._read(sequences, 0)
+
+    def top(self, sequences: Sequence[Scored], k: int) -> list[Vector]:
+        """See `readbench.api.ScoringTeacher.top`; SurroundingError where some are no such thing."""
+        return self._read(sequences, k)
+
+    def _read(self, sequences: Sequence[Scored], k: int) -> list[Vector]:
+        known = self._cache.get_scores(self._fingerprint, sequences, k)
         missing = [sequence for sequence in dict.fromkeys(sequences) if sequence not in known]
         if missing:
-            self._cache.put_scores(self._fingerprint, dict(zip(missing, _scored(self._teacher, missing), strict=True)))
-            known |= self._cache.get_scores(self._fingerprint, missing)
+            self._cache.put_scores(self._fingerprint, dict(zip(missing, _scored(self._teacher, missing, k), strict=True)), k)
+            known |= self._cache.get_scores(self._fingerprint, missing, k)
         return [known[sequence] for sequence in sequences]
 
 
-def _scored(teacher: Any, sequences: Sequence[Scored]) -> list[Vector]:
+def _scored(teacher: Any, sequences: Sequence[Scored], k: int) -> list[Vector]:
     """What a teacher gives, checked as `_asked` does."""
     name = type(teacher).__name__
     try:
-        scores = [np.asarray(each, dtype=np.float64) for each in teacher.score(sequences)]
+        given = teacher.top(sequences, k) if k else teacher.score(sequences)
+        scores = [np.asarray(each, dtype=np.float64) for each in given]
     except (ReadbenchError, TrialFailure, KeyboardInterrupt):
         raise
     except BaseException as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise SurroundingError(f"teacher {name!r} raised {reason}", hint=_REPAIR) from error
-    wanted = [(len(tokens) - prompt_length,) for tokens, prompt_length in sequences]
-    if [each.shape for each in scores] != wanted or not all(np.isfinite(each).all() for each in scores):
+    wanted = [(len(tokens) - prompt_length, *([2 * k + 1] if k else [])) for tokens, prompt_length in sequences]
+    finite = all(_sound(each, k) for each in scores)
+    if [each.shape for each in scores] != wanted or not finite:
         raise SurroundingError(
             f"teacher {name!r} gave no finite log-probability for each token of {len(sequences)} sequences", hint=_REPAIR
         )
     return scores
+
+
+def _sound(scores: Vector, k: int) -> bool:
+    """Whether all are finite; an empty rest beside the most probable ones has a mass of 0."""
+    told = scores[..., :-1] if k else scores
+    return bool(np.isfinite(told).all()) and bool((scores < np.inf).all())
 
 
 def _asked(teacher: Teacher, prompts: Sequence[str], max_new_tokens: int) -> list[Response]:

@@ -1,6 +1,6 @@
 """The teachers of a run: each capability is taught by one of them."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 
@@ -51,18 +51,35 @@ class Panel:
 
     def scores(self, examples: Sequence[Encoded], capabilities: Sequence[int], temperature: float) -> list[Vector]:
         """The log-probabilities of each example's labels, by its capability's teacher."""
-        scores: dict[int, Vector] = {}
+
+        def found(number: int, teacher: Teacher, asked: list[Encoded]) -> list[Vector]:
+            if isinstance(teacher, LocalTeacher):
+                return teacher.model.label_log_probabilities(asked, temperature=temperature)
+            # the plan has seen that the temperature is 1
+            return self._cached[number].score([(example.tokens, example.prompt_length) for example in asked])
+
+        return self._each(examples, capabilities, found)
+
+    def top(self, examples: Sequence[Encoded], capabilities: Sequence[int], k: int, temperature: float) -> list[Vector]:
+        """Of each example a matrix as `readbench.api.ScoringTeacher.top` has it, by its capability's teacher."""
+
+        def found(number: int, teacher: Teacher, asked: list[Encoded]) -> list[Vector]:
+            if isinstance(teacher, LocalTeacher):
+                return teacher.model.label_top(asked, k, temperature=temperature)
+            return self._cached[number].top([(example.tokens, example.prompt_length) for example in asked], k)
+
+        return self._each(examples, capabilities, found)
+
+    def _each(
+        self, examples: Sequence[Encoded], capabilities: Sequence[int], found: Callable[[int, Teacher, list[Encoded]], list[Vector]]
+    ) -> list[Vector]:
+        """What each teacher, by its number, finds in the examples of its capabilities; in order."""
+        values: dict[int, Vector] = {}
         for number, teacher in enumerate(self.teachers):
             places = [place for place, capability in enumerate(capabilities) if self.serving[capability] == number]
-            asked = [examples[place] for place in places]
-            if not asked:
-                continue
-            if isinstance(teacher, LocalTeacher):
-                found = teacher.model.label_log_probabilities(asked, temperature=temperature)
-            else:  # the plan has seen that the temperature is 1
-                found = self._cached[number].score([(example.tokens, example.prompt_length) for example in asked])
-            scores |= dict(zip(places, found, strict=True))
-        return [scores[place] for place in range(len(examples))]
+            if places:
+                values |= dict(zip(places, found(number, teacher, [examples[place] for place in places]), strict=True))
+        return [values[place] for place in range(len(examples))]
 
     def _local(self, number: int) -> LocalTeacher:
         teacher = self.teachers[number]

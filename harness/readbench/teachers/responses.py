@@ -61,21 +61,22 @@ class ResponseCache:
             connection.executemany("INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?)", rows)
         return self.get(teacher, list(responses), max_new_tokens=max_new_tokens)
 
-    def get_scores(self, teacher: str, sequences: Sequence[Scored]) -> dict[Scored, Vector]:
-        """The stored log-probabilities by sequence."""
+    def get_scores(self, teacher: str, sequences: Sequence[Scored], k: int = 0) -> dict[Scored, Vector]:
+        """The stored log-probabilities by sequence; with k, matrices as `readbench.api.ScoringTeacher.top` has them."""
         found: dict[Scored, Vector] = {}
         with self._open() as connection:
             for sequence in dict.fromkeys(sequences):
-                key = _score_key(teacher, sequence)
+                key = _score_key(teacher, sequence, k)
                 for content, digest in connection.execute("SELECT logprobs, digest FROM scores WHERE key = ?", (key,)):
                     if digest != content_digest(key + content):
                         raise sqlite3.DatabaseError("log-probabilities do not match their digest")
-                    found[sequence] = np.frombuffer(content, dtype=np.float64)
+                    values = np.frombuffer(content, dtype=np.float64)
+                    found[sequence] = values.reshape(-1, 2 * k + 1) if k else values
         return found
 
-    def put_scores(self, teacher: str, scores: Mapping[Scored, Vector]) -> None:
+    def put_scores(self, teacher: str, scores: Mapping[Scored, Vector], k: int = 0) -> None:
         """Stores log-probabilities by sequence; what was stored first stays."""
-        keyed = [(_score_key(teacher, sequence), np.asarray(values, dtype=np.float64).tobytes()) for sequence, values in scores.items()]
+        keyed = [(_score_key(teacher, sequence, k), np.asarray(values, dtype=np.float64).tobytes()) for sequence, values in scores.items()]
         with self._open() as connection, transaction(connection):
             rows = [(key, content, content_digest(key + content)) for key, content in keyed]
             connection.executemany("INSERT OR IGNORE INTO scores VALUES (?, ?, ?)", rows)
@@ -116,9 +117,10 @@ def _key(teacher: str, prompt: str, max_new_tokens: int) -> bytes:
     return parts_digest((part.encode("utf-8", "surrogatepass") for part in parts), prefix_bytes=8)
 
 
-def _score_key(teacher: str, sequence: Scored) -> bytes:
+def _score_key(teacher: str, sequence: Scored, k: int) -> bytes:
     tokens, prompt_length = sequence
-    parts = (teacher.encode("utf-8"), str(prompt_length).encode(), np.array(tokens, dtype=np.int64).tobytes())
+    asked = f"{prompt_length} top {k}" if k else str(prompt_length)
+    parts = (teacher.encode("utf-8"), asked.encode(), np.array(tokens, dtype=np.int64).tobytes())
     return parts_digest(parts, prefix_bytes=8)
 
 

@@ -36,6 +36,7 @@ _STEP, _TOLERANCE = 1e-6, 1e-5
 # What must be read if it is served, by rule; of rewards one form is enough.
 _READ = (
     ("teacher", ("teacher_logits",)),
+    ("teacher", ("teacher_top", "teacher_top_logprob")),
     ("teacher", ("teacher_logprob",)),
     ("samples", ("reference_logprob",)),
     ("samples", ("reward", "advantage")),
@@ -48,7 +49,7 @@ def check_objective(factory: Callable[..., Objective] | str, *, params: Mapping[
     `factory` is ``(**params) -> Objective`` or a registered name.
     """
     objective = _made(factory, params or {})
-    whole = _batch(objective.needs, range(len(_LENGTHS)))
+    whole = _batch(objective, range(len(_LENGTHS)))
     loss = _loss(objective, whole)
     _check_gradient(objective, whole, loss)
     _check_cuts(objective, whole, loss)
@@ -79,12 +80,22 @@ def _made(factory: Callable[..., Objective] | str, params: Mapping[str, Any]) ->
     needs = getattr(made, "needs", None)
     if not isinstance(needs, frozenset) or not needs <= NEEDS or not callable(getattr(made, "loss", None)):
         raise _broken("factory", f"made a {type(made).__name__} with needs {needs!r}")
+    if "teacher_top" in needs and type(getattr(made, "top", None)) is not int:
+        raise _broken("factory", f"made a {type(made).__name__} that needs the teacher's top and has no `top` that says of how many tokens")
     if "rollouts" in needs and not isinstance(getattr(made, "rollouts", None), Rollouts):
         raise _broken("factory", f"made a {type(made).__name__} that needs rollouts and has no `rollouts` that say how they are made")
     return made
 
 
-def _batch(needs: frozenset[str], sequences: Sequence[int]) -> Batch:
+def _top(logits: torch.Tensor, k: int) -> dict[str, torch.Tensor]:
+    """Of each row the k most probable tokens, and the rest."""
+    log_p = logits.log_softmax(1)
+    best = log_p.topk(min(k, _VOCABULARY - 1), dim=1)
+    rest = log_p.scatter(1, best.indices, -torch.inf).logsumexp(1, keepdim=True)
+    return {"teacher_top": best.indices, "teacher_top_logprob": torch.cat([best.values, rest], dim=1)}
+
+
+def _batch(objective: Objective, sequences: Sequence[int]) -> Batch:
     """The tokens of some of the four sequences, in the order given; each token's numbers depend on it alone."""
 
     def rows(salt: int) -> torch.Tensor:
@@ -96,7 +107,8 @@ def _batch(needs: frozenset[str], sequences: Sequence[int]) -> Batch:
 
     labels = torch.cat([torch.arange(_LENGTHS[sequence]) * (sequence + 2) % _VOCABULARY for sequence in sequences])
     row = torch.cat([torch.full((_LENGTHS[sequence],), place) for place, sequence in enumerate(sequences)])
-    served = _served(needs)
+    served = _served(objective.needs)
+    top = getattr(objective, "top", 0) if "teacher_top" in served else 0
     given = {
         name: rows(salt).log_softmax(1).gather(1, labels[:, None])[:, 0] for name, salt in _LOG_PROBABILITIES.items() if name in served
     }
@@ -112,6 +124,7 @@ def _batch(needs: frozenset[str], sequences: Sequence[int]) -> Batch:
         max_new_tokens=max(_LENGTHS),
         progress=0.75,
         teacher_logits=rows(2) if "teacher_logits" in served else None,
+        **_top(rows(2), top) if top else {},
         reward=every[list(sequences)] if "reward" in served else None,
         advantage=advantage[list(sequences)] if "advantage" in served else None,
         **given,
@@ -121,6 +134,8 @@ def _batch(needs: frozenset[str], sequences: Sequence[int]) -> Batch:
 def _served(needs: frozenset[str]) -> frozenset[str]:
     """The fields of a batch that an objective with these needs is given."""
     fields = needs & {"teacher_logits", "teacher_logprob", "reference_logprob"}
+    if "teacher_top" in needs:
+        fields |= {"teacher_top", "teacher_top_logprob"}
     if "rollouts" in needs:
         fields |= {"old_logprob"}
     if "rewards" in needs:
@@ -164,7 +179,7 @@ def _check_gradient(objective: Objective, batch: Batch, loss: Loss) -> None:
 def _check_cuts(objective: Objective, batch: Batch, loss: Loss) -> None:
     gradient, order = _gradient(loss, batch), [2, 0, 3, 1]
     parts = [[2], [0, 3], [1]]
-    cut = [_batch(objective.needs, part) for part in parts]
+    cut = [_batch(objective, part) for part in parts]
     losses = [_loss(objective, part) for part in cut]
     value = sum(float(part.value.item()) for part in losses)
     if abs(value - loss.value.item()) > 1e-9 * max(1.0, abs(value)):
@@ -186,11 +201,12 @@ def _reads(objective: Objective, batch: Batch, loss: Loss, names: Sequence[str])
 
 
 def _check_not_finite(objective: Objective, batch: Batch, whole: Loss) -> None:
-    read = [name for name in sorted(_served(objective.needs)) if _reads(objective, batch, whole, [name])]
+    served = [name for name in sorted(_served(objective.needs)) if getattr(batch, name).is_floating_point()]
+    read = [name for name in served if _reads(objective, batch, whole, [name])]
     for name in ("logits", *read):
         for wrong in (float("nan"), float("-inf")) if name in _LOG_PROBABILITIES else (float("nan"),):
             damaged = getattr(batch, name).detach().clone()
-            damaged[(1, 2) if damaged.dim() == 2 else 1] = wrong
+            damaged[(1, 0) if damaged.dim() == 2 else 1] = wrong
             if name == "logits":
                 damaged.requires_grad_()
             try:

@@ -11,6 +11,7 @@ import torch
 
 from readbench.api import Batch, Loss, Objective
 from readbench.base.plugins import registry
+from readbench.models.language_model import top_of
 from readbench.students.objectives import divergences
 from readbench.students.objectives.sft import redi, sft
 from readbench.testing.objectives import check_objective
@@ -32,6 +33,13 @@ def batch(num_tokens: int = 6, vocabulary: int = 9, *, spread: float = 1.0) -> B
         progress=0.5,
         teacher_logits=teacher,
     )
+
+
+def with_top(given: Batch, k: int, temperature: float = 1.0) -> Batch:
+    """The batch as an objective that reads the teacher's k most probable tokens gets it."""
+    assert given.teacher_logits is not None
+    rows = top_of(given.teacher_logits, k, temperature)
+    return dataclasses.replace(given, teacher_logits=None, teacher_top=rows[:, :k].long(), teacher_top_logprob=rows[:, k:])
 
 
 def gradient(loss: Loss, given: Batch) -> torch.Tensor:
@@ -124,8 +132,10 @@ def test_jsd_over_beta_tends_to_the_forward_kl() -> None:
 def test_top_k_is_the_full_divergence_at_all_but_one_and_a_lower_bound_below(reverse: bool) -> None:
     given = batch()
     full = divergences.reverse_kl() if reverse else divergences.forward_kl()
-    same(divergences.top_k(k=8, reverse=reverse), full, given)
-    bounds = [divergences.top_k(k=k, reverse=reverse).loss(given).tokens for k in (1, 3, 6, 8)]
+    whole, top = full.loss(given), divergences.top_k(k=8, reverse=reverse).loss(with_top(given, 8))
+    torch.testing.assert_close(top.tokens, whole.tokens, rtol=1e-12, atol=1e-12)
+    torch.testing.assert_close(gradient(top, given), gradient(whole, given), rtol=1e-11, atol=1e-12)
+    bounds = [divergences.top_k(k=k, reverse=reverse).loss(with_top(given, k)).tokens for k in (1, 3, 6, 8)]
     for smaller, larger in itertools.pairwise(bounds):
         assert (smaller <= larger + 1e-12).all()
 
@@ -143,7 +153,8 @@ def test_a_student_equal_to_its_teacher_has_nothing_to_learn(name: str) -> None:
         progress=given.progress,
         teacher_logits=given.logits.detach() + 3.0,  # a constant changes no distribution
     )
-    loss = registry().plugins("objective")[name].plugin.factory().loss(equal)
+    made = registry().plugins("objective")[name].plugin.factory()
+    loss = made.loss(with_top(equal, 8) if "teacher_top" in made.needs else equal)
     assert loss.tokens.abs().max() < 1e-12
     assert gradient(loss, equal).abs().max() < 1e-12
 
@@ -223,7 +234,24 @@ def test_tail_aware_weighs_the_tail_by_its_share_of_the_sequence_s() -> None:
     expected = sft().loss(given).tokens + head + 0.5 * mass / mass.mean() * tail
     torch.testing.assert_close(divergences.tail_aware(k=3, beta=0.5).loss(given).tokens, expected.detach())
     alone = divergences.tail_aware(k=3, beta=0.0).loss(given).tokens
-    torch.testing.assert_close(alone, sft().loss(given).tokens + divergences.top_k(k=3).loss(given).tokens)
+    torch.testing.assert_close(alone, sft().loss(given).tokens + divergences.top_k(k=3).loss(with_top(given, 3)).tokens)
+
+
+@pytest.mark.parametrize("temperature", [0.5, 3.0])
+def test_a_temperature_is_that_of_both(temperature: float) -> None:
+    given = batch(spread=2.0)
+    top = divergences.top_k(k=8, temperature=temperature).loss(with_top(given, 8, temperature))
+    whole = divergences.forward_kl(temperature=temperature).loss(given)
+    torch.testing.assert_close(top.tokens, whole.tokens, rtol=1e-12, atol=1e-12)
+
+
+def test_the_top_in_pieces_is_the_top(monkeypatch: pytest.MonkeyPatch) -> None:
+    given = with_top(batch(), 4)
+    whole = divergences.top_k(k=4).loss(given)
+    monkeypatch.setattr(divergences, "PIECE", 18)  # two rows
+    pieces = divergences.top_k(k=4).loss(given)
+    torch.testing.assert_close(pieces.tokens, whole.tokens, rtol=0, atol=1e-15)
+    torch.testing.assert_close(gradient(pieces, given), gradient(whole, given), rtol=1e-14, atol=1e-15)
 
 
 def test_a_teacher_without_a_tail_has_none_to_teach() -> None:

@@ -158,8 +158,8 @@ def make_teacher(config: WorkerConfig, responses: ResponseCache, reference: str,
         def keep(answers: Mapping[str, Response], max_new_tokens: int) -> None:
             responses.put(fingerprint, answers, max_new_tokens=max_new_tokens)
 
-        def keep_scores(scores: Mapping[Scored, Vector]) -> None:
-            responses.put_scores(fingerprint, scores)
+        def keep_scores(scores: Mapping[Scored, Vector], k: int) -> None:
+            responses.put_scores(fingerprint, scores, k)
 
         ledger = SpendLedger(config.run_dir / FILE, limit=spend_limit(config.endpoint, teacher.model))
         teacher.open_account(

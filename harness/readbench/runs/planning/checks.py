@@ -11,21 +11,22 @@ from readbench.models.counting import open_counter
 from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.planning.estimate import check_readable, check_rollouts
 from readbench.runs.studies.pilots import profiled
-from readbench.students.needs import asked_by, num_readers, reads_teacher
+from readbench.students.needs import asked_by, num_readers, reads_teacher, top_of
 from readbench.suites.suite import Suite
-from readbench.teachers.spend.forecast import OwnAnswers
+from readbench.teachers.spend.forecast import Asked, OwnAnswers
 from readbench.trials.requirement.known import check_identifier
 
 
 def check_objective(
     name: str, config: RunConfig, suite: Suite, teachers: Sequence[Path | Teacher], student: Path, *, piloted: bool
-) -> OwnAnswers | None:
-    """What the student is going to write itself; ConfigError if the run cannot serve what the objective needs.
+) -> Asked:
+    """What the student is going to write itself, and what the teacher reads; ConfigError if the run cannot serve what the objective needs.
 
     `teachers`: local models' folders, and teachers of other kinds.
     """
     with foreign("objective", name, ConfigError):
-        needs, rollouts = asked_by(name, make("objective", name, **params_of(config, "objective", name)))
+        made = make("objective", name, **params_of(config, "objective", name))
+        needs, rollouts = asked_by(name, made)
     own = None
     if rollouts is not None:
         own = OwnAnswers(share=(1.0 - rollouts.warmup) * rollouts.share, readers=num_readers(needs), scored=reads_teacher(needs))
@@ -34,9 +35,11 @@ def check_objective(
             tokens = min(tokens, config.pilots.tokens)
         check_rollouts(suite, student, rollouts, interval_tokens=tokens, max_new_tokens=config.max_new_tokens, readers=own.readers)
     if reads_teacher(needs):
+        top = top_of(made)
+        temperature = top[1] if top is not None else 1.0 if rollouts is None else rollouts.temperature
         for teacher in teachers:
-            check_readable(name, needs, rollouts, teacher, student, called=config.teacher)
-    return own
+            check_readable(name, needs, temperature, teacher, student, called=config.teacher)
+    return Asked(own=own, reads=reads_teacher(needs, own=False))
 
 
 def check_one_objective(config: RunConfig, what: str) -> None:

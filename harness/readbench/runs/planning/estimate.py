@@ -76,7 +76,7 @@ def check_rollouts(suite: Suite, student: Path, rollouts: Rollouts, *, interval_
 
 
 def check_readable(
-    objective: str, needs: frozenset[str], rollouts: Rollouts | None, teacher: Path | Teacher, student: Path, *, called: str
+    objective: str, needs: frozenset[str], temperature: float, teacher: Path | Teacher, student: Path, *, called: str
 ) -> None:
     """ConfigError unless the teacher (a local model's folder, or another kind) gives what the objective reads, in the student's tokens."""
     scorer = "" if isinstance(teacher, Path) else getattr(teacher, "scoring_tokenizer", str)()
@@ -88,9 +88,9 @@ def check_readable(
             if whole
             else "take a local --teacher, or set params.teacher.openai.scores to vllm or sglang where the endpoint is one",
         )
-    if scorer and rollouts is not None and rollouts.temperature != 1.0:
+    if scorer and temperature != 1.0:
         raise ConfigError(
-            f"objective {objective} samples at temperature {rollouts.temperature:g}, and endpoints give log-probabilities at temperature 1",
+            f"objective {objective} reads at temperature {temperature:g}, and endpoints give log-probabilities at temperature 1",
             hint=f"set params.objective.{objective}.temperature to 1, or take a local --teacher",
         )
     if vocabulary(teacher if isinstance(teacher, Path) else resolve_tokenizer(scorer)) != vocabulary(student):

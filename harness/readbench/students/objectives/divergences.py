@@ -73,6 +73,39 @@ class FullDivergence:
         )
 
 
+class TopDivergence:
+    """The divergence of the teacher's k most probable tokens and one bucket for the rest: an endpoint can say them too."""
+
+    def __init__(self, k: int, temperature: float, own_share: float, *, reverse: bool) -> None:
+        _within("own_share", own_share, 0.0, 1.0)
+        self.top = int(_within("k", k, 1, 1_000_000))
+        self.temperature = _within("temperature", temperature, 0.01, 100.0)
+        self.rollouts = Rollouts(share=own_share) if own_share else None
+        self.needs = frozenset({"teacher_top", "rollouts"} if own_share else {"teacher_top"})
+        self._reverse = reverse
+
+    def loss(self, batch: Batch) -> Loss:
+        """The divergence of every token, summed over the batch and divided by the step's label tokens."""
+        import torch
+        from torch.utils.checkpoint import checkpoint
+
+        top, log_t, student = batch.teacher_top, batch.teacher_top_logprob, batch.logits
+        if top is None or log_t is None:
+            raise ValueError("the teacher's most probable tokens are missing")
+        rows = max(1, PIECE // student.shape[1])
+        if len(student) <= rows:
+            tokens = self._piece(student, top, log_t)
+        else:
+            pieces = zip(*(torch.split(each, rows) for each in (student, top, log_t)), strict=True)
+            tokens = torch.cat([checkpoint(self._piece, *piece, use_reentrant=False) for piece in pieces])
+        return Loss(value=tokens.sum() / batch.normaliser, tokens=tokens.detach())
+
+    def _piece(self, student: "torch.Tensor", top: "torch.Tensor", log_t: "torch.Tensor") -> "torch.Tensor":
+        log_s = head_of((student / self.temperature).log_softmax(1), top)
+        log_t = log_t.to(log_s.dtype)
+        return kl(log_s, log_t) if self._reverse else kl(log_t, log_s)
+
+
 class TailAware(FullDivergence):
     """Cross-entropy, the divergence of the teacher's head, and that of its tail with a weight of its own."""
 
@@ -116,17 +149,16 @@ def jensen_shannon(log_s: "torch.Tensor", log_t: "torch.Tensor", beta: float) ->
 
 def bucketed(log_s: "torch.Tensor", log_t: "torch.Tensor", k: int) -> "tuple[torch.Tensor, torch.Tensor]":
     """Both as (n, k + 1): the k tokens that the teacher holds most probable, and one bucket for the rest."""
+    top = log_t.topk(min(k, log_t.shape[1] - 1), dim=1).indices
+    return head_of(log_s, top), head_of(log_t, top)
+
+
+def head_of(log_p: "torch.Tensor", top: "torch.Tensor") -> "torch.Tensor":
+    """(n, k + 1) the log-probabilities of the tokens `top` (n, k), and the logarithm of the mass of the rest."""
     import torch
 
-    k = min(k, log_t.shape[1] - 1)
-    top = log_t.topk(k, dim=1).indices
-    rest = torch.ones_like(log_t, dtype=torch.bool).scatter(1, top, value=False)
-
-    def both(log_p: "torch.Tensor") -> "torch.Tensor":
-        tail = log_p.masked_fill(~rest, float("-inf")).logsumexp(1, keepdim=True)
-        return torch.cat([log_p.gather(1, top), tail], dim=1)
-
-    return both(log_s), both(log_t)
+    rest = log_p.scatter(1, top, float("-inf")).logsumexp(1, keepdim=True)
+    return torch.cat([log_p.gather(1, top), rest], dim=1)
 
 
 def head_and_tail(log_s: "torch.Tensor", log_t: "torch.Tensor", k: int) -> "torch.Tensor":
@@ -182,13 +214,7 @@ def skew_reverse_kl(*, skew: float = 0.1, temperature: float = 1.0, own_share: f
 @objective("top-k")
 def top_k(*, k: int = 16, reverse: bool = False, temperature: float = 1.0, own_share: float = 0.0) -> Objective:
     """Forward (or reverse) KL of the teacher's k most probable tokens and the rest as one."""
-    _within("k", k, 1, 1_000_000)
-
-    def divergence(log_s: "torch.Tensor", log_t: "torch.Tensor") -> "torch.Tensor":
-        student, teacher = bucketed(log_s, log_t, k)
-        return kl(student, teacher) if reverse else kl(teacher, student)
-
-    return FullDivergence(divergence, temperature, own_share)
+    return TopDivergence(k, temperature, own_share, reverse=reverse)
 
 
 @objective("tail-aware")

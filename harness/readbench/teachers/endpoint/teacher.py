@@ -101,28 +101,37 @@ class OpenAITeacher:
         return self._tokenizer if self._server else ""
 
     def score(self, sequences: Sequence[Scored]) -> list[Vector]:
-        """See `readbench.api.ScoringTeacher`. The first sequence of a process is scored twice: servers gave stale values from caches.
+        """See `readbench.api.ScoringTeacher`."""
+        return self._read(sequences, 0)
+
+    def top(self, sequences: Sequence[Scored], k: int) -> list[Vector]:
+        """See `readbench.api.ScoringTeacher`."""
+        return self._read(sequences, k)
+
+    def _read(self, sequences: Sequence[Scored], k: int) -> list[Vector]:
+        """The first sequence of a process is scored twice: servers gave stale values from caches.
 
         Nothing is stored before the two agree: a resume would believe it.
         """
         account = self._opened
         if not sequences or self._repeats:
-            return self._scored(sequences, account.keep_scores)
-        first, again = (self._scored(sequences[:1], lambda _: None)[0] for _ in range(2))
+            return self._scored(sequences, k, account.keep_scores)
+        first, again = (self._scored(sequences[:1], k, lambda *_: None)[0] for _ in range(2))
         if apart := differs(first, again):
             raise EndpointError(f"teacher {self.model} at {self._endpoint.address.host}: {apart}", hint="turn off its prefix cache")
         self._repeats = True
-        account.keep_scores({sequences[0]: first})
-        return [first, *self._scored(sequences[1:], account.keep_scores)]
+        account.keep_scores({sequences[0]: first}, k)
+        return [first, *self._scored(sequences[1:], k, account.keep_scores)]
 
-    def _scored(self, sequences: Sequence[Scored], keep: KeepScores) -> list[Vector]:
+    def _scored(self, sequences: Sequence[Scored], k: int, keep: KeepScores) -> list[Vector]:
         return asyncio.run(
             ask_for_scores(
                 sequences,
                 endpoint=self._endpoint,
                 server=self._server,
+                k=k,
                 account=self._opened,
-                keep=keep,
+                keep=lambda scores: keep(scores, k),
                 key=self._key,
                 sleep=self._sleep,
             )

@@ -1,6 +1,6 @@
 """Asks an endpoint for the scores of a batch of sequences: booked, stored and settled as answers are."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,11 +13,12 @@ from readbench.teachers.endpoint.faults import Fault
 from readbench.teachers.endpoint.request import Endpoint
 from readbench.teachers.endpoint.retry import Sleep
 from readbench.teachers.scoring.wire import body_of, parse_scores, target_of
-from readbench.teachers.spend.account import Account, KeepScores
+from readbench.teachers.spend.account import Account
 
 if TYPE_CHECKING:
     import httpx2
 
+Keep = Callable[[Mapping[Scored, Vector]], None]  # they are on disk when it returns
 _GENERATED = 1  # no server scores without generating a token
 
 
@@ -26,15 +27,19 @@ async def score(
     *,
     endpoint: Endpoint,
     server: str,
+    k: int,
     account: Account,
-    keep: KeepScores,
+    keep: Keep,
     key: str,
     sleep: Sleep,
 ) -> list[Vector]:
-    """The log-probabilities of each sequence's tokens after its prompt; raises as `readbench.teachers.endpoint.asking.ask` does."""
+    """The log-probabilities of each sequence's tokens after its prompt, or with k those of the most probable ones.
+
+    Raises as `readbench.teachers.endpoint.asking.ask` does.
+    """
     return await ask_all(
         sequences,
-        lambda client: _Scoring(endpoint, account, client, keep=keep, key=key, sleep=sleep, server=server),
+        lambda client: _Scoring(endpoint, account, client, keep=keep, key=key, sleep=sleep, server=server, k=k),
         account=account,
         endpoint=endpoint,
         key=key,
@@ -50,13 +55,14 @@ class _Scoring(Requests[Scored, Vector]):
         account: Account,
         client: "httpx2.AsyncClient",
         *,
-        keep: KeepScores,
+        keep: Keep,
         key: str,
         sleep: Sleep,
         server: str,
+        k: int,
     ) -> None:
         super().__init__(endpoint, account, client, keep=keep, key=key, sleep=sleep)
-        self._server = server
+        self._server, self._k = server, k
 
     async def _attempt(self, asked: Scored) -> Vector:
         tokens, _ = asked
@@ -72,10 +78,10 @@ class _Scoring(Requests[Scored, Vector]):
 
     async def _exchange(self, asked: Scored) -> Vector:
         tokens, _ = asked
-        target, body = target_of(self._endpoint, self._server), body_of(self._endpoint, self._server, tokens)
+        target, body = target_of(self._endpoint, self._server), body_of(self._endpoint, self._server, tokens, self._k)
         deadline = self._account.settings.deadline_seconds
         answer = await exchange(self._client, target, body, deadline_seconds=deadline, key=self._key)
-        values, reported = parse_scores(self._server, answer.content, asked)
+        values, reported = parse_scores(self._server, answer.content, asked, self._k)
         if reported > len(tokens):
             raise Fault(f"it reports {reported:,} tokens for a prompt of {len(tokens):,}")
-        return np.array(values)
+        return values

@@ -10,7 +10,7 @@ from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.teachers.spend.ledger import SpendLedger
 
 Keep = Callable[[Mapping[str, Response], int], None]
-KeepScores = Callable[[Mapping[Scored, Vector]], None]
+KeepScores = Callable[[Mapping[Scored, Vector], int], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,7 +22,7 @@ class Account:
     ledger: SpendLedger
     student_path: Path  # whose tokenizer counts where the teacher's is not known
     keep: Keep  # (responses by prompt, limit) are on disk when it returns: what was paid for is never asked for again
-    keep_scores: KeepScores  # likewise log-probabilities by sequence
+    keep_scores: KeepScores  # likewise log-probabilities by sequence, and how many of the most probable tokens (0: of the sequence's own)
 
 
 @runtime_checkable

@@ -59,16 +59,28 @@ class OwnAnswers:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Asked:
+    """What an objective asks for besides the teacher's answers."""
+
+    own: OwnAnswers | None = None  # what the student writes itself, if it does
+    reads: bool = False  # whether the teacher reads its own answers too, to say how probable it held them
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Training:
     """A trial, or several alike that share nothing."""
 
     tokens: int  # that it may charge
-    own: OwnAnswers | None = None  # what the student writes itself, if it does
+    asked: Asked = Asked()
 
     @property
     def taught(self) -> float:
-        """Tokens of the teacher's answers."""
-        return self.tokens * (1.0 if self.own is None else 1.0 - self.own.share)
+        """Tokens that answers of the teacher are charged."""
+        return self.tokens * (1.0 if self.asked.own is None else 1.0 - self.asked.own.share)
+
+    def answers(self, prompt: float, answer: float) -> float:
+        """How many of them it buys, each of so many tokens: generated, trained, and perhaps read."""
+        return self.taught / (prompt + 2 * answer + self.asked.reads * (prompt + answer))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,26 +131,40 @@ def forecast(
     bare = fmean(counter.count(question.prompt) for question in questions)  # what a student is taught holds no system prompt
     prompt = bare + counter.count(teacher.system)
     answer = fmean(min(max_new_tokens, counter.count(question.answer) + 1) for question in questions)  # 1: the end of sequence
-    alone = sum(each.taught for each in pilots)
-    most_taught, taught = max(each.taught for each in trials), sum(each.taught for each in trials)
-    expected = (num_seeds * (most_taught + _MORE_A_TRIAL * (taught - most_taught)) + alone) / (bare + 2 * answer)
+    expected, read = (
+        num_seeds * _shared([each.answers(bare, answer) for each in trials if which(each)])
+        + sum(each.answers(bare, answer) for each in pilots if which(each))
+        for which in (lambda _: True, lambda each: each.asked.reads)
+    )
     most = fmean(len(question.prompt.encode("utf-8", "surrogatepass")) for question in questions)
     cap = most + teacher.added_bytes + settings.template_tokens
-    worst = (num_seeds * taught + alone) / (bare + 2) * settings.attempts
     every = [*(replace(each, tokens=num_seeds * each.tokens) for each in trials), *pilots]
+    worst, worst_read = (
+        settings.attempts * sum(each.answers(bare, 1.0) for each in every if which(each))
+        for which in (lambda _: True, lambda each: each.asked.reads)
+    )
     costs = [_scored(each, prompt_tokens=bare, answer_tokens=answer, attempts=settings.attempts) for each in every]
     scored, scored_worst = (sum(each, start=_NOTHING) for each in zip(*costs, strict=True))
     return Forecast(
         expected=Cost(requests=round(expected), prompt_tokens=round(expected * prompt), completion_tokens=round(expected * answer))
+        + Cost(requests=round(read), prompt_tokens=round(read * (bare + answer)), completion_tokens=round(read))
         + scored,
-        worst=Cost(requests=round(worst), prompt_tokens=round(worst * cap), completion_tokens=round(worst * max_new_tokens)) + scored_worst,
+        worst=Cost(requests=round(worst), prompt_tokens=round(worst * cap), completion_tokens=round(worst * max_new_tokens))
+        + Cost(requests=round(worst_read), prompt_tokens=round(worst_read * (bare + max_new_tokens)), completion_tokens=round(worst_read))
+        + scored_worst,
         limit=spend_limit(settings, teacher.model),
     )
 
 
+def _shared(bought: Sequence[float]) -> float:
+    """Answers that trials of one seed ask for together."""
+    most = max(bought, default=0.0)
+    return most + _MORE_A_TRIAL * (sum(bought) - most)
+
+
 def _scored(training: Training, *, prompt_tokens: float, answer_tokens: float, attempts: int) -> tuple[Cost, Cost]:
     """Expected and worst cost of scoring what the student writes in a training; each request generates a token."""
-    own = training.own
+    own = training.asked.own
     if own is None or not own.scored:
         return _NOTHING, _NOTHING
     tokens = own.share * training.tokens

@@ -36,7 +36,7 @@ class Teaching:
         self._seed, self._setting, self._watch = spec.seed, setting, watch
         with watch.phase("train"):
             objective = make_objective(spec.objective, **spec.objective_params)
-            needs, self._needs = objective.needs, objective.needs
+            needs, self._needs, self._top = objective.needs, objective.needs, objective.top
             self.student = Student.load(
                 setting.student_path,
                 training=spec.training,
@@ -106,22 +106,34 @@ class Teaching:
         with self._watch.phase("teacher"):
             examples = self._supply.draw(scheduler, ledger, last_interval=last)
         taught = [number for number, example in enumerate(examples) if example.trained_tokens]
+        outcomes = self._outcomes([examples[number] for number in taught])
         losses = np.zeros(len(examples))
         with self._watch.phase("train"):
             done = self.student.train(
                 [examples[number].encoded for number in taught],
                 progress=(before / horizon, ledger.spent_tokens / horizon),
                 seed=derive_seed("train", self._seed, interval),
-                outcomes=self._outcomes([examples[number] for number in taught]),
+                outcomes=outcomes,
                 capabilities=[examples[number].slot.capability for number in taught],
             )
         losses[taught] = done.losses
         return examples, Pass(losses=losses, figures=done.figures)
 
     def _outcomes(self, examples: Sequence[Example]) -> Outcomes | None:
-        if "rewards" not in self._needs:
+        """What the objective asks of the teacher's answers."""
+        reward = None
+        if "rewards" in self._needs:
+            reward = np.array([self._setting.grader.score(each.slot.question, each.answer) for each in examples])
+        if self._top is None:
+            return None if reward is None else Outcomes(reward=reward)
+        with self._watch.phase("teacher"):
+            return Outcomes(reward=reward, teacher_top=self._teacher_top(examples))
+
+    def _teacher_top(self, examples: Sequence[Example]) -> list[Vector] | None:
+        if self._top is None:
             return None
-        return Outcomes(reward=np.array([self._setting.grader.score(each.slot.question, each.answer) for each in examples]))
+        capabilities = [example.slot.capability for example in examples]
+        return self._setting.teachers.top([example.encoded for example in examples], capabilities, *self._top)
 
     def _from_student(
         self, interval: int, number: int, scheduler: Scheduler, ledger: Ledger, *, horizon: float
@@ -141,6 +153,7 @@ class Teaching:
             outcomes = Outcomes(
                 reward=made.reward,
                 advantage=made.advantage,
+                teacher_top=self._teacher_top(made.examples),
                 teacher_logprob=self._setting.teachers.scores(written, capabilities, temperature)
                 if "teacher_logprob" in self._needs
                 else None,
