@@ -343,3 +343,28 @@ def test_a_run_is_taught_by_the_most_probable_tokens_over_http(
     assert len(stub.requests) == asked  # answers and what was read of them are of the cache
     again = json.loads(Path("run/results.json").read_text())["trials"][0]
     assert again["metrics"] == json.loads(before)["trials"][0]["metrics"]
+
+
+@pytest.mark.parametrize("objective", ["rlad", "top-k"])
+def test_what_an_endpoint_scored_is_repeated_offline_bit_for_bit(
+    objective: str, stub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def both(connection: Any, request: dict[str, Any]) -> None:
+        (stub.scores if isinstance(request.get("prompt"), list) else stub.answers)(connection, request)
+
+    stub.default = both
+    monkeypatch.chdir(tmp_path)
+    grid = ["--suite", "multilingual", "--allocators", "uniform", "--seeds", "1", "--budget", "6000", "--intervals", "2"]
+    sets = ["executor=inline", "num_probes=4", "num_dev=4", "max_new_tokens=16"]
+    sets += ["params.objective.rlad.group_size=2"] if objective == "rlad" else []
+    flags = [*grid, *(f"--set={each}" for each in sets), "--objective", objective]
+    served = ["--set=params.teacher.openai.scores=vllm", "--set=params.teacher.openai.tokenizer=lab/teacher"]
+    assert main(["run", *flags, *served, "--teacher", "openai:stub", "--teacher-url", stub.url, "--out", "first"]) == 0
+    asked = len(stub.requests)
+    assert main(["run", *flags, "--teacher", "recorded:first", "--out", "again"]) == 0, capfd.readouterr().err
+    assert len(stub.requests) == asked
+    first, again = (json.loads(Path(name, "results.json").read_text())["trials"][0] for name in ("first", "again"))
+    assert (first["metrics"], first["intervals"]) == (again["metrics"], again["intervals"])
+    capfd.readouterr()
+    assert main(["run", *flags, "--teacher", "recorded:first", "--out", "other", "--seeds", "7,"]) != 0
+    assert main(["run", *flags[:-1], "jsd", "--teacher", "recorded:first", "--dry-run"]) == 2

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from readbench.api import Response, Teacher, teacher
+from readbench.api import Response, Scored, Teacher, Vector, teacher
 from readbench.base import machine
 from readbench.base.documents import typed
 from readbench.base.errors import ConfigError, DamagedError, ReadbenchError
@@ -43,6 +43,8 @@ class RecordedTeacher:
         self._stored_as = answers_of(self._fingerprint, _chat_of(run["config"])) if plugin == "hf" else self._fingerprint
         self._measured: dict[str, Any] = start["teacher"]
         self._responses = ResponseCache(run_dir / "responses.sqlite")
+        params = run["config"]["params"].get("teacher", {}).get(plugin, {})
+        self._tokenizer: str = params.get("tokenizer", "") if params.get("scores") else ""
 
     def check_bits(self, now: Mapping[str, Any], warn: Callable[[str], None]) -> None:
         """Warns if this machine computes other bits than the recorded run's: the answers are the same, the trials are not."""
@@ -70,6 +72,27 @@ class RecordedTeacher:
                 hint="repeat it with that run's suite, seeds, allocators, budget and max_new_tokens: others ask other prompts",
             )
         return [known[prompt] for prompt in prompts]
+
+    def scoring_tokenizer(self) -> str:
+        """The recorded endpoint's; a local teacher's log-probabilities were not recorded."""
+        return self._tokenizer
+
+    def score(self, sequences: Sequence[Scored]) -> list[Vector]:
+        """See `readbench.api.ScoringTeacher`; RecordingError if the run did not ask it."""
+        return self._read(sequences, 0)
+
+    def top(self, sequences: Sequence[Scored], k: int) -> list[Vector]:
+        """See `readbench.api.ScoringTeacher`; RecordingError if the run did not ask it."""
+        return self._read(sequences, k)
+
+    def _read(self, sequences: Sequence[Scored], k: int) -> list[Vector]:
+        known = self._responses.get_scores(self._stored_as, sequences, k)
+        if any(sequence not in known for sequence in sequences):
+            raise RecordingError(
+                f"{self._run_dir} holds no log-probabilities of an answer of this run",
+                hint="repeat it with that run's suite, seeds, allocators, objective and budget: others write other answers",
+            )
+        return [known[sequence] for sequence in sequences]
 
 
 @teacher("recorded")
