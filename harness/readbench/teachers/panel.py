@@ -1,14 +1,17 @@
-"""The teachers of a run: each capability is taught by one of them."""
+"""The teachers of a run, one for each capability. This module imports no torch: whoever lists plug-ins imports it."""
 
 from collections.abc import Callable, Sequence
-
-import torch
+from typing import TYPE_CHECKING
 
 from readbench.api import Response, Teacher, Vector
-from readbench.models.batches import Batch, Encoded, rows_of
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.local import LocalTeacher
 from readbench.teachers.responses import ResponseCache
+
+if TYPE_CHECKING:
+    import torch
+
+    from readbench.models.batches import Batch, Encoded
 
 
 class Panel:
@@ -30,11 +33,15 @@ class Panel:
                 answers |= dict(zip(places, found, strict=True))
         return [answers[place] for place in range(len(asked))]
 
-    def logits(self, batch: Batch, capabilities: Sequence[int]) -> torch.Tensor:
+    def logits(self, batch: "Batch", capabilities: Sequence[int]) -> "torch.Tensor":
         """(N, V) of the local teachers at the positions that predict a batch's labels; its rows are of these capabilities.
 
         V is the smallest of theirs: the rest of a larger table is padding.
         """
+        import torch
+
+        from readbench.models.batches import rows_of
+
         numbers = [self.serving[capability] for capability in capabilities]
         with torch.no_grad():
             if len(set(numbers)) == 1:
@@ -49,10 +56,10 @@ class Panel:
                 whole[places] = logits[:, :width]
             return whole
 
-    def scores(self, examples: Sequence[Encoded], capabilities: Sequence[int], temperature: float) -> list[Vector]:
+    def scores(self, examples: Sequence["Encoded"], capabilities: Sequence[int], temperature: float) -> list[Vector]:
         """The log-probabilities of each example's labels, by its capability's teacher."""
 
-        def found(number: int, teacher: Teacher, asked: list[Encoded]) -> list[Vector]:
+        def found(number: int, teacher: Teacher, asked: list["Encoded"]) -> list[Vector]:
             if isinstance(teacher, LocalTeacher):
                 return teacher.model.label_log_probabilities(asked, temperature=temperature)
             # the plan has seen that the temperature is 1
@@ -60,10 +67,10 @@ class Panel:
 
         return self._each(examples, capabilities, found)
 
-    def top(self, examples: Sequence[Encoded], capabilities: Sequence[int], k: int, temperature: float) -> list[Vector]:
+    def top(self, examples: Sequence["Encoded"], capabilities: Sequence[int], k: int, temperature: float) -> list[Vector]:
         """Of each example a matrix as `readbench.api.ScoringTeacher.top` has it, by its capability's teacher."""
 
-        def found(number: int, teacher: Teacher, asked: list[Encoded]) -> list[Vector]:
+        def found(number: int, teacher: Teacher, asked: list["Encoded"]) -> list[Vector]:
             if isinstance(teacher, LocalTeacher):
                 return teacher.model.label_top(asked, k, temperature=temperature)
             return self._cached[number].top([(example.tokens, example.prompt_length) for example in asked], k)
@@ -71,7 +78,7 @@ class Panel:
         return self._each(examples, capabilities, found)
 
     def _each(
-        self, examples: Sequence[Encoded], capabilities: Sequence[int], found: Callable[[int, Teacher, list[Encoded]], list[Vector]]
+        self, examples: Sequence["Encoded"], capabilities: Sequence[int], found: Callable[[int, Teacher, list["Encoded"]], list[Vector]]
     ) -> list[Vector]:
         """What each teacher, by its number, finds in the examples of its capabilities; in order."""
         values: dict[int, Vector] = {}
