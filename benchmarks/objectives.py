@@ -60,6 +60,7 @@ STEPPED = ("sft", "forward-kl", "reverse-kl", "jsd", "top-k", "tail-aware", "grp
 SAMPLED = frozenset({"grpo", "kdrl", "rlad", "on-policy-kl"})
 SEQUENCES, NEW_TOKENS, ROUNDS = 256, 32, 5
 GROUP = 8  # answers to a prompt
+TOP = 16  # tokens that `top-k` reads
 
 
 def place(base: Path, suite: str, name: str) -> Path:
@@ -155,11 +156,17 @@ def speed() -> None:
     made = {name: _student(make("objective", name), teacher) for name in STEPPED}
     steps = {name: _stepping(made[name], name, examples, outcomes, teacher) for name in STEPPED}
     seconds = _timed(steps)
-    reading = _timed({"logits": lambda: _logits(teacher, examples), "scores": lambda: teacher.label_log_probabilities(examples)})
+    reading = _timed(
+        {
+            "logits": lambda: _logits(teacher, examples),
+            "scores": lambda: teacher.label_log_probabilities(examples),
+            "top": lambda: teacher.label_top(examples, TOP),
+        }
+    )
     print(f"a pass over {len(examples)} sequences of {sum(len(e.tokens) for e in examples)} tokens; the teacher's reading is part of it")
     print("| objective | seconds | against `sft` | without the teacher's reading |\n|---|---|---|---|")
     for name in STEPPED:
-        read = 0.0 if name in ("sft", "grpo") else reading["scores" if name in SAMPLED else "logits"]
+        read = 0.0 if name in ("sft", "grpo") else reading["scores" if name in SAMPLED else "top" if name == "top-k" else "logits"]
         print(f"| `{name}` | {seconds[name]:.2f} | {seconds[name] / seconds['sft']:.2f} | {(seconds[name] - read) / seconds['sft']:.2f} |")
     groups = [ids for ids in rendered[::GROUP] for _ in range(GROUP)]
     answers = writer.sample(groups, seeds, sampling=Sampling(), max_new_tokens=NEW_TOKENS)
@@ -197,7 +204,8 @@ def _stepping(student: Student, name: str, examples: list[Encoded], outcomes: Ou
     def step() -> None:
         if own and name != "grpo":
             teacher.label_log_probabilities(examples)  # what a trial does once a round
-        student.train(examples, progress=(0.1, 0.1), seed=0, outcomes=outcomes if own else None, own=own)
+        given = outcomes if own else Outcomes(teacher_top=teacher.label_top(examples, TOP)) if name == "top-k" else None
+        student.train(examples, progress=(0.1, 0.1), seed=0, outcomes=given, own=own)
 
     return step
 

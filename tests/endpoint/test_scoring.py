@@ -280,6 +280,9 @@ def test_the_forecast_counts_scores_and_no_answers_where_the_student_writes_all(
     assert own.expected.prompt_tokens < budget / 2  # what is scored is trained too
     assert own.expected.tokens < own.worst.tokens
     assert own.worst.prompt_tokens == pytest.approx(budget / 2 * 6, abs=1)  # six attempts
+    hinted = planned(**SCORING, objective="grpo", **{"params.objective.grpo.hint": 0.5}).spend
+    assert 0 < hinted.expected.requests < own.expected.requests / 8  # a prompt has eight answers
+    assert hinted.expected.requests < hinted.worst.requests
     half = own.expected.requests / 2 + text.expected.requests / 2
     assert warmed.expected.requests == pytest.approx(half, abs=1)
 

@@ -35,7 +35,8 @@ from readbench.models.text import NO_CHAT, ChatConfig, render, response_ids
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-_SCORE_TOKENS = 4096  # per forward pass without gradients
+# per forward pass without gradients: more than a core's cache holds takes up to twice as long, a GPU wants more
+_SCORE_TOKENS, _SCORE_TOKENS_CUDA = 1024, 16_384
 
 
 class LanguageModel:
@@ -51,6 +52,7 @@ class LanguageModel:
         self.chat = chat
         self.device = torch.device(device)
         self.autocast = self.device.type == "cuda"
+        self._score_tokens = _SCORE_TOKENS_CUDA if self.autocast else _SCORE_TOKENS
         self._logits_at = _logits_at(network)
         self._lean = lean_llama(network)
         self._decoder: Decoder | None = None  # chosen when it first writes: the choice takes longer than a short answer
@@ -113,7 +115,7 @@ class LanguageModel:
         if not examples:
             return log_likelihood, greedy
         with torch.inference_mode():
-            for chunk in chunks_by_length([len(example.tokens) for example in examples], _SCORE_TOKENS):
+            for chunk in chunks_by_length([len(example.tokens) for example in examples], self._score_tokens):
                 batch = collate([examples[index] for index in chunk], self.device)
                 logits = self.label_logits(batch)
                 chosen = logits.gather(1, batch.labels[:, None]).squeeze(1) - logits.logsumexp(1)
@@ -126,7 +128,7 @@ class LanguageModel:
         """The log-probabilities of each example's labels in nats, at a temperature; batches as in `log_likelihoods`."""
         found: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(examples)
         with torch.inference_mode():
-            for chunk in chunks_by_length([len(example.tokens) for example in examples], _SCORE_TOKENS):
+            for chunk in chunks_by_length([len(example.tokens) for example in examples], self._score_tokens):
                 batch = collate([examples[index] for index in chunk], self.device)
                 labels = log_probabilities(self.label_logits(batch), batch.labels, temperature).double().cpu().numpy()
                 for index, part in zip(chunk, np.split(labels, batch.starts[1:]), strict=True):
@@ -137,7 +139,7 @@ class LanguageModel:
         """Of each example a matrix as `readbench.api.ScoringTeacher.top` has it, at a temperature, without unused rows of the table."""
         found: list[npt.NDArray[np.float64]] = [np.zeros((0, 2 * k + 1))] * len(examples)
         with torch.inference_mode():
-            for chunk in chunks_by_length([len(example.tokens) for example in examples], _SCORE_TOKENS):
+            for chunk in chunks_by_length([len(example.tokens) for example in examples], self._score_tokens):
                 batch = collate([examples[index] for index in chunk], self.device)
                 rows = top_of(self.label_logits(batch)[:, : len(self.tokenizer)], k, temperature).cpu().numpy()
                 for index, part in zip(chunk, np.split(rows, batch.starts[1:]), strict=True):

@@ -47,7 +47,7 @@ class Selection:
             known = [str(each) for each in dict.fromkeys(getattr(trial, name) for trial in trials)]
             trials = tuple(trial for trial in trials if getattr(trial, name) == wanted)
             if not trials:
-                what = name.replace("_", " of ")
+                what = name.removesuffix("_tokens")
                 raise ConfigError(f"{results.run} has no {what} {wanted!r}", hint=near_match(str(wanted), known))
         return replace(results, trials=trials)
 

@@ -1,7 +1,7 @@
 """The run directory: made for one config, held by one process, and closed to any config or machine that would change its numbers.
 
-The same config on the same directory resumes the run; with more seeds,
-allocators, objectives or budgets the run grows and keeps finished trials.
+The same config on the same directory resumes the run; with more seeds, allocators, objectives or budgets the run grows and keeps finished
+trials.
 
 ``run.json`` is written first, and again only when the run grows; ``fingerprint.json`` before the first trial, and again only
 if the user lets the run resume on a machine that computes other bits.

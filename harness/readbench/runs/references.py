@@ -21,8 +21,8 @@ def teacher_reference(reference: str) -> tuple[str, str]:
 
 def only_remote(reference: str) -> str:
     """The plug-in of the teacher that is no local model, if a run has one beside its local ones; "hf" if all are local."""
-    plugins = {teacher_reference(each)[0] for each in parts_of(reference).values()} - {"hf"}
-    return plugins.pop() if plugins else "hf"
+    plugins = (teacher_reference(each)[0] for each in parts_of(reference).values())
+    return next((plugin for plugin in plugins if plugin != "hf"), "hf")
 
 
 def absolute(path: str | Path) -> str:

@@ -191,7 +191,7 @@ def test_only_the_axis_that_is_compared_may_differ_within_a_run_too(document: Do
     assert {(trial.objective, trial.budget_tokens) for trial in one.results.trials} == {("jsd", 20_000)}
     assert (one.results.config.objectives, one.results.config.budgets) == (("jsd",), (20_000,))
     assert labels(merge([results], by="budget", only=Selection(allocator="read", objective="sft"))) == ["10,000 tokens", "20,000 tokens"]
-    with pytest.raises(ConfigError, match="has no budget of tokens 7"):
+    with pytest.raises(ConfigError, match="has no budget 7"):
         merge([results], by="allocator", only=Selection(budget_tokens=7))
 
 

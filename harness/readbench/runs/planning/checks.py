@@ -29,7 +29,13 @@ def check_objective(
         needs, rollouts = asked_by(name, made)
     own = None
     if rollouts is not None:
-        own = OwnAnswers(share=(1.0 - rollouts.warmup) * rollouts.share, readers=num_readers(needs), scored=reads_teacher(needs))
+        own = OwnAnswers(
+            share=(1.0 - rollouts.warmup) * rollouts.share,
+            readers=num_readers(needs),
+            scored=reads_teacher(needs),
+            group_size=rollouts.group_size,
+            hinted=rollouts.hint > 0,
+        )
         tokens = min(config.budgets) // config.num_intervals
         if piloted:
             tokens = min(tokens, config.pilots.tokens)

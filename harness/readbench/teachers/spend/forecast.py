@@ -6,7 +6,8 @@ share nothing. Worst: nothing is shared, every answer is empty (an example is ch
 attempt except the last is lost, each charged at its cap. A spend limit bounds both.
 
 What the student writes itself is asked of nobody. Where the teacher scores it, each answer is a request of its own, which no other trial
-shares: at worst every token that is scored is paid for in every attempt.
+shares: at worst every token that is scored is paid for in every attempt. Where prompts that no answer solves get a hint, every prompt is
+taken for one.
 """
 
 from collections.abc import Sequence
@@ -56,6 +57,8 @@ class OwnAnswers:
     share: float  # of a trial's tokens
     readers: int  # models that read each answer beside the student
     scored: bool  # whether the paid teacher is one of them
+    group_size: int = 1  # answers to a prompt
+    hinted: bool = False  # whether the teacher answers prompts that no answer solves, after which there are as many answers again
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +84,13 @@ class Training:
     def answers(self, prompt: float, answer: float) -> float:
         """How many of them it buys, each of so many tokens: generated, trained, and perhaps read."""
         return self.taught / (prompt + 2 * answer + self.asked.reads * (prompt + answer))
+
+    def hints(self, prompt: float, answer: float) -> float:
+        """How many prompts the student answers twice, if every one needs a hint."""
+        own = self.asked.own
+        if own is None or not own.hinted:
+            return 0.0
+        return own.share * self.tokens / (answer + 2 * own.group_size * (answer + (1 + own.readers) * (prompt + answer)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +146,7 @@ def forecast(
         + sum(each.answers(bare, answer) for each in pilots if which(each))
         for which in (lambda _: True, lambda each: each.asked.reads)
     )
+    expected += num_seeds * _shared([each.hints(bare, answer) for each in trials]) + sum(each.hints(bare, answer) for each in pilots)
     most = fmean(len(question.prompt.encode("utf-8", "surrogatepass")) for question in questions)
     cap = most + teacher.added_bytes + settings.template_tokens
     every = [*(replace(each, tokens=num_seeds * each.tokens) for each in trials), *pilots]
@@ -143,6 +154,7 @@ def forecast(
         settings.attempts * sum(each.answers(bare, 1.0) for each in every if which(each))
         for which in (lambda _: True, lambda each: each.asked.reads)
     )
+    worst += settings.attempts * sum(each.hints(bare, 1.0) for each in every)
     costs = [_scored(each, prompt_tokens=bare, answer_tokens=answer, attempts=settings.attempts) for each in every]
     scored, scored_worst = (sum(each, start=_NOTHING) for each in zip(*costs, strict=True))
     return Forecast(
