@@ -1,6 +1,7 @@
 """A user's mistake: one clear line on standard error, the exit code, no traceback, and no half-written run directory."""
 
 import json
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -213,3 +214,8 @@ def changed(model: Path, tmp_path: Path, *, remove: str = "", config: Mapping[st
     if config is not None:
         (folder / "config.json").write_text(json.dumps(config))
     return folder
+
+
+def test_a_micro_batch_too_small_for_an_example_says_how_much_it_takes(refused: Refused) -> None:
+    line = refused("--set", "training.micro_tokens=20")
+    assert re.search(r"training.micro_tokens is 20, and an example may have (\d+) tokens; set it to \1 or more, or to 0", line)

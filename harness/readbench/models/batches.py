@@ -44,6 +44,17 @@ def chunks_by_length(lengths: Sequence[int], chunk_tokens: int) -> list[list[int
     return [chunk for chunk in chunks if chunk]
 
 
+def runs_within(lengths: Sequence[int], indices: Sequence[int], most_tokens: int) -> list[list[int]]:
+    """These indices sorted by length, in runs of at most so many tokens, padding included; one that is longer stands alone."""
+    runs: list[list[int]] = []
+    for index in sorted(indices, key=lengths.__getitem__):
+        if runs and (len(runs[-1]) + 1) * lengths[index] <= most_tokens:
+            runs[-1].append(index)
+        else:
+            runs.append([index])
+    return runs
+
+
 def collate(examples: Sequence[Encoded], device: torch.device) -> Batch:
     """The examples as one batch on the device."""
     width = max(len(example.tokens) for example in examples) - 1

@@ -20,6 +20,7 @@ from readbench.runs.planning.checks import (
     too_few_pilots,
 )
 from readbench.runs.planning.estimate import (
+    check_micro_batches,
     estimate_seconds,
     mean_example_tokens,
     questions_hash,
@@ -56,6 +57,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
     student_path = checked_model(config.student)
     check_trainable(student_path)
     teachers = check_teachers(config, resolved.suite)
+    check_micro_batches(resolved.suite, student_path, micro_tokens=config.training.micro_tokens, max_new_tokens=config.max_new_tokens)
     example_tokens = mean_example_tokens(resolved.suite, student_path)
     least = round(example_tokens * len(resolved.suite.capabilities)) * config.num_intervals
     smallest = min(config.budgets)

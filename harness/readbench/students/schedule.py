@@ -22,6 +22,7 @@ class TrainingConfig:
     warmup_share: float = 0.02  # of the budget, from 0 to the peak
     final_lr_share: float = 0.1  # of the peak, when the budget is spent
     step_tokens: int = 1024  # about this many padded tokens an optimiser step
+    micro_tokens: int = 0  # at most so many padded tokens a forward and backward pass, whose gradients are added up; 0: a step is one
     weight_decay: float = 0.01  # of matrices; vectors (norms, biases) are not decayed
     beta1: float = 0.9
     beta2: float = 0.99
@@ -32,6 +33,7 @@ class TrainingConfig:
         _check("warmup_share", self.warmup_share, 0.0 <= self.warmup_share < 1.0, "in [0, 1)")
         _check("final_lr_share", self.final_lr_share, 0.0 <= self.final_lr_share <= 1.0, "in [0, 1]")
         _check("step_tokens", self.step_tokens, self.step_tokens >= 1, "at least 1")
+        _check("micro_tokens", self.micro_tokens, self.micro_tokens >= 0, "at least 0")
         _check("weight_decay", self.weight_decay, 0.0 <= self.weight_decay <= 1.0, "in [0, 1]")
         _check("beta1", self.beta1, 0.0 <= self.beta1 < 1.0, "in [0, 1)")
         _check("beta2", self.beta2, 0.0 <= self.beta2 < 1.0, "in [0, 1)")

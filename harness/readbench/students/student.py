@@ -13,10 +13,10 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from readbench.api import Batch, Objective, Vector
-from readbench.base.errors import TrialFailure
+from readbench.api import Batch, Loss, Objective, Vector
+from readbench.base.errors import SurroundingError, TrialFailure
 from readbench.models import batches
-from readbench.models.batches import Encoded, chunks_by_length, collate
+from readbench.models.batches import Encoded, chunks_by_length, collate, runs_within
 from readbench.models.language_model import LanguageModel, log_probabilities
 from readbench.models.text import NO_CHAT, ChatConfig
 from readbench.students.schedule import TrainingConfig, shuffled
@@ -106,21 +106,35 @@ class Student:
         lengths = [len(example.tokens) for example in examples]
         total, before = sum(lengths), 0
         chunks = shuffled(chunks_by_length(lengths, self.training.step_tokens), seed)
-        given = [self._given(outcomes or Outcomes(), chunk) for chunk in chunks]
-        if own:
-            for chunk, each in zip(chunks, given, strict=True):
-                each["old_logprob"] = self._own_log_probabilities([examples[index] for index in chunk])
+        kinds = capabilities or [0] * len(examples)
+        micro = self.training.micro_tokens
+        steps = [
+            [
+                self._part(examples, part, kinds, outcomes or Outcomes(), own=own)
+                for part in (runs_within(lengths, chunk, micro) if micro else [chunk])
+            ]
+            for chunk in chunks
+        ]
         self.model.network.train()
         with _seeded(seed, self.model.device):  # for students with dropout
-            for chunk, each in zip(chunks, given, strict=True):
-                tokens = sum(lengths[index] for index in chunk)
+            for parts in steps:
+                tokens = sum(lengths[index] for part in parts for index in part.indices)
                 share = progress[0] + (progress[1] - progress[0]) * (before + tokens / 2) / total
-                taught = [examples[index] for index in chunk]
-                kinds = [0 if capabilities is None else capabilities[index] for index in chunk]
-                losses[chunk] = self._step(taught, kinds, share, each, figures)
+                for part, found in zip(parts, self._step(parts, share, figures), strict=True):
+                    losses[part.indices] = found
                 before += tokens
         self.model.network.eval()  # type: ignore[no-untyped-call]
         return Pass(losses=losses, figures=figures.sums)
+
+    def _part(
+        self, examples: Sequence[Encoded], indices: list[int], capabilities: Sequence[int], outcomes: Outcomes, *, own: bool
+    ) -> "_Part":
+        """These of the examples, with what is known of them before the first step of the pass."""
+        taught = [examples[index] for index in indices]
+        given = self._given(outcomes, indices)
+        if own:
+            given["old_logprob"] = self._own_log_probabilities(taught)
+        return _Part(indices=indices, examples=taught, capabilities=[capabilities[index] for index in indices], given=given)
 
     def _given(self, outcomes: Outcomes, chunk: list[int]) -> dict[str, torch.Tensor]:
         """What a batch carries of the outcomes of a step's sequences, in their order."""
@@ -141,51 +155,58 @@ class Student:
         with torch.no_grad():
             return log_probabilities(self.model.label_logits(batch), batch.labels, self._temperature)
 
-    def _step(
-        self,
-        examples: Sequence[Encoded],
-        capabilities: Sequence[int],
-        progress: float,
-        given: Mapping[str, torch.Tensor],
-        figures: "_Figures",
-    ) -> npt.NDArray[np.float64]:
-        batch = collate(examples, self.model.device)
-        loss = self._objective.loss(
-            Batch(
-                logits=self.model.label_logits(batch),
-                labels=batch.labels,
-                sequence=torch.from_numpy(_rows(batch)).to(self.model.device),
-                normaliser=float(len(batch.labels)),
-                sequences=float(len(examples)),
-                max_new_tokens=self._max_new_tokens,
-                progress=min(progress, 1.0),
-                teacher_logits=None if self._teacher is None else self._teacher(batch, capabilities),
-                **given,
-            )
-        )
-        loss.value.backward()  # type: ignore[no-untyped-call]
+    def _step(self, parts: Sequence["_Part"], progress: float, figures: "_Figures") -> list[npt.NDArray[np.float64]]:
+        """One optimiser step on all parts together; the losses of each one's examples."""
+        labels, sequences = (float(sum(counts)) for counts in zip(*((part.labels, len(part.examples)) for part in parts), strict=True))
+        done = [self._backward(part, labels, sequences, progress) for part in parts]
         gradients = [parameter.grad for parameter in self._parameters.values() if parameter.grad is not None]
         norm = torch.nn.utils.get_total_norm(gradients)
         # the one transfer of a step: all losses, the figures and the norm
-        found = [sums for values in loss.figures.values() for sums in (values.nansum()[None], (~values.isnan()).sum()[None])]
-        values = torch.cat((loss.tokens.double(), *(each.double() for each in found), norm.reshape(1).double())).tolist()
-        *values, norm_value = values
-        tokens = values[: len(batch.labels)]
-        if not math.isfinite(norm_value) or not math.isfinite(sum(tokens)):
-            self._optimizer.zero_grad()
-            raise TrialFailure(f"optimiser step {self._steps_done() + 1}: the loss or its gradient is not finite")
-        sums = values[len(batch.labels) :]
-        if not math.isfinite(sum(sums)):
-            self._optimizer.zero_grad()
-            raise TrialFailure(f"optimiser step {self._steps_done() + 1}: a figure of the objective is not finite")
-        figures.add(loss.figures, sums)
+        told = [torch.cat([loss.tokens.double(), *(each.double() for each in _sums(loss))]) for _, loss in done]
+        *values, norm_value = torch.cat([*told, norm.reshape(1).double()]).tolist()
+        each_part = [values[end - len(part) : end] for part, end in zip(told, np.cumsum([len(part) for part in told]), strict=True)]
+        losses = []
+        for (batch, loss), found in zip(done, each_part, strict=True):
+            tokens, sums = found[: len(batch.labels)], found[len(batch.labels) :]
+            if not math.isfinite(norm_value) or not math.isfinite(sum(tokens)):
+                self._optimizer.zero_grad()
+                raise TrialFailure(f"optimiser step {self._steps_done() + 1}: the loss or its gradient is not finite")
+            if not math.isfinite(sum(sums)):
+                self._optimizer.zero_grad()
+                raise TrialFailure(f"optimiser step {self._steps_done() + 1}: a figure of the objective is not finite")
+            figures.add(loss.figures, sums)
+            losses.append(np.add.reduceat(np.array(tokens), batch.starts))
         if norm_value > self.training.clip_norm:
             torch._foreach_mul_(gradients, self.training.clip_norm / norm_value)
         for group in self._optimizer.param_groups:
             group["lr"] = self.training.learning_rate_at(progress)
         self._optimizer.step()
         self._optimizer.zero_grad()
-        return np.add.reduceat(np.array(tokens), batch.starts)
+        return losses
+
+    def _backward(self, part: "_Part", labels: float, sequences: float, progress: float) -> tuple[batches.Batch, Loss]:
+        """Adds a part's share to the gradient; `labels` and `sequences` are those of the whole step."""
+        batch = collate(part.examples, self.model.device)
+        try:
+            loss = self._objective.loss(
+                Batch(
+                    logits=self.model.label_logits(batch),
+                    labels=batch.labels,
+                    sequence=torch.from_numpy(_rows(batch)).to(self.model.device),
+                    normaliser=labels,
+                    sequences=sequences,
+                    max_new_tokens=self._max_new_tokens,
+                    progress=min(progress, 1.0),
+                    teacher_logits=None if self._teacher is None else self._teacher(batch, part.capabilities),
+                    **part.given,
+                )
+            )
+            loss.value.backward()  # type: ignore[no-untyped-call]
+        except torch.OutOfMemoryError as error:
+            size = batch.inputs.numel()
+            hint = f"set training.micro_tokens to {max(size // 2, 1)} or less: the step is the same, in parts"
+            raise SurroundingError(f"the device has too little memory for a pass over {size} tokens", hint=hint) from error
+        return batch, loss
 
     def _steps_done(self) -> int:
         first = next(iter(self._parameters.values()))
@@ -211,6 +232,21 @@ class Student:
                     tensor.copy_(state[f"{kind}:{name}"])
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Part:
+    """Examples that go through the student together."""
+
+    indices: list[int]  # in the pass
+    examples: Sequence[Encoded]
+    capabilities: Sequence[int]
+    given: dict[str, torch.Tensor]  # of a `Batch`, beside what the student computes
+
+    @property
+    def labels(self) -> int:
+        """Label tokens."""
+        return sum(example.label_count for example in self.examples)
+
+
 class _Figures:
     """Sums of an objective's figures over a pass."""
 
@@ -222,6 +258,11 @@ class _Figures:
         for name, value, count in zip(names, sums[::2], sums[1::2], strict=True):
             before, counted = self.sums.get(name, (0.0, 0))
             self.sums[name] = before + value, counted + int(count)
+
+
+def _sums(loss: Loss) -> list[torch.Tensor]:
+    """Of each figure the sum, and how many tokens have it."""
+    return [sums for values in loss.figures.values() for sums in (values.nansum()[None], (~values.isnan()).sum()[None])]
 
 
 def _rows(batch: batches.Batch) -> npt.NDArray[np.int64]:

@@ -31,6 +31,7 @@ def test_the_learning_rate_warms_up_and_decays_with_the_share_of_the_budget() ->
         ("warmup_share", 1.0),
         ("final_lr_share", 1.1),
         ("step_tokens", 0),
+        ("micro_tokens", -1),
         ("weight_decay", -0.1),
         ("beta1", 1.0),
         ("beta2", -0.1),

@@ -10,10 +10,13 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from readbench.api import Batch, Loss
-from readbench.base.errors import TrialFailure
+from readbench.base.errors import SurroundingError, TrialFailure
+from readbench.base.plugins import make
 from readbench.models.batches import Encoded, collate
+from readbench.models.language_model import LanguageModel
 from readbench.students.objectives.sft import CrossEntropy
-from readbench.students.student import Student
+from readbench.students.schedule import TrainingConfig
+from readbench.students.student import Outcomes, Student
 from support.models import PAIRS, plain_log_probabilities
 
 FAMILIES = ("llama", "gpt2", "qwen2", "gemma2")
@@ -198,3 +201,60 @@ def test_a_figure_that_is_not_finite_fails_the_trial_and_leaves_the_weights(stud
     with pytest.raises(TrialFailure, match="optimiser step 1: a figure of the objective is not finite"):
         student.train(examples_of(student), progress=(0.0, 0.1), seed=0)
     assert all(torch.equal(before[key], value) for key, value in student.state().items())
+
+
+def told(teacher: LanguageModel, examples: list[Encoded]) -> Outcomes:
+    """What a pass over rollouts is told of them."""
+    rng = np.random.default_rng(0)
+    count = len(examples)
+    return Outcomes(
+        reward=rng.integers(0, 2, count).astype(float),
+        advantage=rng.normal(size=count),
+        teacher_logprob=[-1.0 - rng.random(example.label_count) for example in examples],
+        reference_logprob=[-1.0 - rng.random(example.label_count) for example in examples],
+        teacher_top=teacher.label_top(examples, 4),
+    )
+
+
+SAMPLED = ("grpo", "rlad")
+
+
+@pytest.mark.parametrize("name", ["sft", "jsd", "top-k", "tail-aware", "redi", *SAMPLED])
+def test_a_step_in_micro_batches_is_the_step(name: str, folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    teacher = LanguageModel.load(folder_of("qwen2"), device="cpu")
+    found = []
+    for micro in (0, 40, 1):  # one pass, several, one for each example
+        training = TrainingConfig(step_tokens=10_000, micro_tokens=micro, clip_norm=1e9)
+        student = Student.load(
+            folder_of("llama"),
+            training=training,
+            objective=make("objective", name),
+            device="cpu",
+            teacher=lambda batch, _: teacher.label_logits(batch).detach(),
+        )
+        examples = examples_of(student, 3)
+        gradients: dict[str, torch.Tensor] = {}
+
+        def kept(student: Student = student, gradients: dict[str, torch.Tensor] = gradients) -> None:
+            gradients.update({key: each.grad.clone() for key, each in student._parameters.items() if each.grad is not None})
+
+        monkeypatch.setattr(student._optimizer, "step", kept)
+        done = student.train(examples, progress=(0.6, 0.7), seed=0, outcomes=told(teacher, examples), own=name in SAMPLED)
+        found.append((done, gradients))
+    (whole, expected), *others = found
+    for done, gradients in others:
+        np.testing.assert_allclose(done.losses, whole.losses, rtol=1e-4, atol=1e-5)
+        assert {key: count for key, (_, count) in done.figures.items()} == {key: count for key, (_, count) in whole.figures.items()}
+        apart = torch.nn.utils.get_total_norm([gradients[key] - gradient for key, gradient in expected.items()])
+        assert 0 < torch.nn.utils.get_total_norm(expected.values()) < float("inf")
+        assert apart <= 1e-6 * torch.nn.utils.get_total_norm(expected.values())
+
+
+def test_a_device_without_room_says_what_to_set(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(batch: Batch) -> Loss:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(student._objective, "loss", full)
+    with pytest.raises(SurroundingError, match=r"too little memory for a pass over \d+ tokens") as raised:
+        student.train(examples_of(student), progress=(0.0, 0.1), seed=0)
+    assert "set training.micro_tokens to " in raised.value.hint

@@ -63,6 +63,18 @@ def check_room(suite: Suite, model: Path, whose: str, *, max_new_tokens: int) ->
     return longest
 
 
+def check_micro_batches(suite: Suite, student: Path, *, micro_tokens: int, max_new_tokens: int) -> None:
+    """ConfigError if an example of a sampled prompt might not fit a micro-batch; 0 tokens: there are none."""
+    if micro_tokens == 0:
+        return
+    longest = max_new_tokens + max(open_counter(student).count(question.prompt) + 1 for question in sample_questions(suite))
+    if micro_tokens < longest:
+        raise ConfigError(
+            f"training.micro_tokens is {micro_tokens}, and an example may have {longest} tokens",
+            hint=f"set it to {longest} or more, or to 0",
+        )
+
+
 def check_rollouts(suite: Suite, student: Path, rollouts: Rollouts, *, interval_tokens: int, max_new_tokens: int, readers: int) -> None:
     """ConfigError if the student's own answers to a sampled prompt might not fit its context, or a group of them an interval."""
     hinted = 2 * max_new_tokens if rollouts.hint else max_new_tokens  # beside the prompt: the teacher's answer, and the student's
