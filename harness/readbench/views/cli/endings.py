@@ -30,6 +30,8 @@ def closed_pipe() -> int:
 
 def unexpected(error: BaseException) -> int:
     """A bug of ours also costs one line, and has an exit code of its own."""
+    if isinstance(error, SystemExit) and not error.code:  # nothing went wrong: typer ends so
+        return 0
     from readbench.views.console.text import shortened, write_line
 
     write_line(

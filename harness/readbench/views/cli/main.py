@@ -7,6 +7,7 @@ the command line, shows the traceback as well. Nothing heavy is imported before 
 """
 
 import io
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -33,12 +34,11 @@ from readbench.views.cli import (
 )
 from readbench.views.cli import list as listing
 from readbench.views.cli.endings import EXIT_INTERRUPTED, UsageError, closed_pipe, failed, unexpected
-from readbench.views.cli.options import Once
+from readbench.views.cli.options import COMPLETION, Once
 
 app = typer.Typer(
     name="readbench",
     help="Distils a student model under a fixed token budget, and measures which allocation of it pays.",
-    add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -80,6 +80,8 @@ def _options(
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line; returns the exit code."""
     given = list(sys.argv[1:] if arguments is None else arguments)
+    if COMPLETION in os.environ:  # the shell asks what may come next
+        app(given, prog_name="readbench")
     debug = "--debug" in given
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):

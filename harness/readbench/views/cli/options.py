@@ -1,14 +1,47 @@
 """How options are read: numbers as people write them, and no option twice where one would be dropped in silence."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperCommand
 
+if TYPE_CHECKING:
+    from readbench.api import Kind
+
+COMPLETION = "_READBENCH_COMPLETE"  # set by the script that --install-completion writes
+
+
+def names_of(kind: "Kind") -> Callable[[str], list[str]]:
+    """Completes the names of plug-ins, also the last of a list with commas."""
+
+    def complete(incomplete: str) -> list[str]:
+        from readbench.base.plugins import registry
+
+        before, comma, last = incomplete.rpartition(",")
+        return [f"{before}{comma}{name}" for name in sorted(registry().plugins(kind)) if name.startswith(last)]
+
+    return complete
+
+
 # Options that several commands have.
 SuiteName = Annotated[
-    str, typer.Option("--suite", metavar="NAME", help="A suite's name (readbench list suites) or the path of a suite.yaml.")
+    str,
+    typer.Option(
+        "--suite",
+        metavar="NAME",
+        help="A suite's name (readbench list suites) or the path of a suite.yaml.",
+        autocompletion=names_of("suite"),
+    ),
+]
+AllocatorNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="A,B",
+        help="Which allocators compete (readbench list allocators); repeatable.",
+        autocompletion=names_of("allocator"),
+    ),
 ]
 SettingsFile = Annotated[
     Path | None, typer.Option("--config", metavar="FILE", help="Settings in YAML, below flags and READBENCH_... variables.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName, join_lists, token_counts
+from readbench.views.cli.options import AllocatorNames, OneSetting, SettingsFile, SuiteName, join_lists, names_of, token_counts
 
 SETTINGS = {  # option → the setting that it gives
     "allocators": "allocators",
@@ -30,9 +30,7 @@ SETTINGS = {  # option → the setting that it gives
 def run(
     *,
     suite: SuiteName,
-    allocators: Annotated[
-        list[str] | None, typer.Option(metavar="A,B", help="Which allocators compete (readbench list allocators); repeatable.")
-    ] = None,
+    allocators: AllocatorNames = None,
     seeds: Annotated[str | None, typer.Option(metavar="N", help="How many seeds (5 is 0 to 4), or which ones (3,7; one: 7,).")] = None,
     budgets: Annotated[
         Any,
@@ -50,7 +48,13 @@ def run(
     student: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/student, a model folder or a hub id.")] = None,
     objectives: Annotated[
         list[str] | None,
-        typer.Option("--objective", "--objectives", metavar="A,B", help="Training losses (readbench list objectives); repeatable."),
+        typer.Option(
+            "--objective",
+            "--objectives",
+            metavar="A,B",
+            help="Training losses (readbench list objectives); repeatable.",
+            autocompletion=names_of("objective"),
+        ),
     ] = None,
     requirement: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Where r comes from: card (the suite's weights), or pilots, which infer it.")

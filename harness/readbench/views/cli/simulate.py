@@ -6,15 +6,13 @@ from typing import Annotated
 
 import typer
 
-from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName, join_lists
+from readbench.views.cli.options import AllocatorNames, OneSetting, SettingsFile, SuiteName, join_lists
 
 
 def simulate(
     *,
     suite: SuiteName,
-    allocators: Annotated[
-        list[str] | None, typer.Option(metavar="A,B", help="Which allocators compete (readbench list allocators); repeatable.")
-    ] = None,
+    allocators: AllocatorNames = None,
     seeds: Annotated[str, typer.Option(metavar="N", help="How many seeds (5 is 0 to 4), or which ones (3,7; one: 7,).")] = "200",
     intervals: Annotated[int | None, typer.Option(metavar="T", help="In how many intervals the budget is allocated.")] = None,
     requirement: Annotated[str | None, typer.Option(metavar="SOURCE", help="Where r comes from: card or pilots.")] = None,
