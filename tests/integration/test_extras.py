@@ -41,6 +41,7 @@ EXTRAS = {
     "wandb": {"readbench.views.trackers.recorders.wandb", "wandb"},
     "test": of_tests() | {"pytest", "xdist", "setuptools.build_meta"},  # the last builds the example package
     "fuzz": {"atheris", *imported(ROOT / "tests" / "fuzz" / f"{name}.py" for name in ("run", "targets", "edits", "readers", "sound"))},
+    "docs": {"mkdocs", "material"},
     "dev": imported((ROOT / "benchmarks").glob("*.py"))
     | {"codespell_lib", "fastapi", "mypy", "openai", "pre_commit", "pybind11", "ruff", "scikit_build_core", "uvicorn"},
 }
