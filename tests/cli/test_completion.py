@@ -23,7 +23,7 @@ def offered(words: str) -> list[str]:
     [
         ("readbench re", ["resume", "results", "report", "requirement"]),
         ("readbench run --bud", ["--budget", "--budgets"]),
-        ("readbench run --suite mis", ["misread"]),
+        ("readbench run --suite misr", ["misread"]),
         ("readbench run --allocators read,hori", ["read,horizon"]),
         ("readbench run --objective on-", ["on-policy-kl"]),
     ],
