@@ -43,7 +43,7 @@ class RecordedTeacher:
         self._stored_as = answers_of(self._fingerprint, _chat_of(run["config"])) if plugin == "hf" else self._fingerprint
         self._measured: dict[str, Any] = start["teacher"]
         self._responses = ResponseCache(run_dir / "responses.sqlite")
-        params = run["config"]["params"].get("teacher", {}).get(plugin, {})
+        params = run["config"].get("params", {}).get("teacher", {}).get(plugin, {})
         self._tokenizer: str = params.get("tokenizer", "") if params.get("scores") else ""
 
     def check_bits(self, now: Mapping[str, Any], warn: Callable[[str], None]) -> None:
