@@ -118,6 +118,7 @@ def document_of(
                 "final_lr_share": 0.1,
                 "step_tokens": 1024,
                 "micro_tokens": 0,
+                "checkpointing": False,
                 "weight_decay": 0.0,
                 "beta1": 0.9,
                 "beta2": 0.95,

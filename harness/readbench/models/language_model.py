@@ -14,7 +14,7 @@ On CUDA the forward runs in bf16 autocast over fp32 weights. On the CPU the same
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +55,7 @@ class LanguageModel:
         self._score_tokens = _SCORE_TOKENS_CUDA if self.autocast else _SCORE_TOKENS
         self._logits_at = _logits_at(network)
         self._lean = lean_llama(network)
+        self._recomputes = False  # activations, where gradients are recorded
         self._decoder: Decoder | None = None  # chosen when it first writes: the choice takes longer than a short answer
 
     @classmethod
@@ -63,6 +64,15 @@ class LanguageModel:
         network, tokenizer = folder.load_causal_lm(path, device), folder.load_tokenizer(path)
         check_loaded(network, tokenizer)
         return cls(network, tokenizer, context=folder.context_length(path), device=device, chat=chat)
+
+    def recompute_activations(self) -> None:
+        """Trains with less memory and more time from now on; ConfigError where the network cannot."""
+        enable: Any = getattr(self.network, "activation_checkpointing_enable", self.network.gradient_checkpointing_enable)
+        try:
+            enable({"use_reentrant": False})
+        except ValueError as error:
+            raise ConfigError(f"the student cannot compute activations again: {error}", hint="drop training.checkpointing") from error
+        self._recomputes = True
 
     def encode(self, prompt: str, response: str, *, finished: bool = True) -> Encoded:
         """The example's tokens; ConfigError if they do not fit the context or the response has no label token."""
@@ -148,7 +158,8 @@ class LanguageModel:
 
     def label_logits(self, batch: Batch) -> torch.Tensor:
         """(N, V) fp32 logits that predict the label tokens, with gradients if they are recorded."""
-        if self._lean is not None and not self.autocast and batch.inputs.shape[1] <= LONGEST:
+        recomputes = self._recomputes and torch.is_grad_enabled()
+        if self._lean is not None and not self.autocast and not recomputes and batch.inputs.shape[1] <= LONGEST:
             return self._lean(batch.inputs, batch.positions)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             return self._logits_at(batch.inputs, batch.positions).float()

@@ -23,6 +23,7 @@ class TrainingConfig:
     final_lr_share: float = 0.1  # of the peak, when the budget is spent
     step_tokens: int = 1024  # about this many padded tokens an optimiser step
     micro_tokens: int = 0  # at most so many padded tokens a forward and backward pass, whose gradients are added up; 0: a step is one
+    checkpointing: bool = False  # keeps no activations inside a layer, but computes them again in the backward pass
     weight_decay: float = 0.01  # of matrices; vectors (norms, biases) are not decayed
     beta1: float = 0.9
     beta2: float = 0.99

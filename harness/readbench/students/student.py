@@ -59,6 +59,8 @@ class Student:
         """`teacher` serves an objective that needs its logits."""
         self.model = model
         self.training = training
+        if training.checkpointing:
+            model.recompute_activations()
         self._objective = objective
         self._max_new_tokens = max_new_tokens
         self._teacher = teacher if "teacher_logits" in objective.needs else None

@@ -10,7 +10,7 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from readbench.api import Batch, Loss
-from readbench.base.errors import SurroundingError, TrialFailure
+from readbench.base.errors import ConfigError, SurroundingError, TrialFailure
 from readbench.base.plugins import make
 from readbench.models.batches import Encoded, collate
 from readbench.models.language_model import LanguageModel
@@ -248,6 +248,44 @@ def test_a_step_in_micro_batches_is_the_step(name: str, folder_of: Callable[[str
         apart = torch.nn.utils.get_total_norm([gradients[key] - gradient for key, gradient in expected.items()])
         assert 0 < torch.nn.utils.get_total_norm(expected.values()) < float("inf")
         assert apart <= 1e-6 * torch.nn.utils.get_total_norm(expected.values())
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_activations_that_are_computed_again_give_the_same_gradient_and_are_not_kept(
+    family: str, folder_of: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gradients: list[dict[str, torch.Tensor]] = []
+    kept: list[int] = []
+    for checkpointing in (False, True):
+        training = TrainingConfig(step_tokens=10_000, checkpointing=checkpointing, clip_norm=1e9)
+        student = Student.load(folder_of(family), training=training, objective=CrossEntropy(), device="cpu")
+        monkeypatch.setattr(student.model, "_lean", None)  # so that both take the same forward pass
+        gradients.append({})
+
+        def keep(student: Student = student, found: dict[str, torch.Tensor] = gradients[-1]) -> None:
+            found.update({key: each.grad.clone() for key, each in student._parameters.items() if each.grad is not None})
+
+        monkeypatch.setattr(student._optimizer, "step", keep)
+        held: list[int] = []
+
+        def pack(tensor: torch.Tensor, held: list[int] = held) -> torch.Tensor:
+            held.append(tensor.numel())
+            return tensor
+
+        with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+            student.train(examples_of(student, 3), progress=(0.0, 0.1), seed=0)
+        kept.append(sum(held))
+    plain, again = gradients
+    apart = torch.nn.utils.get_total_norm([again[key] - gradient for key, gradient in plain.items()])
+    assert apart <= 1e-6 * torch.nn.utils.get_total_norm(plain.values())
+    assert kept[1] < kept[0] / 2
+
+
+def test_a_network_that_cannot_compute_them_again_is_refused_in_one_line(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(student.model.network, "supports_gradient_checkpointing", False)
+    with pytest.raises(ConfigError, match="the student cannot compute activations again: .* does not support") as raised:
+        student.model.recompute_activations()
+    assert raised.value.hint == "drop training.checkpointing"
 
 
 def test_a_device_without_room_says_what_to_set(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
