@@ -283,7 +283,7 @@ def test_activations_that_are_computed_again_give_the_same_gradient_and_are_not_
 
 def test_a_network_that_cannot_compute_them_again_is_refused_in_one_line(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(student.model.network, "supports_gradient_checkpointing", False)
-    with pytest.raises(ConfigError, match="the student cannot compute activations again: .* does not support") as raised:
+    with pytest.raises(ConfigError, match=r"the student cannot compute activations again: .* does not support") as raised:
         student.model.recompute_activations()
     assert raised.value.hint == "drop training.checkpointing"
 
