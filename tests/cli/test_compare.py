@@ -15,7 +15,7 @@ from rich.console import Console
 
 from readbench.results.comparison import compare
 from readbench.views.console.comparison import print_comparison
-from support.results import parsed
+from support.results import move, parsed
 
 Command = Callable[..., Any]
 HOSTILE = "=1+1|<script>\x1b[31m`x`$\\input{y}&_\u202e"
@@ -52,6 +52,24 @@ def test_tables_say_what_is_better_and_by_how_much(readbench: Command, saved: Ca
 def test_json_is_the_comparison_and_nothing_else(readbench: Command, saved: Callable[..., Path], document: dict[str, Any]) -> None:
     outcome = readbench("compare", saved(), "--json")
     assert outcome.json() == json.loads(json.dumps(compare(parsed(document), reference="uniform").document()))
+
+
+def test_by_objective_the_tables_name_objectives(readbench: Command, saved: Callable[..., Path], document: dict[str, Any]) -> None:
+    runs = []
+    for name in ("sft", "jsd"):
+        part = copy.deepcopy(document)
+        part["trials"] = [trial for trial in part["trials"] if trial["allocator"] == "read"]
+        move(part, objective=name)
+        runs.append(saved(f"{name}.json", part))
+    outcome = readbench("compare", *runs, "--by", "objective")
+    assert outcome.code == 0, outcome.err
+    text = " ".join(outcome.out.split())
+    assert "the one test of each objective, not adjusted" in text
+    assert "metric objective mean" in text
+    assert "differences are objective − sft" in text
+    assert "allocator" not in text
+    found = readbench("compare", *runs, "--by", "objective", "--json").json()
+    assert (found["by"], found["reference"]) == ("objective", "sft")
 
 
 def test_several_runs_are_merged(readbench: Command, saved: Callable[..., Path], document: dict[str, Any]) -> None:

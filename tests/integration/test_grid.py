@@ -102,6 +102,11 @@ def test_what_is_not_one_place_is_refused(grown: tuple[Path, dict[str, bytes], s
     assert said in done.stderr
 
 
+def test_a_comparison_says_what_it_compares(grown: tuple[Path, dict[str, bytes], str]) -> None:
+    refused = command("compare", grown[0], "--by", "objective", "--allocator", "read", "--budget", "4000")
+    assert (refused.returncode, "a comparison needs 3: run with more --seeds" in refused.stderr) == (4, True)  # one seed shows no spread
+
+
 @pytest.mark.parametrize(
     ("name", "arguments", "said"),
     [

@@ -1,4 +1,4 @@
-"""Compares allocators with a reference, seed by seed, for `readbench compare` and the report.
+"""Compares allocators (or objectives, or budgets) with a reference, seed by seed, for `readbench compare` and the report.
 
 Three families (docs/statistics.md). *Primary*: utility at full budget, one test for each candidate, not adjusted. *Capability*: the K
 profile scores of a candidate, p-values adjusted together (Holm on the paired t, and also sign flips of the maximum).
@@ -91,6 +91,7 @@ class Aggregate:
 class Comparison:
     """All candidates against the reference; the candidate with the highest mean utility first."""
 
+    by: str  # what is compared: allocator, objective or budget
     reference: str
     rows: tuple[Row, ...]
     iqm: dict[str, dict[str, Aggregate]]  # allocator → "utility" | "profile"
@@ -101,6 +102,7 @@ class Comparison:
         """As JSON values: the output of ``readbench compare --json``."""
         return {
             "schema": SCHEMA,
+            "by": self.by,
             "reference": self.reference,
             "comparisons": [asdict(row) for row in self.rows],
             "aggregates": {
@@ -113,8 +115,10 @@ class Comparison:
         }
 
 
-def compare(results: Results, *, reference: str, mismatches: Sequence[str] = ()) -> Comparison:
+def compare(results: Results, *, reference: str, by: str = "allocator", mismatches: Sequence[str] = ()) -> Comparison:
     """Every other allocator of (merged) results against the reference; `mismatches` lists other differences of merged runs.
+
+    If another axis is compared (`by`), the allocators' names are its labels: see `readbench.results.merging.merge`.
 
     ConfigError if the reference is missing or alone; IncompleteRunError if no candidate shares three seeds with it.
     """
@@ -122,7 +126,7 @@ def compare(results: Results, *, reference: str, mismatches: Sequence[str] = ())
     if reference not in planned:
         raise ConfigError(f"the reference {reference!r} is not in the run", hint=near_match(reference, planned))
     if len(planned) == 1:
-        raise ConfigError(f"{reference} is the only allocator: there is nothing to compare", hint="give another run, or --allocators a,b")
+        raise ConfigError(f"{reference} is the only {by}: there is nothing to compare", hint=f"give another run, or one with more {by}s")
     metrics = metrics_of(results.suite.capabilities)
     nothing: Values = {metric.name: {} for metric in metrics}
     candidates = sorted((name for name in planned if name != reference), key=lambda name: (-_mean_utility(values.get(name, nothing)), name))
@@ -138,6 +142,7 @@ def compare(results: Results, *, reference: str, mismatches: Sequence[str] = ())
         )
     complete = [name for name in (*candidates, reference) if values.get(name, nothing)[PRIMARY]]
     return Comparison(
+        by=by,
         reference=reference,
         rows=tuple(rows),
         iqm={name: {of: _aggregate(iqm, scores) for of, scores in _scores(values[name]).items()} for name in complete},

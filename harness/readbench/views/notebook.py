@@ -20,7 +20,7 @@ from readbench.results.stats import Estimate
 from readbench.results.summary import Summary, summarise
 from readbench.suites.metric_names import METRICS
 from readbench.views.console.closing import verdict
-from readbench.views.console.comparison import COLUMNS, HEADINGS, by_family, cells, notes
+from readbench.views.console.comparison import by_family, cells, columns, heading, notes
 from readbench.views.console.text import printable
 
 
@@ -74,7 +74,7 @@ class Run:
         """
         only = Selection(allocator=allocator, objective=objective, budget_tokens=budget)
         merged = merge(self._runs, by=by, only=only, allow_mismatch=self._allow_mismatch)
-        return ComparedRun(comparison.compare(merged.results, reference=reference, mismatches=merged.mismatches))
+        return ComparedRun(comparison.compare(merged.results, reference=reference, by=by, mismatches=merged.mismatches))
 
     @cached_property
     def _summary(self) -> Summary:
@@ -111,7 +111,7 @@ class ComparedRun:
     def _repr_html_(self) -> str:
         parts = []
         for family, rows in by_family(self.result.rows).items():
-            parts += [f"<p>{escape(HEADINGS[family])}</p>", _table(COLUMNS, [cells(row) for row in rows])]
+            parts += [f"<p>{escape(heading(self.result, family))}</p>", _table(columns(self.result), [cells(row) for row in rows])]
         return "".join(parts) + _list(notes(self.result))
 
 

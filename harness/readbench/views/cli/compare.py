@@ -54,7 +54,7 @@ def compare(
         "objective": "sft",
         "budget": f"{min(trial.budget_tokens for trial in merged.results.trials):,} tokens",
     }
-    comparison = compare_results(merged.results, reference=reference or usual[axis], mismatches=merged.mismatches)
+    comparison = compare_results(merged.results, reference=reference or usual[axis], by=axis, mismatches=merged.mismatches)
     title = f"{merged.results.suite.name} v{merged.results.suite.version}: {', '.join(map(str, run_dirs))}"
     if markdown is not None:
         files.write_bytes(markdown, exports.to_markdown(comparison, title=title))

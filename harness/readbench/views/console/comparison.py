@@ -9,18 +9,28 @@ from readbench.results.comparison import Comparison, Row
 from readbench.suites.metric_names import PROFILE, Family
 from readbench.views.console.text import cell, new_table
 
-HEADINGS: dict[Family, str] = {
-    "primary": "utility at full budget: the one test of each allocator, not adjusted",
-    "capability": "capabilities: profile after training; p adjusted over an allocator's capabilities (Holm; max-T sign flips)",
+_HEADINGS: dict[Family, str] = {
+    "primary": "utility at full budget: the one test of each {by}, not adjusted",
+    "capability": "capabilities: profile after training; p adjusted over the capabilities of each {by} (Holm; max-T sign flips)",
     "exploratory": "exploratory: not adjusted, a hint and no evidence",
 }
 _WIDTH = 132  # of a terminal that shows every column
 _NARROW = (0, 1, 2, 4, 5, 7, 10)  # what the others show
-COLUMNS = ("metric", "allocator", "mean", "reference", "difference", "95 % interval", "p", "p adjusted", "p flips", "d_z", "W/L/T", "MDE")
+_COLUMNS = ("metric", "{by}", "mean", "reference", "difference", "95 % interval", "p", "p adjusted", "p flips", "d_z", "W/L/T", "MDE")
+
+
+def heading(comparison: Comparison, family: Family) -> str:
+    """Of a family's table."""
+    return _HEADINGS[family].format(by=comparison.by)
+
+
+def columns(comparison: Comparison) -> tuple[str, ...]:
+    """The columns of every table."""
+    return tuple(column.format(by=comparison.by) for column in _COLUMNS)
 
 
 def cells(row: Row) -> tuple[str, ...]:
-    """A row's values as text, in the order of `COLUMNS`; an en dash for a missing value."""
+    """A row's values as text, in the order of `columns`; an en dash for a missing value."""
     flips = row.p_max_t if row.family == "capability" else row.p_sign_flip
     return (
         row.metric.removeprefix(PROFILE),
@@ -41,7 +51,9 @@ def cells(row: Row) -> tuple[str, ...]:
 def by_family(rows: Sequence[Row]) -> dict[Family, list[Row]]:
     """The rows of each family, a metric's candidates side by side."""
     metrics = list(dict.fromkeys(row.metric for row in rows))
-    return {family: sorted((row for row in rows if row.family == family), key=lambda row: metrics.index(row.metric)) for family in HEADINGS}
+    return {
+        family: sorted((row for row in rows if row.family == family), key=lambda row: metrics.index(row.metric)) for family in _HEADINGS
+    }
 
 
 def notes(comparison: Comparison) -> list[str]:
@@ -49,7 +61,7 @@ def notes(comparison: Comparison) -> list[str]:
     rows = comparison.rows
     seeds = ", ".join(map(str, sorted({seed for row in rows for seed in row.seeds})))
     lines = [
-        f"differences are allocator − {comparison.reference}, paired by seed ({seeds}); better and worse are said where the interval "
+        f"differences are {comparison.by} − {comparison.reference}, paired by seed ({seeds}); better and worse are said where the interval "
         "leaves out 0, of a capability where its adjusted p is at most .05 as well, of an exploratory metric never",
         "MDE: the smallest true difference that this many seeds with this spread find with 80 % power",
     ]
@@ -75,20 +87,20 @@ def print_comparison(console: Console, comparison: Comparison, *, title: str) ->
     console.print(cell(title, "bold"), soft_wrap=True)
     for family, rows in by_family(comparison.rows).items():
         console.print()
-        console.print(cell(HEADINGS[family]), soft_wrap=True)
-        console.print(_table(rows, _NARROW if narrow else range(len(COLUMNS))))
+        console.print(cell(heading(comparison, family)), soft_wrap=True)
+        console.print(_table(rows, columns(comparison), _NARROW if narrow else range(len(_COLUMNS))))
     for line in notes(comparison):
         console.print(cell(line), soft_wrap=True)
     if narrow:
-        left_out = ", ".join(heading for position, heading in enumerate(COLUMNS) if position not in _NARROW)
+        left_out = ", ".join(name for position, name in enumerate(columns(comparison)) if position not in _NARROW)
         console.print(cell(f"left out for lack of room: {left_out}; --markdown, --csv and --json have them"), soft_wrap=True)
 
 
-def _table(rows: list[Row], columns: Iterable[int]) -> Table:
-    shown = list(columns)
+def _table(rows: list[Row], names: Sequence[str], positions: Iterable[int]) -> Table:
+    shown = list(positions)
     table = new_table()
     for position in shown:
-        table.add_column(COLUMNS[position], justify="left" if position < 2 else "right", no_wrap=position < 2)
+        table.add_column(names[position], justify="left" if position < 2 else "right", no_wrap=position < 2)
     for row, following in zip(rows, [*rows[1:], None], strict=True):
         style = {True: "green", False: "red", None: ""}[row.better]
         last = following is not None and following.metric != row.metric

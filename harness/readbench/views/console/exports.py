@@ -4,7 +4,7 @@ from dataclasses import asdict, fields
 
 from readbench.results.comparison import Comparison, Row
 from readbench.results.tables import csv_bytes
-from readbench.views.console.comparison import COLUMNS, HEADINGS, by_family, cells, notes
+from readbench.views.console.comparison import by_family, cells, columns, heading, notes
 from readbench.views.console.text import printable
 
 _LATEX = {
@@ -23,9 +23,10 @@ _MARKDOWN = {character: f"\\{character}" for character in "\\`*_[]()#!|~"} | {"<
 def to_markdown(comparison: Comparison, *, title: str) -> bytes:
     """One table a family."""
     lines = [f"# {_escaped(title, _MARKDOWN)}", ""]
+    names = columns(comparison)
     for family, rows in by_family(comparison.rows).items():
-        lines += [_sentence(HEADINGS[family], _MARKDOWN), ""]
-        lines += [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * 2 + "---:|" * (len(COLUMNS) - 2)]
+        lines += [_sentence(heading(comparison, family), _MARKDOWN), ""]
+        lines += [f"| {' | '.join(names)} |", "|" + "---|" * 2 + "---:|" * (len(names) - 2)]
         lines += [f"| {' | '.join(_escaped(text, _MARKDOWN) for text in cells(row))} |" for row in rows]
         lines.append("")
     lines += [f"- {_sentence(note, _MARKDOWN)}" for note in notes(comparison)]
@@ -34,15 +35,16 @@ def to_markdown(comparison: Comparison, *, title: str) -> bytes:
 
 def to_latex(comparison: Comparison, *, title: str) -> bytes:
     r"""One ``table`` a family, for ``\usepackage{booktabs}``."""
+    names = columns(comparison)
     lines = [f"% {printable(title)}: readbench compare; needs \\usepackage{{booktabs}}"]
     for family, rows in by_family(comparison.rows).items():
         lines += [
             r"\begin{table}",
             r"\centering\small",
-            rf"\caption{{{_sentence(HEADINGS[family], _LATEX)}. Reference: {_escaped(comparison.reference, _LATEX)}.}}",
-            rf"\begin{{tabular}}{{ll{'r' * (len(COLUMNS) - 2)}}}",
+            rf"\caption{{{_sentence(heading(comparison, family), _LATEX)}. Reference: {_escaped(comparison.reference, _LATEX)}.}}",
+            rf"\begin{{tabular}}{{ll{'r' * (len(names) - 2)}}}",
             r"\toprule",
-            " & ".join(_escaped(heading, _LATEX) for heading in COLUMNS) + r" \\",
+            " & ".join(_escaped(name, _LATEX) for name in names) + r" \\",
             r"\midrule",
             *(" & ".join(_escaped(text, _LATEX) for text in cells(row)) + r" \\" for row in rows),
             r"\bottomrule",
