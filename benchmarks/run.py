@@ -18,7 +18,7 @@ from readbench.runs.executors.pool import num_cores
 from readbench.views.cli.session import carry_out
 
 GRIDS = (("read-cold", "1"), ("read-cold,uniform", "2"), ("read-cold,uniform,random,task-static", "4"))
-WORK = ("teacher", "train", "probe", "eval")
+WORK = ("teacher", "train", "rollout", "probe", "eval")
 
 
 def measured(allocators: str, seeds: str, budget: int, folder: Path) -> tuple[Results, float]:
