@@ -135,6 +135,10 @@ class Stub:
         """What a sound vLLM or SGLang answers to a request for the log-probabilities of given tokens."""
         connection.sendall(self.http(self.scored(request)))
 
+    def answers_and_scores(self, connection: socket.socket, request: dict[str, Any]) -> None:
+        """Both, by what is asked: token ids are scored, text is answered."""
+        (self.scores if isinstance(request.get("prompt"), list) else self.answers)(connection, request)
+
     def scored(self, request: dict[str, Any]) -> dict[str, Any]:
         """The answer, as the server has it."""
         tokens = request.get("prompt", request.get("input_ids"))

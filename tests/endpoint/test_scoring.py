@@ -321,10 +321,7 @@ def test_a_run_is_taught_by_scores_over_http(
 def test_a_run_is_taught_by_the_most_probable_tokens_over_http(
     stub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def both(connection: Any, request: dict[str, Any]) -> None:
-        (stub.scores if isinstance(request.get("prompt"), list) else stub.answers)(connection, request)
-
-    stub.default = both
+    stub.default = stub.answers_and_scores
     monkeypatch.chdir(tmp_path)
     grid = ["--suite", "multilingual", "--allocators", "uniform", "--seeds", "1", "--budget", "6000", "--intervals", "2"]
     sets = ["executor=inline", "num_probes=4", "num_dev=4", "max_new_tokens=16", "params.objective.top-k.k=5"]
@@ -352,10 +349,7 @@ def test_a_run_is_taught_by_the_most_probable_tokens_over_http(
 def test_what_an_endpoint_scored_is_repeated_offline_bit_for_bit(
     objective: str, stub: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    def both(connection: Any, request: dict[str, Any]) -> None:
-        (stub.scores if isinstance(request.get("prompt"), list) else stub.answers)(connection, request)
-
-    stub.default = both
+    stub.default = stub.answers_and_scores
     monkeypatch.chdir(tmp_path)
     grid = ["--suite", "multilingual", "--allocators", "uniform", "--seeds", "1", "--budget", "6000", "--intervals", "2"]
     sets = ["executor=inline", "num_probes=4", "num_dev=4", "max_new_tokens=16"]

@@ -128,7 +128,13 @@ class TrialInfo:
 
     def parameters(self) -> dict[str, Value]:
         """What it ran, flat."""
-        return {"allocator": self.allocator, "seed": self.seed, "trial": self.id, **{f"params.{k}": v for k, v in self.params.items()}}
+        place: dict[str, Value] = {
+            "allocator": self.allocator,
+            "objective": self.objective,
+            "budget_tokens": self.budget_tokens,
+            "seed": self.seed,
+        }
+        return {**place, "trial": self.id, **{f"params.{k}": v for k, v in self.params.items()}}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -136,25 +136,24 @@ class LanguageModel:
 
     def label_log_probabilities(self, examples: Sequence[Encoded], *, temperature: float = 1.0) -> list[npt.NDArray[np.float64]]:
         """The log-probabilities of each example's labels in nats, at a temperature; batches as in `log_likelihoods`."""
-        found: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(examples)
-        with torch.inference_mode():
-            for chunk in chunks_by_length([len(example.tokens) for example in examples], self._score_tokens):
-                batch = collate([examples[index] for index in chunk], self.device)
-                labels = log_probabilities(self.label_logits(batch), batch.labels, temperature).double().cpu().numpy()
-                for index, part in zip(chunk, np.split(labels, batch.starts[1:]), strict=True):
-                    found[index] = part
-        return found
+        return self._at_labels(examples, lambda logits, labels: log_probabilities(logits, labels, temperature).double())
 
     def label_top(self, examples: Sequence[Encoded], k: int, *, temperature: float = 1.0) -> list[npt.NDArray[np.float64]]:
         """Of each example a matrix as `readbench.api.ScoringTeacher.top` has it, at a temperature, without unused rows of the table."""
-        found: list[npt.NDArray[np.float64]] = [np.zeros((0, 2 * k + 1))] * len(examples)
+        return self._at_labels(examples, lambda logits, _: top_of(logits[:, : len(self.tokenizer)], k, temperature))
+
+    def _at_labels(
+        self, examples: Sequence[Encoded], found: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
+    ) -> list[npt.NDArray[np.float64]]:
+        """Of each example what is found at its labels, from their logits (N, V) and themselves (N,)."""
+        each: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(examples)
         with torch.inference_mode():
             for chunk in chunks_by_length([len(example.tokens) for example in examples], self._score_tokens):
                 batch = collate([examples[index] for index in chunk], self.device)
-                rows = top_of(self.label_logits(batch)[:, : len(self.tokenizer)], k, temperature).cpu().numpy()
+                rows = found(self.label_logits(batch), batch.labels).cpu().numpy()
                 for index, part in zip(chunk, np.split(rows, batch.starts[1:]), strict=True):
-                    found[index] = part
-        return found
+                    each[index] = part
+        return each
 
     def label_logits(self, batch: Batch) -> torch.Tensor:
         """(N, V) fp32 logits that predict the label tokens, with gradients if they are recorded."""

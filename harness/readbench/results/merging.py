@@ -89,6 +89,7 @@ def merge(runs: Sequence[Results], *, by: Axis | None = None, only: Selection = 
         allocators=tuple(dict.fromkeys(trial.allocator for trial, _ in trials)),
         objectives=tuple(dict.fromkeys(trial.objective for trial, _ in trials)),
         budgets=tuple(dict.fromkeys(trial.budget_tokens for trial, _ in trials)),
+        seeds=tuple(dict.fromkeys(trial.seed for trial, _ in trials)),
     )
     joined = replace(first, run=" + ".join(each.run for each in runs), config=config, trials=tuple(merged.values()))
     return Merged(results=joined, mismatches=tuple(differing))

@@ -86,7 +86,7 @@ class _Grid:
             return
         done = self._planned.budget_tokens - sum(spec.budget_tokens for spec in self._todo)
         self._observe(Event(kind="plan", budget_tokens=self._planned.budget_tokens, charged_tokens=done))
-        self._at_work(max(len(self._todo), len(self._planned.pilots), len(self._planned.profiling)), self._drive)
+        self._at_work(max(len(self._todo), self._missing(PILOTS), self._missing(PROFILING)), self._drive)
 
     def pilots(self) -> Mapping[str, Any]:
         """What the pilots found; makes those that are not done."""
@@ -168,6 +168,12 @@ class _Grid:
         if specs:
             self._observe(Event(kind="measured", message=f"{len(specs)} {'pilots' if part == PILOTS else 'pilot trials'} are done"))
         return found
+
+    def _missing(self, part: str) -> int:
+        """How many pilots or pilot trials the run has found nothing of yet."""
+        specs = self._planned.pilots if part == PILOTS else self._planned.profiling
+        known = read_part(self._run_dir, part, self._run)
+        return sum(not group_of(known, objective=spec.objective, budget_tokens=spec.budget_tokens) for spec in specs)
 
     def _identified(self, executor: Executor) -> list[float] | None:
         """What the identifier reads from the card, now or before; None if the requirement is not its."""

@@ -130,7 +130,7 @@ def trial_names(trials: Iterable[TrialSpec]) -> dict[str, str]:
 
 
 def settled(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The settings with one objective or budget, by its own name, as a list of one: ``budget_tokens: 6e4`` is ``budgets: [6e4]``."""
+    """The settings with one objective or budget, by its own name, as a list of one: ``budget_tokens: 60000`` is ``budgets: [60000]``."""
     return {SINGULAR.get(key, key): [value] if key in SINGULAR else value for key, value in settings.items()}
 
 

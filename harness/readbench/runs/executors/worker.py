@@ -89,11 +89,11 @@ class Worker:
             return teachers[0].measured()
         if not all(isinstance(teacher, LocalTeacher) for teacher in teachers):
             return {"profile": None, "exact": None, "loss": None, "answers": None, "tokens": 0}
-        references, serves = serving(self._config.shared.teacher, self._setting.suite.capabilities)
+        references, _ = serving(self._config.shared.teacher, self._setting.suite.capabilities)
         measured = [self._measured(teacher_reference(reference)[1]) for reference in references]
-        own = {
-            key: [measured[number][key][place] for place, number in enumerate(serves)] for key in ("profile", "exact", "loss", "answers")
-        }
+        served = list(enumerate(self._panel.serving))
+        kept = ("profile", "exact", "loss", "answers")
+        own = {key: [measured[number][key][place] for place, number in served] for key in kept}
         return {**own, "tokens": sum(each["tokens"] for each in measured)}
 
     def _measured(self, model: str) -> dict[str, Any]:

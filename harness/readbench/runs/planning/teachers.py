@@ -15,7 +15,7 @@ from readbench.runs.planning.estimate import check_room
 from readbench.runs.references import only_remote, teacher_reference
 from readbench.suites.suite import Suite
 from readbench.teachers.chat import set_chat
-from readbench.teachers.naming import parts_of, serving
+from readbench.teachers.naming import serving
 from readbench.teachers.spend.account import PaidTeacher
 
 # Parameters added after the first trials: while they are empty, those trials keep their ids.
@@ -35,13 +35,12 @@ class Teachers:
 def check_teachers(config: RunConfig, suite: Suite) -> Teachers:
     """ConfigError if a teacher is not there, or the run could not hold them together."""
     references, serves = serving(config.teacher, suite.capabilities)
-    plugins = [teacher_reference(reference)[0] for reference in parts_of(config.teacher).values()]
-    remote = {reference for reference in parts_of(config.teacher).values() if teacher_reference(reference)[0] != "hf"}
+    remote = [reference for reference in references if teacher_reference(reference)[0] != "hf"]
     if len(remote) > 1:
         raise ConfigError(
             f"teachers {' and '.join(sorted(remote))} are not local", hint="one of a run may be: settings and spending are of one"
         )
-    if "recorded" in plugins and len(references) > 1:
+    if len(references) > 1 and any(teacher_reference(reference)[0] == "recorded" for reference in remote):
         raise ConfigError("a recorded teacher repeats a whole run", hint="name it alone")
     params = _params(only_remote(config.teacher), params_of(config, "teacher", only_remote(config.teacher)))
     given: list[Path | Teacher] = []

@@ -39,13 +39,15 @@ PIECE = 1 << 24  # numbers of a vocabulary-wide tensor that are held at a time
 class FullDivergence:
     """A divergence as an objective; the factories below make it."""
 
+    need = "teacher_logits"  # what it reads of the teacher
+
     def __init__(self, divergence: "Divergence", temperature: float, own_share: float) -> None:
         """`own_share` of the tokens go to answers that the student wrote itself."""
         _within("own_share", own_share, 0.0, 1.0)
         self.rollouts = Rollouts(share=own_share) if own_share else None
-        self.needs = frozenset({"teacher_logits", "rollouts"} if own_share else {"teacher_logits"})
+        self.needs = frozenset({self.need, "rollouts"} if own_share else {self.need})
+        self.temperature = _within("temperature", temperature, 0.01, 100.0)
         self._divergence = divergence
-        self._temperature = _within("temperature", temperature, 0.01, 100.0)
 
     def loss(self, batch: Batch) -> Loss:
         """The divergence of every token, summed over the batch and divided by the step's label tokens."""
@@ -57,53 +59,45 @@ class FullDivergence:
         import torch
         from torch.utils.checkpoint import checkpoint
 
-        teacher, student = batch.teacher_logits, batch.logits
-        if teacher is None:
+        read = (batch.logits, *self._teacher(batch))
+        rows = max(1, PIECE // batch.logits.shape[1])
+        if len(batch.logits) <= rows:
+            return self._piece(*read)
+        pieces = zip(*(torch.split(each, rows) for each in read), strict=True)
+        return torch.cat([checkpoint(self._piece, *piece, use_reentrant=False) for piece in pieces])
+
+    def _teacher(self, batch: Batch) -> "tuple[torch.Tensor, ...]":
+        """What a batch carries of the teacher, (N, …) each."""
+        if batch.teacher_logits is None:
             raise ValueError("the teacher's logits are missing")
-        shared = min(student.shape[1], teacher.shape[1])  # one vocabulary, whose table may be padded
-        rows = max(1, PIECE // student.shape[1])
-        if len(student) <= rows:
-            return self._piece(student[:, :shared], teacher[:, :shared])
-        pieces = zip(torch.split(student, rows), torch.split(teacher, rows), strict=True)
-        return torch.cat([checkpoint(self._piece, s[:, :shared], t[:, :shared], use_reentrant=False) for s, t in pieces])
+        return (batch.teacher_logits,)
 
-    def _piece(self, student: "torch.Tensor", teacher: "torch.Tensor") -> "torch.Tensor":
-        return self._divergence(
-            (student / self._temperature).log_softmax(1), (teacher.to(student.dtype) / self._temperature).log_softmax(1)
-        )
+    def _piece(self, student: "torch.Tensor", *teacher: "torch.Tensor") -> "torch.Tensor":
+        """(n, …) of some of the rows."""
+        (logits,) = teacher
+        shared = min(student.shape[1], logits.shape[1])  # one vocabulary, whose table may be padded
+        log_s, log_t = ((each[:, :shared].to(student.dtype) / self.temperature).log_softmax(1) for each in (student, logits))
+        return self._divergence(log_s, log_t)
 
 
-class TopDivergence:
+class TopDivergence(FullDivergence):
     """The divergence of the teacher's k most probable tokens and one bucket for the rest: an endpoint can say them too."""
 
+    need = "teacher_top"
+
     def __init__(self, k: int, temperature: float, own_share: float, *, reverse: bool) -> None:
-        _within("own_share", own_share, 0.0, 1.0)
+        super().__init__(kl if reverse else lambda log_s, log_t: kl(log_t, log_s), temperature, own_share)
         self.top = int(_within("k", k, 1, 1_000_000))
-        self.temperature = _within("temperature", temperature, 0.01, 100.0)
-        self.rollouts = Rollouts(share=own_share) if own_share else None
-        self.needs = frozenset({"teacher_top", "rollouts"} if own_share else {"teacher_top"})
-        self._reverse = reverse
 
-    def loss(self, batch: Batch) -> Loss:
-        """The divergence of every token, summed over the batch and divided by the step's label tokens."""
-        import torch
-        from torch.utils.checkpoint import checkpoint
-
-        top, log_t, student = batch.teacher_top, batch.teacher_top_logprob, batch.logits
-        if top is None or log_t is None:
+    def _teacher(self, batch: Batch) -> "tuple[torch.Tensor, ...]":
+        if batch.teacher_top is None or batch.teacher_top_logprob is None:
             raise ValueError("the teacher's most probable tokens are missing")
-        rows = max(1, PIECE // student.shape[1])
-        if len(student) <= rows:
-            tokens = self._piece(student, top, log_t)
-        else:
-            pieces = zip(*(torch.split(each, rows) for each in (student, top, log_t)), strict=True)
-            tokens = torch.cat([checkpoint(self._piece, *piece, use_reentrant=False) for piece in pieces])
-        return Loss(value=tokens.sum() / batch.normaliser, tokens=tokens.detach())
+        return batch.teacher_top, batch.teacher_top_logprob
 
-    def _piece(self, student: "torch.Tensor", top: "torch.Tensor", log_t: "torch.Tensor") -> "torch.Tensor":
+    def _piece(self, student: "torch.Tensor", *teacher: "torch.Tensor") -> "torch.Tensor":
+        top, log_t = teacher
         log_s = head_of((student / self.temperature).log_softmax(1), top)
-        log_t = log_t.to(log_s.dtype)
-        return kl(log_s, log_t) if self._reverse else kl(log_t, log_s)
+        return self._divergence(log_s, log_t.to(log_s.dtype))
 
 
 class TailAware(FullDivergence):

@@ -10,7 +10,7 @@ shares: at worst every token that is scored is paid for in every attempt. Where 
 taken for one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
@@ -85,6 +85,10 @@ class Training:
         """How many of them it buys, each of so many tokens: generated, trained, and perhaps read."""
         return self.taught / (prompt + 2 * answer + self.asked.reads * (prompt + answer))
 
+    def reads(self, prompt: float, answer: float) -> float:
+        """How many of them the teacher reads."""
+        return self.answers(prompt, answer) if self.asked.reads else 0.0
+
     def hints(self, prompt: float, answer: float) -> float:
         """How many prompts the student answers twice, if every one needs a hint."""
         own = self.asked.own
@@ -141,20 +145,20 @@ def forecast(
     bare = fmean(counter.count(question.prompt) for question in questions)  # what a student is taught holds no system prompt
     prompt = bare + counter.count(teacher.system)
     answer = fmean(min(max_new_tokens, counter.count(question.answer) + 1) for question in questions)  # 1: the end of sequence
-    expected, read = (
-        num_seeds * _shared([each.answers(bare, answer) for each in trials if which(each)])
-        + sum(each.answers(bare, answer) for each in pilots if which(each))
-        for which in (lambda _: True, lambda each: each.asked.reads)
-    )
-    expected += num_seeds * _shared([each.hints(bare, answer) for each in trials]) + sum(each.hints(bare, answer) for each in pilots)
+
+    def expect(of: Callable[[Training], float]) -> float:
+        return num_seeds * _shared([of(each) for each in trials]) + sum(of(each) for each in pilots)
+
+    def at_worst(of: Callable[[Training], float]) -> float:
+        return settings.attempts * sum(of(each) for each in every)
+
+    expected = expect(lambda each: each.answers(bare, answer)) + expect(lambda each: each.hints(bare, answer))
+    read = expect(lambda each: each.reads(bare, answer))
     most = fmean(len(question.prompt.encode("utf-8", "surrogatepass")) for question in questions)
     cap = most + teacher.added_bytes + settings.template_tokens
     every = [*(replace(each, tokens=num_seeds * each.tokens) for each in trials), *pilots]
-    worst, worst_read = (
-        settings.attempts * sum(each.answers(bare, 1.0) for each in every if which(each))
-        for which in (lambda _: True, lambda each: each.asked.reads)
-    )
-    worst += settings.attempts * sum(each.hints(bare, 1.0) for each in every)
+    worst = at_worst(lambda each: each.answers(bare, 1.0)) + at_worst(lambda each: each.hints(bare, 1.0))
+    worst_read = at_worst(lambda each: each.reads(bare, 1.0))
     costs = [_scored(each, prompt_tokens=bare, answer_tokens=answer, attempts=settings.attempts) for each in every]
     scored, scored_worst = (sum(each, start=_NOTHING) for each in zip(*costs, strict=True))
     return Forecast(

@@ -31,7 +31,14 @@ def test_a_run_and_its_trials_are_found_in_mlflow(client: Any, story: Any) -> No
     parent, read = runs["a-run"], runs["read-s0"]
     assert parent.data.params == {"seeds": "0", "budget_tokens": "2000", "training.learning_rate": "0.0005"}
     assert read.data.tags["mlflow.parentRunId"] == parent.info.run_id
-    assert read.data.params == {"allocator": "read", "seed": "0", "trial": "a" * 16, "params.kappa": "0.5"}
+    assert read.data.params == {
+        "allocator": "read",
+        "objective": "sft",
+        "budget_tokens": "2000",
+        "seed": "0",
+        "trial": "a" * 16,
+        "params.kappa": "0.5",
+    }
     assert read.data.metrics["utility"] == 0.75
     assert read.data.metrics["tokens/trained"] == 8000
 
