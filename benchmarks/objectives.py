@@ -28,7 +28,7 @@ from readbench.base.plugins import make
 from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
 from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
-from readbench.models.sampling import Sampling
+from readbench.models.writing.sampling import Sampling
 from readbench.results.document.model import CompleteTrial
 from readbench.results.document.reading import load
 from readbench.results.scores import metric_values

@@ -27,7 +27,7 @@ from readbench.base.plugins import make
 from readbench.models.batches import Batch, Encoded
 from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
-from readbench.models.sampling import Sampling
+from readbench.models.writing.sampling import Sampling
 from readbench.students.schedule import TrainingConfig
 from readbench.students.student import Outcomes, Student
 from readbench.suites.grading import Grader

@@ -1,5 +1,6 @@
 """A user's mistake: one clear line on standard error, the exit code, no traceback, and no half-written run directory."""
 
+import importlib.util
 import json
 import re
 import shutil
@@ -219,3 +220,36 @@ def changed(model: Path, tmp_path: Path, *, remove: str = "", config: Mapping[st
 def test_a_micro_batch_too_small_for_an_example_says_how_much_it_takes(refused: Refused) -> None:
     line = refused("--set", "training.micro_tokens=20")
     assert re.search(r"training.micro_tokens is 20, and an example may have (\d+) tokens; set it to \1 or more, or to 0", line)
+
+
+@pytest.mark.parametrize("targets", ["nope", "q_proj,nope"])
+def test_adapter_targets_that_match_nothing(targets: str, refused: Refused) -> None:
+    line = refused("--student", "lab/student", "--set", "training.lora.rank=4", "--set", f"training.lora.targets={targets}")
+    assert "training.lora.targets: the student has no matrix 'nope'; it has " in line
+    assert "q_proj" in line
+
+
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [
+        ("training.lora.rank=-1", "training.lora.rank is -1"),
+        ("training.lora.alpha=0", "training.lora.alpha is 0"),
+        ("training.lora.targets=", "training.lora.targets"),
+        ("training.weights=float16", "training.weights"),
+        ("training.optimizer=sgd", "training.optimizer"),
+    ],
+)
+def test_settings_of_an_adapter_and_of_the_weights(setting: str, said: str, refused: Refused) -> None:
+    assert said in refused("--set", setting)
+
+
+@pytest.mark.parametrize(
+    ("module", "setting", "extra"),
+    [("peft", "training.lora.rank=4", "readbench[lora]"), ("bitsandbytes", "training.optimizer=adamw-8bit", "readbench[8bit]")],
+)
+def test_a_library_that_is_not_installed(module: str, setting: str, extra: str, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name, *rest: None if name == module else found(name, *rest))
+    line = refused("--set", setting)
+    assert f"{module}, which is not installed" in line
+    assert extra in line

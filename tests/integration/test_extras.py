@@ -33,7 +33,9 @@ def of_tests() -> set[str]:
 
 
 EXTRAS = {
+    "8bit": {"bitsandbytes"},
     "gym": {"reasoning_gym"},
+    "lora": {"peft"},
     "verifiers": {"langdetect", "immutabledict", "nltk"},
     "mlflow": {"readbench.views.trackers.recorders.mlflow", "mlflow", "sqlalchemy", "alembic"},
     "tensorboard": {"readbench.views.trackers.recorders.tensorboard", "tensorboard.backend.event_processing.event_accumulator"},

@@ -122,11 +122,21 @@ def test_safetensors_that_are_a_pickle_are_refused(lab: Path, canary: Path) -> N
     assert not canary.exists()
 
 
-def test_an_adapter_is_refused(readbench: Callable[..., Any], model: Path, canary: Path) -> None:
-    """It would name another model to load, and bring weights that may be pickled."""
-    (model / "adapter_config.json").write_text(json.dumps({"base_model_name_or_path": "/somewhere/else", "peft_type": "LORA"}))
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"base_model_name_or_path": "/somewhere/else"}, "/somewhere/else does not exist"),
+        ({"base_model_name_or_path": "lab/student"}, "has no adapter_model.safetensors"),
+        ({"base_model_name_or_path": "lab/student", "megatron_config": {"a": 1}, "megatron_core": "modeling"}, "sets megatron_config"),
+    ],
+)
+def test_an_adapter_brings_no_code(settings: dict[str, Any], said: str, readbench: Callable[..., Any], model: Path, canary: Path) -> None:
+    """It names another model to load and a module to import, and its weights may be pickled."""
+    (model / "adapter_config.json").write_text(json.dumps({"peft_type": "LORA", **settings}))
     (model / "adapter_model.bin").write_bytes(pickle.dumps(Trap(canary)))
-    refused(readbench, model, "is an adapter")
+    if said.startswith("/somewhere"):
+        (model / "adapter_model.safetensors").write_bytes(b"")
+    refused(readbench, model, said)
     assert not canary.exists()
 
 

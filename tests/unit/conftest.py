@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -29,8 +30,8 @@ def folder_of(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]
 
 @pytest.fixture
 def student_of(folder_of: Callable[[str], Path]) -> Callable[..., Student]:
-    def load(family: str = "llama", **training: float) -> Student:
-        config = TrainingConfig(**{"learning_rate": 1e-2, "step_tokens": 96, **training})  # type: ignore[arg-type]
+    def load(family: str = "llama", **training: Any) -> Student:
+        config = TrainingConfig(**{"learning_rate": 1e-2, "step_tokens": 96, **training})
         return Student.load(folder_of(family), training=config, objective=CrossEntropy(), device="cpu")
 
     return load

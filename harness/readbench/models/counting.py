@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 from readbench.base.errors import ConfigError
 from readbench.base.files import read_json
 from readbench.base.hashing import json_hash
-from readbench.models.folder import load_tokenizer
+from readbench.models.folder import load_tokenizer, tokenizer_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class TokenCounter:
 
 def open_counter(folder: Path) -> TokenCounter:
     """The counter for a model folder; ConfigError if its tokenizer cannot be read."""
-    file = folder / "tokenizer.json"
+    file = tokenizer_of(folder) / "tokenizer.json"
     if not file.is_file():  # a slow tokenizer needs transformers, which takes seconds to import
         slow = load_tokenizer(folder)
         return TokenCounter(lambda text: list(slow.encode(text, add_special_tokens=False)), lambda ids: str(slow.decode(ids)))
@@ -53,7 +53,7 @@ def vocabulary(folder: Path) -> str:
 
     Two models with one hash can be compared token by token, however many unused rows their tables have.
     """
-    file, probe = folder / "tokenizer.json", open_counter(folder).encode(_PROBE)
+    file, probe = tokenizer_of(folder) / "tokenizer.json", open_counter(folder).encode(_PROBE)
     if not file.is_file():
         return json_hash([sorted(load_tokenizer(folder).get_vocab().items()), probe])
     described = read_json(file)

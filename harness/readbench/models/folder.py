@@ -1,7 +1,8 @@
 """Model folders: where they are and whether they can be used. Torch-free at import.
 
 A model is any Hugging Face causal language model folder with safetensors weights, a hub id of one, or one of the embedded
-pair (``lab/teacher``, ``lab/student``), two such folders in the package. Nothing is unpickled, and no code from a
+pair (``lab/teacher``, ``lab/student``), two such folders in the package; or an adapter of such a model
+(`readbench.models.adapters`). Nothing is unpickled, and no code from a
 model folder is run.
 """
 
@@ -11,14 +12,16 @@ import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from readbench.base.errors import ConfigError, SurroundingError
-from readbench.base.hashing import named_hash
+from readbench.base.hashing import json_hash, named_hash
+from readbench.models import adapters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+Weights = Literal["float32", "bfloat16", "saved"]  # how a model's weights are held; "saved": as in its folder
 DECODING = "greedy-1"  # for local models; changes when the same model would answer differently
 _EMBEDDED = {"lab/teacher": "teacher", "lab/student": "student"}
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")
@@ -74,19 +77,40 @@ def _download(hub_id: str, patterns: Sequence[str] = _HUB_FILES) -> Path:
         ) from None
 
 
+def base_of(path: Path) -> Path:
+    """The folder with the model's config and weights: of an adapter its base model's, else the folder itself."""
+    if not adapters.is_adapter(path):
+        return path
+    base = resolve_model(adapters.base_reference(path))
+    if adapters.is_adapter(base):
+        raise ConfigError(f"the base model of adapter {path} is an adapter itself", hint="merge that one into its own base model")
+    return base
+
+
+def tokenizer_of(path: Path) -> Path:
+    """The folder with the model's tokenizer: an adapter may have its own."""
+    return path if _has_tokenizer(path) else base_of(path)
+
+
+def _has_tokenizer(path: Path) -> bool:
+    return any((path / name).is_file() for name in _TOKENIZER_FILES)
+
+
 def check_model(path: Path) -> None:
     """ConfigError (one line, a hint) for a model that cannot be loaded or would be misread; reads only the weights' names."""
     if not path.is_dir():
         raise ConfigError(f"model folder {path} does not exist", hint="give a folder with config.json, tokenizer and safetensors weights")
-    if (path / "adapter_config.json").exists():  # transformers would load whatever model the adapter names, and unpickle an adapter
-        raise ConfigError(f"model folder {path} is an adapter", hint="merge it into its base model and save that (merge_and_unload)")
     _check_marks(path)
+    if adapters.is_adapter(path):
+        adapters.check_adapter(path)
+        check_model(base_of(path))
+        return
     config = read_config(path)
     if (path / "generation_config.json").exists():
         _read_object(path / "generation_config.json")  # transformers ignores a damaged one, and with it the tokens that end an answer
     if config.get("is_encoder_decoder") is True:
         raise ConfigError(f"model {path} is an encoder-decoder, not a causal language model", hint="give a causal language model")
-    if not any((path / name).is_file() for name in _TOKENIZER_FILES):
+    if not _has_tokenizer(path):
         raise ConfigError(f"model folder {path} has no tokenizer", hint="save the tokenizer with the weights (save_pretrained)")
     _check_weights(path)
     if "auto_map" in config and not _is_native(str(config.get("model_type", ""))):
@@ -97,7 +121,7 @@ def check_model(path: Path) -> None:
 
 def check_trainable(path: Path) -> None:
     """ConfigError for a model that readbench can load, but neither train nor save."""
-    method = read_config(path).get("quantization_config")
+    method = read_config(base_of(path)).get("quantization_config")
     if method is not None:
         name = method.get("quant_method", "an unnamed method") if isinstance(method, dict) else method
         raise ConfigError(f"student {path} is quantized ({name}), and readbench trains full weights", hint="give the unquantized model")
@@ -165,9 +189,10 @@ def _is_native(model_type: str) -> bool:
 
 
 def fingerprint(path: Path) -> str:
-    """Identifies config, tokenizer and weights by a hash of their names and contents."""
+    """Identifies config, tokenizer and weights by a hash of their names and contents; an adapter with its base model."""
     files = sorted(file for pattern in (*_HUB_FILES, _NAMED_TEMPLATES) for file in path.glob(pattern))
-    return _digest(path, tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+    own = _digest(path, tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+    return json_hash([own, fingerprint(base_of(path))]) if adapters.is_adapter(path) else own
 
 
 @functools.lru_cache(maxsize=16)
@@ -182,7 +207,7 @@ def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":
 
     check_model(path)
     try:
-        tokenizer = AutoTokenizer.from_pretrained(path, trust_remote_code=False, local_files_only=True)
+        tokenizer = AutoTokenizer.from_pretrained(tokenizer_of(path), trust_remote_code=False, local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, ImportError) as error:
         raise ConfigError(f"the tokenizer in {path} cannot be loaded ({_first_line(error)})", hint="save the tokenizer again") from None
     if tokenizer.eos_token_id is None:
@@ -190,8 +215,8 @@ def load_tokenizer(path: Path) -> "PreTrainedTokenizerBase":
     return tokenizer
 
 
-def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
-    """The folder's model in fp32 on a resolved device, in evaluation mode; ConfigError if weights are missing or damaged."""
+def load_causal_lm(path: Path, device: str, weights: Weights = "float32") -> "PreTrainedModel":
+    """The folder's model on a resolved device, in evaluation mode; ConfigError if weights are missing or damaged."""
     import torch
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
@@ -204,7 +229,12 @@ def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
     info: dict[str, Any]
     try:
         model, info = AutoModelForCausalLM.from_pretrained(  # type: ignore[misc]
-            path, dtype=torch.float32, use_safetensors=True, trust_remote_code=False, local_files_only=True, output_loading_info=True
+            base_of(path),
+            dtype="auto" if weights == "saved" else getattr(torch, weights),
+            use_safetensors=True,
+            trust_remote_code=False,
+            local_files_only=True,
+            output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, SafetensorError) as error:
         raise ConfigError(
@@ -215,6 +245,8 @@ def load_causal_lm(path: Path, device: str) -> "PreTrainedModel":
         prefix = next((key.removesuffix(missing[0]) for key in unexpected if key.endswith(missing[0])), "")
         hint = f"its weights carry the prefix {prefix}: save the model that is wrapped" if prefix else "save or download it again"
         raise ConfigError(f"model {path} lacks {len(missing)} weights of its config: {missing[0]}", hint=hint)
+    if adapters.is_adapter(path):
+        model = adapters.merged(model, path)
     model.to(torch.device(device)).eval()  # type: ignore[arg-type]
     return model
 
@@ -225,12 +257,17 @@ def _first_line(error: Exception) -> str:
 
 def context_length(path: Path) -> int:
     """The model's maximum number of tokens, from its config."""
-    config = read_config(path)
+    config = read_config(base_of(path))
     for part in (config, config.get("text_config") or {}):
         for key in _CONTEXT_KEYS:
             if isinstance(part, dict) and type(part.get(key)) is int:
                 return int(part[key])
     return _NO_LIMIT
+
+
+def uses_gpu(device: str) -> bool:
+    """Whether this setting means a GPU, by what the system says and without torch, whose import takes seconds."""
+    return device.startswith("cuda") or (device == "auto" and Path("/proc/driver/nvidia/version").exists())
 
 
 def resolve_device(device: str) -> str:

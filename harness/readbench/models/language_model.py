@@ -21,16 +21,17 @@ import numpy.typing as npt
 import torch
 
 from readbench.api import Response
-from readbench.base.errors import ConfigError
+from readbench.base.errors import ConfigError, SurroundingError
 from readbench.base.memory import keep_freed_memory
 from readbench.models import folder
+from readbench.models.adapters import Adapter, Kept
 from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
 from readbench.models.checks import check_loaded
-from readbench.models.decoding import Decoder, decoder_for
-from readbench.models.generation import Writer, Written
 from readbench.models.lean.llama import LONGEST, lean_llama
-from readbench.models.sampling import Sampling
 from readbench.models.text import NO_CHAT, ChatConfig, render, response_ids
+from readbench.models.writing.decoding import Decoder, decoder_for
+from readbench.models.writing.generation import Writer, Written
+from readbench.models.writing.sampling import Sampling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -46,22 +47,55 @@ class LanguageModel:
         self, network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", *, context: int, device: str, chat: ChatConfig = NO_CHAT
     ) -> None:
         keep_freed_memory()
-        self.network = network
         self.tokenizer = tokenizer
         self.context = context
         self.chat = chat
         self.device = torch.device(device)
         self.autocast = self.device.type == "cuda"
         self._score_tokens = _SCORE_TOKENS_CUDA if self.autocast else _SCORE_TOKENS
-        self._logits_at = _logits_at(network)
-        self._lean = lean_llama(network)
+        self._compiles = False
         self._recomputes = False  # activations, where gradients are recorded
+        self._adapter: Adapter | None = None
+        self._kept: Kept | None = None  # of a merged one
+        self._hold(network)
+
+    def _hold(self, network: "PreTrainedModel") -> None:
+        """Chooses how the network is computed."""
+        self.network = network
+        logits_at = _logits_at(network)
+        self._logits_at = torch.compile(logits_at, dynamic=True) if self._compiles else logits_at
+        self._lean = None if self._compiles else lean_llama(network)
         self._decoder: Decoder | None = None  # chosen when it first writes: the choice takes longer than a short answer
 
+    def compile(self) -> None:
+        """Computes logits by torch.compile from now on; SurroundingError where that does not work."""
+        self._compiles = True
+        self._hold(self.network)
+        inputs = torch.zeros((2, 4), dtype=torch.int64, device=self.device)
+        try:
+            self._logits_at(inputs, torch.arange(8, device=self.device))
+        except Exception as error:  # it raises whatever the compiler behind it does
+            reason = (str(error) or type(error).__name__).strip().splitlines()[0][:200]
+            raise SurroundingError(
+                f"the student cannot be compiled: {reason}", hint="install a C++ compiler, or drop training.compile"
+            ) from error
+
+    def add_adapter(self, *, rank: int, alpha: float, targets: Sequence[str] | str) -> None:
+        """Trains a low-rank adapter from now on; ConfigError if a target is no matrix of the network."""
+        self._adapter = Adapter(self.network, rank=rank, alpha=alpha, targets=targets)
+        self._hold(self.network)
+
+    def merge_adapter(self) -> None:
+        """Takes the adapter, if there is one, into the weights; the model cannot be trained any more."""
+        if self._adapter is not None:
+            network, self._kept = self._adapter.merge()
+            self._adapter = None
+            self._hold(network)
+
     @classmethod
-    def load(cls, path: Path, *, device: str, chat: ChatConfig = NO_CHAT) -> "LanguageModel":
+    def load(cls, path: Path, *, device: str, chat: ChatConfig = NO_CHAT, weights: folder.Weights = "float32") -> "LanguageModel":
         """The model in a folder; ConfigError if it cannot be loaded or its numbers cannot be trusted."""
-        network, tokenizer = folder.load_causal_lm(path, device), folder.load_tokenizer(path)
+        network, tokenizer = folder.load_causal_lm(path, device, weights), folder.load_tokenizer(path)
         check_loaded(network, tokenizer)
         return cls(network, tokenizer, context=folder.context_length(path), device=device, chat=chat)
 
@@ -163,10 +197,15 @@ class LanguageModel:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             return self._logits_at(batch.inputs, batch.positions).float()
 
-    def save_pretrained(self, folder: Path) -> None:
-        """Saves the network and its tokenizer so that AutoModelForCausalLM and AutoTokenizer can load them."""
+    def save_pretrained(self, folder: Path, *, base: str = "") -> None:
+        """Saves what AutoModelForCausalLM and AutoTokenizer can load, and beside it the adapter that was merged, if one was.
+
+        `base` is what the adapter calls its base model; its folder, where none is given.
+        """
         self.network.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+        if self._kept is not None:
+            self._kept.save(folder / "adapter", base=base or str(self.network.name_or_path))
 
 
 def top_of(logits: torch.Tensor, k: int, temperature: float) -> torch.Tensor:

@@ -33,7 +33,7 @@ def rescore(run_dir: Path, suite: Suite, *, student: str, device: str, observe: 
     grader = Grader(config.params.get("verifier", {}))
 
     def score(folder: Path, name: str) -> Evaluation:
-        model = LanguageModel.load(folder, device=device, chat=config.student_chat)
+        model = LanguageModel.load(folder, device=device, chat=config.student_chat, weights=config.training.weights)
         evaluation = evaluate(model, suite, grader, max_new_tokens=config.max_new_tokens)
         observe(f"{name}: utility {evaluation.utility:.3f} on {evaluation.n} {'items' if joint else 'questions'}")
         return evaluation

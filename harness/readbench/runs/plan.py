@@ -7,7 +7,7 @@ from pathlib import Path
 from readbench.base import machine
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import registry, resolve_parameters
-from readbench.models.folder import check_trainable, fingerprint, resolve_device
+from readbench.models.folder import check_trainable, fingerprint, resolve_device, uses_gpu
 from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.executors.pool import num_cores
 from readbench.runs.planning.checks import (
@@ -26,6 +26,7 @@ from readbench.runs.planning.estimate import (
     questions_hash,
     sample_questions,
 )
+from readbench.runs.planning.memory import Memory, check_training, forecast_memory
 from readbench.runs.planning.teachers import check_teachers, checked_model
 from readbench.runs.studies.pilots import pilot_specs, profiled, profiling_specs, uses_pilots
 from readbench.teachers.spend.forecast import Forecast, Training, forecast
@@ -42,6 +43,7 @@ class Plan:
     provenance: dict[str, str]  # hashes of the suite, its questions, the code and the models: with the settings, the run's identity
     budget_tokens: int  # of all trials
     seconds: float  # about, on this machine
+    memory: Memory  # of a trial, on its device
     spend: Forecast | None  # at a paid teacher
     warnings: tuple[str, ...] = ()
 
@@ -56,6 +58,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         resolve_device(config.device)
     student_path = checked_model(config.student)
     check_trainable(student_path)
+    check_training(student_path, config.training)
     teachers = check_teachers(config, resolved.suite)
     check_micro_batches(resolved.suite, student_path, micro_tokens=config.training.micro_tokens, max_new_tokens=config.max_new_tokens)
     example_tokens = mean_example_tokens(resolved.suite, student_path)
@@ -133,6 +136,14 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         },
         budget_tokens=tokens,
         seconds=estimate_seconds(tokens + before, student_path, num_workers(config, len(trials))),
+        memory=forecast_memory(
+            student_path,
+            config.training,
+            questions=sample_questions(resolved.suite),
+            max_new_tokens=config.max_new_tokens,
+            on_gpu=uses_gpu(config.device),
+            teachers=[given for given in teachers.given if isinstance(given, Path)],
+        ),
         spend=forecast(
             sample_questions(resolved.suite),
             teacher=teachers.paid,

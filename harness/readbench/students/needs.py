@@ -1,10 +1,20 @@
-"""What an objective asks for, checked, and what that costs (torch-free: a run is planned with it)."""
+"""What an objective and an optimiser ask for, checked, and what that costs (torch-free: a run is planned with it)."""
+
+import importlib.util
 
 from readbench.api import NEEDS, Objective, Rollouts
 from readbench.base.errors import ConfigError
 
 _ANYWHERE = frozenset({"teacher_logits", "teacher_top"})  # of what the teacher wrote too
 _READ_BY_TEACHER = _ANYWHERE | {"teacher_logprob"}
+
+
+def check_optimizer(name: str) -> None:
+    """ConfigError where its library is not installed."""
+    if name == "adamw-8bit" and importlib.util.find_spec("bitsandbytes") is None:
+        raise ConfigError(
+            "optimizer adamw-8bit needs bitsandbytes, which is not installed", hint="pip install 'readbench[8bit]', or take adamw"
+        )
 
 
 def asked_by(name: str, objective: Objective) -> tuple[frozenset[str], Rollouts | None]:

@@ -6,12 +6,34 @@ learning rate follows the share of the budget that is spent, not the number of s
 
 import math
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from readbench.base.errors import ConfigError
+from readbench.models.adapters import ALL_LINEAR
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoraConfig:
+    """A low-rank adapter that is trained in place of the weights (Hu et al. 2021, arXiv 2106.09685)."""
+
+    rank: int = 0  # 0: all weights are trained
+    alpha: float = 32.0  # the adapter's product is multiplied by alpha / rank
+    targets: str = ALL_LINEAR  # the matrices that have one: all but the output head, or names separated by commas: q_proj,v_proj
+
+    def __post_init__(self) -> None:
+        _check("lora.rank", self.rank, 0 <= self.rank <= 4096, "in 0..4096")
+        _check("lora.alpha", self.alpha, 0.0 < self.alpha < math.inf, "positive and finite")
+        _check("lora.targets", self.targets, bool(self.target_names), f"names of matrices, or {ALL_LINEAR}")
+
+    @property
+    def target_names(self) -> tuple[str, ...] | str:
+        """The names, or that it is all."""
+        names = tuple(name.strip() for name in self.targets.split(",") if name.strip())
+        return ALL_LINEAR if names == (ALL_LINEAR,) else names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,6 +46,10 @@ class TrainingConfig:
     step_tokens: int = 1024  # about this many padded tokens an optimiser step
     micro_tokens: int = 0  # at most so many padded tokens a forward and backward pass, whose gradients are added up; 0: a step is one
     checkpointing: bool = False  # keeps no activations inside a layer, but computes them again in the backward pass
+    weights: Literal["float32", "bfloat16"] = "float32"  # how the student's weights are held; an adapter's are always float32
+    optimizer: Literal["adamw", "adamw-8bit"] = "adamw"  # the latter by bitsandbytes: moments of a byte each
+    compile: bool = False  # the forward and backward pass by torch.compile
+    lora: LoraConfig = field(default_factory=LoraConfig)
     weight_decay: float = 0.01  # of matrices; vectors (norms, biases) are not decayed
     beta1: float = 0.9
     beta2: float = 0.99
@@ -55,7 +81,7 @@ def learning_rates(training: TrainingConfig, num_intervals: int, horizon: int) -
     return np.array([training.learning_rate_at(share) for share in middles]) / training.learning_rate
 
 
-def _check(name: str, value: float, valid: bool, allowed: str) -> None:
+def _check(name: str, value: float | str, valid: bool, allowed: str) -> None:
     if not valid:
         raise ConfigError(f"training.{name} is {value}", hint=f"it must be {allowed}")
 

@@ -1,6 +1,6 @@
 """The student: a language model that is trained on examples, with AdamW and an objective.
 
-On CUDA the forward runs in bf16 autocast over fp32 master weights. Given the same calls the CPU gives the same bits.
+On CUDA the forward runs in bf16 autocast over the weights. Given the same calls the CPU gives the same bits.
 """
 
 import math
@@ -19,6 +19,7 @@ from readbench.models import batches
 from readbench.models.batches import Encoded, chunks_by_length, collate, runs_within
 from readbench.models.language_model import LanguageModel, log_probabilities
 from readbench.models.text import NO_CHAT, ChatConfig
+from readbench.students.optimizer import make_optimizer, take_back, tensors_of
 from readbench.students.schedule import TrainingConfig, shuffled
 
 # (N, V) logits of models that are not trained, at the positions of a batch's labels, whose rows are of these capabilities
@@ -55,12 +56,18 @@ class Student:
         objective: Objective,
         max_new_tokens: int = 256,
         teacher: Reader | None = None,
+        seed: int = 0,
     ) -> None:
-        """`teacher` serves an objective that needs its logits."""
+        """`teacher` serves an objective that needs its logits; an adapter, if it is to have one, is drawn by `seed`."""
         self.model = model
         self.training = training
+        if training.lora.rank:
+            with _seeded(seed, model.device):
+                model.add_adapter(rank=training.lora.rank, alpha=training.lora.alpha, targets=training.lora.target_names)
         if training.checkpointing:
             model.recompute_activations()
+        if training.compile:
+            model.compile()
         self._objective = objective
         self._max_new_tokens = max_new_tokens
         self._teacher = teacher if "teacher_logits" in objective.needs else None
@@ -68,7 +75,7 @@ class Student:
         self._temperature = 1.0 if rollouts is None else rollouts.temperature
         # tied ones once
         self._parameters = {name: parameter for name, parameter in model.network.named_parameters() if parameter.requires_grad}
-        self._optimizer = _optimizer(list(self._parameters.values()), training)
+        self._optimizer = make_optimizer(list(self._parameters.values()), training)
 
     @classmethod
     def load(
@@ -81,10 +88,11 @@ class Student:
         chat: ChatConfig = NO_CHAT,
         max_new_tokens: int = 256,
         teacher: Reader | None = None,
+        seed: int = 0,
     ) -> "Student":
         """A student from a model folder, untrained: moments zero, step 0."""
-        model = LanguageModel.load(path, device=device, chat=chat)
-        return cls(model, training=training, objective=objective, max_new_tokens=max_new_tokens, teacher=teacher)
+        model = LanguageModel.load(path, device=device, chat=chat, weights=training.weights)
+        return cls(model, training=training, objective=objective, max_new_tokens=max_new_tokens, teacher=teacher, seed=seed)
 
     def train(
         self,
@@ -212,14 +220,13 @@ class Student:
 
     def _steps_done(self) -> int:
         first = next(iter(self._parameters.values()))
-        return int(self._optimizer.state[first]["step"].item())
+        return int(self._optimizer.state[first]["step"])
 
     def state(self) -> dict[str, torch.Tensor]:
         """Weights, moments and step counters, flat, on the CPU, sharing no memory: everything that training changes."""
         state = {}
         for name, parameter in self._parameters.items():
-            moments = self._optimizer.state[parameter]
-            for kind, tensor in (("weight", parameter), *moments.items()):
+            for kind, tensor in (("weight", parameter), *tensors_of(self._optimizer, parameter).items()):
                 state[f"{kind}:{name}"] = tensor.detach().to("cpu", copy=True).contiguous()
         return state
 
@@ -230,8 +237,9 @@ class Student:
             raise ValueError("the state is of another model")
         with torch.no_grad():
             for name, parameter in self._parameters.items():
-                for kind, tensor in (("weight", parameter), *self._optimizer.state[parameter].items()):
-                    tensor.copy_(state[f"{kind}:{name}"])
+                parameter.copy_(state[f"weight:{name}"])
+                kinds = self._optimizer.state[parameter]
+                take_back(self._optimizer, parameter, {kind: state[f"{kind}:{name}"] for kind in kinds})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,21 +279,6 @@ def _rows(batch: batches.Batch) -> npt.NDArray[np.int64]:
     """(N,) the row that each label token belongs to."""
     counts = np.diff(np.append(batch.starts, len(batch.labels)))
     return np.repeat(np.arange(len(counts)), counts)
-
-
-def _optimizer(parameters: list[torch.nn.Parameter], training: TrainingConfig) -> torch.optim.AdamW:
-    groups = [
-        {"params": [parameter for parameter in parameters if parameter.ndim >= 2], "weight_decay": training.weight_decay},
-        {"params": [parameter for parameter in parameters if parameter.ndim < 2], "weight_decay": 0.0},
-    ]
-    optimizer = torch.optim.AdamW(groups, lr=training.learning_rate, betas=(training.beta1, training.beta2), fused=True)
-    for parameter in parameters:  # made by the first step otherwise; here, so that `state` has the same tensors at any time
-        optimizer.state[parameter] = {
-            "step": torch.zeros((), dtype=torch.float32, device=parameter.device),
-            "exp_avg": torch.zeros_like(parameter),
-            "exp_avg_sq": torch.zeros_like(parameter),
-        }
-    return optimizer
 
 
 @contextmanager

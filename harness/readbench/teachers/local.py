@@ -11,8 +11,8 @@ from readbench.models import folder
 from readbench.models.text import NO_CHAT, answers_of
 
 if TYPE_CHECKING:
-    from readbench.models.generation import Writer
     from readbench.models.language_model import LanguageModel
+    from readbench.models.writing.generation import Writer
 
 
 class LocalTeacher:
@@ -45,7 +45,9 @@ class LocalTeacher:
         """The loaded model."""
         from readbench.models.language_model import LanguageModel
 
-        return LanguageModel.load(self._path, device=self._device, chat=self.chat)
+        # a GPU multiplies in bf16 anyway: weights that were saved in it lose nothing, and take half the memory
+        weights: folder.Weights = "float32" if self._device == "cpu" else "saved"
+        return LanguageModel.load(self._path, device=self._device, chat=self.chat, weights=weights)
 
     @functools.cached_property
     def _writer(self) -> "Writer":

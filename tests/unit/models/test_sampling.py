@@ -5,12 +5,12 @@ from collections import Counter
 import pytest
 import torch
 
-import readbench.models.sampling
+import readbench.models.writing.sampling
 from readbench.base.errors import ConfigError
 from readbench.models.folder import resolve_model
-from readbench.models.generation import Written
 from readbench.models.language_model import LanguageModel
-from readbench.models.sampling import Sampling, drawn, gumbel, most_likely
+from readbench.models.writing.generation import Written
+from readbench.models.writing.sampling import Sampling, drawn, gumbel, most_likely
 from support.models import byte_tokenizer, random_model
 
 PROBABILITIES = torch.tensor([0.5, 0.25, 0.15, 0.07, 0.03])
@@ -119,7 +119,7 @@ def test_an_answer_does_not_depend_on_what_else_is_asked(writers: list[LanguageM
 def test_near_ties_are_decided_alone_and_change_nothing(writers: list[LanguageModel], monkeypatch: pytest.MonkeyPatch) -> None:
     wanted = [(prompt, seed) for prompt in range(len(PROMPTS)) for seed in range(3)]
     expected = [sampled(model, wanted) for model in writers]
-    monkeypatch.setattr(readbench.models.sampling, "TIE", 1e9)  # every token is decided alone
+    monkeypatch.setattr(readbench.models.writing.sampling, "TIE", 1e9)  # every token is decided alone
     assert [sampled(model, wanted) for model in writers] == expected
 
 

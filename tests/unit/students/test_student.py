@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from readbench.base.plugins import make
 from readbench.models.batches import Encoded, collate
 from readbench.models.language_model import LanguageModel
 from readbench.students.objectives.sft import CrossEntropy
-from readbench.students.schedule import TrainingConfig
+from readbench.students.schedule import LoraConfig, TrainingConfig
 from readbench.students.student import Outcomes, Student
 from support.models import PAIRS, plain_log_probabilities
 
@@ -296,3 +297,70 @@ def test_a_device_without_room_says_what_to_set(student: Student, monkeypatch: p
     with pytest.raises(SurroundingError, match=r"too little memory for a pass over \d+ tokens") as raised:
         student.train(examples_of(student), progress=(0.0, 0.1), seed=0)
     assert "set training.micro_tokens to " in raised.value.hint
+
+
+VARIANTS = {
+    "bfloat16": {"weights": "bfloat16"},
+    "8 bit": {"optimizer": "adamw-8bit"},
+    "an adapter in bfloat16": {"weights": "bfloat16", "lora": LoraConfig(rank=4), "checkpointing": True},
+    "an adapter in 8 bit": {"optimizer": "adamw-8bit", "lora": LoraConfig(rank=64), "micro_tokens": 40},
+}
+
+
+@pytest.mark.parametrize("variant", VARIANTS.values(), ids=VARIANTS.keys())
+def test_a_student_held_or_trained_another_way_learns_and_resumes_to_the_same_bits(
+    variant: dict[str, Any], student_of: Callable[..., Student]
+) -> None:
+    def trained(steps: int, state: dict[str, torch.Tensor] | None = None, begin: int = 0) -> Student:
+        student = student_of(warmup_share=0.0, **variant)
+        if state is not None:
+            student.restore(state)
+        for step in range(begin, steps):
+            student.train(examples_of(student, 4), progress=(step / 6, (step + 1) / 6), seed=step)
+        return student
+
+    whole = trained(6)
+    examples = examples_of(whole, 4)
+    assert whole.model.log_likelihoods(examples)[0].sum() > 0.95 * trained(0).model.log_likelihoods(examples)[0].sum()
+    resumed = trained(6, trained(3).state(), begin=3)
+    assert all(torch.equal(tensor, resumed.state()[name]) for name, tensor in whole.state().items())
+    assert resumed.state().keys() == whole.state().keys() == trained(0).state().keys()
+
+
+def test_weights_are_held_as_asked_and_an_adapter_in_full(student_of: Callable[..., Student], tmp_path: Path) -> None:
+    assert {weight.dtype for weight in student_of(weights="bfloat16").model.network.parameters()} == {torch.bfloat16}
+    student = student_of(weights="bfloat16", lora=LoraConfig(rank=2))
+    assert {weight.dtype for weight in student._parameters.values()} == {torch.float32}
+    student.model.merge_adapter()
+    student.model.save_pretrained(tmp_path / "student")
+    assert {tensor.dtype for tensor in safetensors.torch.load_file(tmp_path / "student" / "model.safetensors").values()} == {torch.bfloat16}
+
+
+def test_moments_of_eight_bits_take_a_quarter(student_of: Callable[..., Student]) -> None:
+    def moments(**training: Any) -> int:
+        state = student_of("qwen2", lora=LoraConfig(rank=256), **training).state()
+        return sum(tensor.nbytes for name, tensor in state.items() if not name.startswith("weight:"))
+
+    assert moments(optimizer="adamw-8bit") < 0.35 * moments()
+
+
+def test_a_compiled_forward_computes_the_same(student_of: Callable[..., Student]) -> None:
+    plain, compiled = student_of(), student_of(compile=True)
+    examples = examples_of(plain)
+    np.testing.assert_allclose(compiled.model.log_likelihoods(examples)[0], plain.model.log_likelihoods(examples)[0], rtol=1e-4)
+    for step in range(2):  # the second has the weights that the first one's gradient made
+        losses = [student.train(examples, progress=(0.4, 0.5), seed=step).losses for student in (plain, compiled)]
+        np.testing.assert_allclose(losses[1], losses[0], rtol=1e-3)
+
+
+def test_a_student_that_cannot_be_compiled_is_one_line(student: Student, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object, **__: object) -> Any:
+        def call(*_: object) -> torch.Tensor:
+            raise RuntimeError("no compiler\nmany lines")
+
+        return call
+
+    monkeypatch.setattr(torch, "compile", broken)
+    with pytest.raises(SurroundingError, match=r"^the student cannot be compiled: no compiler; install") as raised:
+        student.model.compile()
+    assert "drop training.compile" in raised.value.hint

@@ -11,12 +11,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from transformers import MambaConfig, MambaForCausalLM, Qwen2Config, Qwen2ForCausalLM
 
-import readbench.models.sampling
+import readbench.models.writing.sampling
 from readbench.api import Response
 from readbench.base.errors import ConfigError
-from readbench.models.decoding import LeanDecoder, LibraryDecoder
 from readbench.models.folder import load_causal_lm, load_tokenizer
 from readbench.models.text import render
+from readbench.models.writing.decoding import LeanDecoder, LibraryDecoder
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.local import LocalTeacher
 from readbench.teachers.responses import ResponseCache
@@ -90,7 +90,7 @@ MIXED = {
 def test_the_lean_decoder_gives_the_library_s_logits(
     longest: int, sharing: int, prompts: list[tuple[int, ...]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("readbench.models.decoding.LONGEST", longest)  # below it, attention takes another kernel
+    monkeypatch.setattr("readbench.models.writing.decoding.LONGEST", longest)  # below it, attention takes another kernel
     torch.manual_seed(3)
     shape = {"vocab_size": 64, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 48}
     model = Qwen2ForCausalLM(Qwen2Config(**shape, num_key_value_heads=4 // sharing, initializer_range=0.3)).eval()  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ def test_near_ties_are_decided_alone(folder_of: Callable[[str], Path], monkeypat
         return start(prompts, max_new_tokens)
 
     monkeypatch.setattr(teacher._writer.decoder, "start", spy)
-    monkeypatch.setattr(readbench.models.sampling, "TIE", 1e9)
+    monkeypatch.setattr(readbench.models.writing.sampling, "TIE", 1e9)
     assert teacher.respond(PROMPTS, max_new_tokens=4) == expected
     assert asked == [len(PROMPTS)] + [1] * sum(response.tokens for response in expected)
 

@@ -167,8 +167,10 @@ def lean_llama(model: "PreTrainedModel") -> LeanLlama | None:
 
 
 def is_known(model: "PreTrainedModel") -> bool:
-    """Whether it is a Llama, on the CPU, without anything that the lean paths leave out; its keys may be fewer than its queries."""
+    """Whether it is a Llama, in fp32 on the CPU, without anything that the lean paths leave out; its keys may be fewer than its queries."""
     config: Any = model.config
+    if model.dtype != torch.float32 or any(type(module).__module__.startswith("peft.") for module in model.modules()):
+        return False
     if model.device.type != "cpu" or type(model).__name__ not in ("LlamaForCausalLM", "Qwen2ForCausalLM"):
         return False
     rope = (config.rope_parameters or {}).get("rope_type", "default")

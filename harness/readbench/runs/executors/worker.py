@@ -70,7 +70,11 @@ class Worker:
     @functools.cached_property
     def _untrained(self) -> LanguageModel:
         """The reference of objectives that ask for one: held from the first time that it is asked."""
-        return LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
+        return self._student()
+
+    def _student(self) -> LanguageModel:
+        spec = self._config.shared
+        return LanguageModel.load(self._setting.student_path, device=self._device, chat=spec.student_chat, weights=spec.training.weights)
 
     def _answers(self, model: LanguageModel) -> list[Response]:
         """The model's answers to the samples."""
@@ -87,21 +91,21 @@ class Worker:
         teachers = self._panel.teachers
         if isinstance(teachers[0], RecordedTeacher):
             return teachers[0].measured()
-        if not all(isinstance(teacher, LocalTeacher) for teacher in teachers):
+        local = [teacher for teacher in teachers if isinstance(teacher, LocalTeacher)]
+        if len(local) < len(teachers):
             return {"profile": None, "exact": None, "loss": None, "answers": None, "tokens": 0}
         references, _ = serving(self._config.shared.teacher, self._setting.suite.capabilities)
-        measured = [self._measured(teacher_reference(reference)[1]) for reference in references]
+        measured = [self._measured(teacher.model, name) for teacher, name in zip(local, references, strict=True)]
         served = list(enumerate(self._panel.serving))
         kept = ("profile", "exact", "loss", "answers")
         own = {key: [measured[number][key][place] for place, number in served] for key in kept}
         return {**own, "tokens": sum(each["tokens"] for each in measured)}
 
-    def _measured(self, model: str) -> dict[str, Any]:
+    def _measured(self, teacher: LanguageModel, name: str) -> dict[str, Any]:
         """A local teacher on all probes and samples."""
-        teacher = LanguageModel.load(resolve_model(model), device=self._device, chat=self._config.shared.teacher_chat)
         profile = self._setting.teacher_profile(teacher)
         if not np.isfinite(profile.score).all():
-            raise ConfigError(f"teacher {model!r} has a score that is not finite", hint="its weights are damaged: give another --teacher")
+            raise ConfigError(f"teacher {name!r} has a score that is not finite", hint="its weights are damaged: give another --teacher")
         answers = self._answers(teacher)
         return {
             "profile": profile.score.tolist(),
@@ -113,7 +117,7 @@ class Worker:
 
     def measure_start(self) -> dict[str, Any]:
         """The untrained student on the test set, and its answers: {"utility", "questions", "samples": (K,), "answers": (K,), "tokens"}."""
-        student = LanguageModel.load(self._setting.student_path, device=self._device, chat=self._config.shared.student_chat)
+        student = self._student()
         evaluation = evaluate(student, self._setting.suite, self._setting.grader, max_new_tokens=self._config.shared.max_new_tokens)
         answers = self._answers(student)
         return {

@@ -1,9 +1,6 @@
 """What a run will need, before it starts: tokens an example, seconds a run, and whether it fits its models. Torch-free; takes a second."""
 
-import json
-import math
 import random
-import struct
 import time
 from pathlib import Path
 
@@ -14,6 +11,7 @@ from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
 from readbench.models.counting import open_counter, vocabulary
 from readbench.models.folder import context_length, resolve_tokenizer
+from readbench.models.headers import num_parameters
 from readbench.students.needs import dearest_group
 from readbench.suites.suite import Suite
 
@@ -114,21 +112,7 @@ def check_readable(
 
 def estimate_seconds(tokens: int, student: Path, workers: int) -> float:
     """About how long it takes to charge that many tokens: 6 FLOP a parameter and token, at a share of this machine's matmul speed."""
-    return _STARTUP_SECONDS + tokens * 6 * _num_parameters(student) / (_EFFICIENCY * _matmul_flops()) / workers
-
-
-def _num_parameters(model: Path) -> int:
-    """The number of parameters, from the headers of the safetensors files: reads no weights."""
-    total = 0
-    for file in model.glob("*.safetensors"):
-        with file.open("rb") as stream:
-            try:
-                (length,) = struct.unpack("<Q", stream.read(8))
-                header = json.loads(stream.read(min(length, 1 << 26)))
-                total += sum(math.prod(map(int, tensor["shape"])) for name, tensor in header.items() if name != "__metadata__")
-            except (struct.error, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
-                raise ConfigError(f"{file} is damaged: its header cannot be read", hint="save or download the model again") from error
-    return total
+    return _STARTUP_SECONDS + tokens * 6 * num_parameters(student) / (_EFFICIENCY * _matmul_flops()) / workers
 
 
 def _matmul_flops() -> float:

@@ -144,6 +144,7 @@ class Distillation:
         if not self._spec.tested:
             return Outcome(record={}, save_student=lambda _: None)
         model = self._student.model
+        model.merge_adapter()  # what is measured is what is saved
         with self.watch.phase("eval"):
             evaluation = evaluate(model, self._setting.suite, self._setting.grader, max_new_tokens=self._spec.max_new_tokens)
             if not math.isfinite(evaluation.utility):
@@ -157,7 +158,7 @@ class Distillation:
             "answers": [answer.text for answer in answers],
             "tokens": {"eval": evaluation.tokens + sum(answer.tokens for answer in answers)},
         }
-        return Outcome(record=record, save_student=model.save_pretrained)
+        return Outcome(record=record, save_student=functools.partial(model.save_pretrained, base=self._spec.student))
 
     def _measure_probes(self) -> Profile:
         """The student's current profile."""

@@ -16,9 +16,9 @@ from readbench._core import Ledger, Scheduler
 from readbench.api import Rollouts, Vector
 from readbench.base.seeds import derive_seed
 from readbench.models.batches import Encoded
-from readbench.models.generation import Written
 from readbench.models.language_model import LanguageModel
-from readbench.models.sampling import Sampling
+from readbench.models.writing.generation import Written
+from readbench.models.writing.sampling import Sampling
 from readbench.students.needs import dearest_group
 from readbench.suites.grading import Grader
 from readbench.suites.prompts import PromptQueue, Slot

@@ -45,6 +45,7 @@ class Teaching:
                 chat=spec.student_chat,
                 max_new_tokens=spec.max_new_tokens,
                 teacher=setting.teachers.logits,
+                seed=derive_seed("adapter", spec.seed),
             )
         self._rollouts, self._num_intervals = objective.rollouts, spec.num_intervals
         self._supply = Supply(

@@ -3,13 +3,18 @@
 import sys
 from typing import TYPE_CHECKING
 
+from rich.filesize import decimal
+
 from readbench.base.nested import flatten
 from readbench.runs.config import config_document
 from readbench.views.console.text import cell, console_for, duration_text, new_table, tokens_text, write_json
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from readbench.runs.config import Resolved
     from readbench.runs.plan import Plan
+    from readbench.runs.planning.memory import Memory
     from readbench.teachers.spend.forecast import Forecast
 
 
@@ -25,6 +30,7 @@ def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
             "num_pilot_trials": len(plan.profiling),
             "budget_tokens": plan.budget_tokens,
             "seconds": plan.seconds,
+            "memory": {part.name: part.size for part in plan.memory.parts},
             "spend": None if plan.spend is None else plan.spend.document(),
         }
         write_json(document)
@@ -43,9 +49,20 @@ def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
         if specs:
             tokens = sum(spec.budget_tokens for spec in specs)
             console.print(f"before them {len(specs)} {what}, at most {tokens_text(tokens)} tokens, unless the cache has them")
+    console.print(_memory_table(plan.memory))
     if plan.spend is not None:
         for line in _spend_lines(plan.spend):
             console.print(cell(line), soft_wrap=True)
+
+
+def _memory_table(memory: "Memory") -> "Table":
+    table = new_table()
+    for heading in ("memory of a trial", "size", "rests on"):
+        table.add_column(heading)
+    for part in memory.parts:
+        table.add_row(cell(part.name), cell("?" if part.size is None else decimal(part.size)), cell(part.of, "dim"))
+    table.add_row(cell("together"), cell(decimal(memory.size)), cell("at most, beside the libraries' own", "dim"))
+    return table
 
 
 def _spend_lines(spend: "Forecast") -> list[str]:

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from readbench._core import Ledger, Scheduler
 from readbench.api import Difficulty, Question, Response, Rollouts, Vector
-from readbench.models.generation import Written
-from readbench.models.sampling import Sampling
+from readbench.models.writing.generation import Written
+from readbench.models.writing.sampling import Sampling
 from readbench.students.needs import dearest_group
 from readbench.suites.grading import Grader
 from readbench.suites.prompts import HeldOut, PromptQueue, PromptStreams, Slot

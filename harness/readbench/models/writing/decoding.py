@@ -1,6 +1,6 @@
 """Decoding of a batch of prompts, one token per step: with the library for any model, with a lean path for Llamas on the CPU.
 
-Both return the next-token logits of every row; `readbench.models.generation` picks tokens and decides when a row is done.
+Both return the next-token logits of every row; `readbench.models.writing.generation` picks tokens and decides when a row is done.
 The lean path takes a third of the library's time on the lab's teacher (128 rows): it lays out the key-value cache once and
 does not copy it at every step, builds no mask, pads prompts of different lengths on the right, where a causal model
 cannot see it, and continues every row at its own position.

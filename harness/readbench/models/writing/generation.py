@@ -1,5 +1,5 @@
 """Answers from any causal language model, in batches: the teacher's supervision and the student's sample answers, which are greedy, and
-the student's rollouts, which are drawn (`readbench.models.sampling`).
+the student's rollouts, which are drawn (`readbench.models.writing.sampling`).
 
 An answer must not depend on what else is in its batch: trials use different batches, and runs are compared bit for bit.
 But floating-point sums depend on a batch's shape, so a near tie between the two best tokens can fall either
@@ -9,7 +9,7 @@ on the lab's teacher, and by 5e-5 on SmolLM2-135M, whose logits reach 30. A trai
 a small chat model in one of twenty.)
 
 The loop is our own, not `generate`: it records near ties without a logits processor, asks a repeated prompt once, drops
-finished rows, and allows a lean decoder (`readbench.models.decoding`).
+finished rows, and allows a lean decoder (`readbench.models.writing.decoding`).
 """
 
 from collections.abc import Sequence
@@ -19,15 +19,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from readbench.api import Response
-from readbench.models.decoding import Decoder
-from readbench.models.sampling import Sampling, drawn, most_likely
 from readbench.models.text import turn_end
+from readbench.models.writing.decoding import Decoder
+from readbench.models.writing.limits import BATCH_ROWS, BATCH_TOKENS
+from readbench.models.writing.sampling import Sampling, drawn, most_likely
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
-
-_BATCH_ROWS = 128
-_BATCH_TOKENS = 16384  # at most, of prompts and new tokens in a batch: bounds the key-value cache
 
 Asked = tuple[tuple[int, ...], int]  # a prompt as tokens, and the seed of its answer (0 for a greedy one)
 
@@ -149,7 +147,7 @@ def _batches(asked: Sequence[Asked], max_new_tokens: int, *, mixed: bool) -> lis
     batches: list[list[Asked]] = []
     for one in asked:
         batch, length = batches[-1] if batches else [], len(one[0])
-        fits = len(batch) < _BATCH_ROWS and (len(batch) + 1) * (length + max_new_tokens) <= _BATCH_TOKENS
+        fits = len(batch) < BATCH_ROWS and (len(batch) + 1) * (length + max_new_tokens) <= BATCH_TOKENS
         if batch and fits and (mixed or len(batch[0][0]) == length):
             batch.append(one)
         else:

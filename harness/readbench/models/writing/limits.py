@@ -1,0 +1,4 @@
+"""How many answers are written together (torch-free: a run is planned with it)."""
+
+BATCH_ROWS = 128
+BATCH_TOKENS = 16384  # at most, of prompts and new tokens in a batch: bounds the key-value cache
