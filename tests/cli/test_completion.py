@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from readbench.views.cli.options import COMPLETION
+from readbench.views.cli.reading import COMPLETION
 
 
 def offered(words: str) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import typer
 
-from readbench.views.cli.options import token_count
+from readbench.views.cli.reading import token_count
 
 Readbench = Callable[..., Any]
 DRY = ("run", "--suite", "reasoning", "--seeds", "1", "--dry-run", "--json")

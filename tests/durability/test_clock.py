@@ -23,6 +23,7 @@ CLOCKS = {
     "views/cli/display/progress.py": "the display",
     "runs/planning/estimate.py": "the estimate of a run's seconds",
     "runs/executors/pool.py": "how long a stopped worker is waited for",
+    "runs/executors/cluster/executor.py": "likewise",
     "teachers/endpoint/client.py": "when to ask again",
     "teachers/endpoint/retry.py": "when to ask again",
     "runs/plan.py": "the name of a run directory",

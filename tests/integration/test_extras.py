@@ -36,6 +36,7 @@ EXTRAS = {
     "8bit": {"bitsandbytes"},
     "gym": {"reasoning_gym"},
     "lora": {"peft"},
+    "ray": {"ray", "ray.cluster_utils"},
     "verifiers": {"langdetect", "immutabledict", "nltk"},
     "mlflow": {"readbench.views.trackers.recorders.mlflow", "mlflow", "sqlalchemy", "alembic"},
     "tensorboard": {"readbench.views.trackers.recorders.tensorboard", "tensorboard.backend.event_processing.event_accumulator"},

@@ -11,14 +11,15 @@ import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from readbench.base.errors import ConfigError, DamagedError, SurroundingError
+from readbench.base.errors import ConfigError, DamagedError, ReadbenchError, SurroundingError
 from readbench.base.hashing import content_hash, file_hash, json_hash
 
+_CHUNK_BYTES = 1 << 22
 ROOM = "free some space or choose another --out"  # helps with most disk errors
 
 
@@ -72,11 +73,16 @@ def remove_staging(folder: Path) -> None:
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Replaces a file's content in one step."""
+    write_chunks(path, (content,))
+
+
+def write_chunks(path: Path, chunks: Iterable[bytes]) -> None:
+    """Replaces a file's content in one step by what may not fit into memory."""
     staging = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with _writing(path):
         try:
             with staging.open("wb") as file:
-                file.write(content)
+                file.writelines(chunks)
                 file.flush()
                 os.fsync(file.fileno())
             staging.replace(path)
@@ -85,6 +91,12 @@ def write_bytes(path: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 staging.unlink(missing_ok=True)
             raise
+
+
+def copy(source: Path, target: Path) -> None:
+    """Replaces a file by a copy of another in one step."""
+    with source.open("rb") as file:
+        write_chunks(target, iter(lambda: file.read(_CHUNK_BYTES), b""))
 
 
 def append_text(path: Path, text: str) -> None:
@@ -168,7 +180,7 @@ def publish_folder(path: Path, fill: Callable[[Path], None]) -> None:
             shutil.rmtree(path, ignore_errors=True)
             staging.rename(path)
             sync(path.parent)
-        except OSError:
+        except BaseException:
             shutil.rmtree(staging, ignore_errors=True)
             raise
 
@@ -176,7 +188,7 @@ def publish_folder(path: Path, fill: Callable[[Path], None]) -> None:
 def _fill(folder: Path, fill: Callable[[Path], None]) -> None:
     try:
         fill(folder)
-    except OSError:
+    except (OSError, ReadbenchError):
         raise
     except Exception as error:  # tokenizers and safetensors raise their own errors for a full disk
         raise OSError(0, " ".join(str(error).split())) from error

@@ -20,6 +20,7 @@ from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
 from readbench.base.nested import flatten, nest
 from readbench.base.plugins import registry
+from readbench.runs.executors.base import ClusterConfig
 from readbench.runs.parameters import by_kind, in_use, parameter_path
 from readbench.runs.references import PLACES, absolute, only_remote, suite_place
 from readbench.suites.suite import Suite, load_suite
@@ -38,7 +39,8 @@ class RunConfig(RunIdentity):
 
     device: str = "auto"  # auto, cpu, cuda, cuda:N
     workers: Annotated[int, Ge(0)] = 0  # trials at once; 0: one a core
-    executor: Literal["pool", "inline"] = "pool"  # where trials run: worker processes, or this process (for a debugger)
+    executor: Literal["pool", "inline", "ray"] = "pool"  # where trials run: worker processes, this process (for a debugger), a Ray cluster
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)  # of executor ray
     trackers: tuple[str, ...] = ()  # sinks that receive the measurements
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher reached over HTTP
 
@@ -240,8 +242,10 @@ def _placed(config: RunConfig) -> RunConfig:
     """The config with absolute paths."""
     prices = config.endpoint.prices
     endpoint = config.endpoint if not prices else replace(config.endpoint, prices=absolute(prices))
+    storage = config.cluster.storage
+    cluster = config.cluster if not storage or "://" in storage else replace(config.cluster, storage=absolute(storage))
     places: dict[str, Any] = {name: place(getattr(config, name)) for name, place in PLACES.items()}
-    return replace(config, endpoint=endpoint, **places)
+    return replace(config, endpoint=endpoint, cluster=cluster, **places)
 
 
 def _check_known(layer: Mapping[str, Any], origin: str) -> None:

@@ -65,11 +65,23 @@ def opened(
             raise
 
 
-def resolved_again(run_dir: Path, *, workers: int | None = None, spend_limit: int | str | None = None) -> Resolved:
+def resolved_again(
+    run_dir: Path,
+    *,
+    workers: int | None = None,
+    spend_limit: int | str | None = None,
+    executor: str | None = None,
+    ray_address: str | None = None,
+) -> Resolved:
     """The settings in the run's ``run.json``, except those that may change when it is resumed."""
     document = read_run(run_dir)
     _check_code(run_dir, document, machine.code_hash())
-    config = restored(document["config"] | places(run_dir, document))
+    given = {**document["config"], **places(run_dir, document)}
+    if executor is not None:
+        given["executor"] = executor
+    if ray_address is not None:
+        given["cluster"] = {**given.get("cluster", {}), "address": ray_address}
+    config = restored(given)
     if workers is not None:
         config = replace(config, workers=workers)
     if spend_limit is not None:

@@ -7,9 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from readbench.base.files import remove
 from readbench.runs.config import Resolved
 from readbench.runs.directory import check_fingerprint
 from readbench.runs.executors.base import Executor, Observer, WorkerConfig
+from readbench.runs.executors.cluster.executor import bring_all, open_cluster, storage_place
 from readbench.runs.executors.inline import open_inline
 from readbench.runs.executors.pool import open_pool
 from readbench.runs.plan import Plan, num_workers
@@ -20,7 +22,7 @@ from readbench.runs.studies.pilots import PilotStudy, trained
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.briefing import Briefing, briefing_of
 from readbench.trials.events import Event
-from readbench.trials.record.run_files import IDENTIFIED, PILOTS, PROFILING, START, group_of, is_complete, read_part, write_part
+from readbench.trials.record.run_files import IDENTIFIED, PILOTS, PROFILING, START, STORED, group_of, is_complete, read_part, write_part
 from readbench.trials.record.store import remove_checkpoints
 from readbench.trials.record.trial_file import TrialRecord
 from readbench.trials.spec import TrialSpec, trial_names
@@ -29,6 +31,7 @@ Result = TypeVar("Result")
 OPENERS: Mapping[str, Callable[[WorkerConfig, int, Observer], AbstractContextManager[Executor]]] = {
     "pool": open_pool,
     "inline": open_inline,
+    "ray": open_cluster,
 }
 
 
@@ -66,6 +69,9 @@ class _Grid:
         self._allow_drift = allow_drift
         self._config = resolved.config
         self._planned = planned
+        if (stored := read_part(run_dir, STORED, run)) is not None:  # its driver may have been killed before it brought them here
+            bring_all(run_dir, stored["place"])
+            remove(run_dir / STORED)
         self._todo = [spec for spec in planned.trials if not is_complete(run_dir, spec.id)]
         for spec in planned.trials:
             if spec not in self._todo:
@@ -92,7 +98,7 @@ class _Grid:
         """What the pilots found; makes those that are not done."""
 
         def drive(executor: Executor) -> Mapping[str, Any]:
-            fingerprint = self._check(executor.measure_fingerprint(), executor)
+            fingerprint = self._check(executor.measure_fingerprints(), executor)
             (found,) = self._found(PILOTS, self._planned.pilots, executor, fingerprint)
             return found
 
@@ -103,7 +109,7 @@ class _Grid:
         """The records of the planned untested trials."""
 
         def drive(executor: Executor) -> list[TrialRecord]:
-            self._check(executor.measure_fingerprint(), executor)
+            self._check(executor.measure_fingerprints(), executor)
             return trained(executor, self._run_dir, self._run, self._planned.pilots)
 
         return self._at_work(len(self._planned.pilots), drive)
@@ -112,22 +118,33 @@ class _Grid:
         """Drives an executor; if that fails or is interrupted, lets the running intervals be committed first."""
         if self._planned.spend is not None:
             prepare_ledger(self._run_dir)
-        workers = num_workers(self._config, max(num_tasks, 1))
-        endpoint = replace(self._config.endpoint, concurrency=max(1, self._config.endpoint.concurrency // workers))
-        config = WorkerConfig(run_dir=self._run_dir, device=self._config.device, shared=self._planned.trials[0], endpoint=endpoint)
+        workers, cluster = num_workers(self._config, max(num_tasks, 1)), self._config.cluster
+        config = WorkerConfig(
+            run_dir=self._run_dir.absolute(),
+            device=self._config.device,
+            shared=self._planned.trials[0],
+            endpoint=self._config.endpoint,
+            cluster=replace(cluster, storage=storage_place(self._run_dir, self._run, cluster)),
+        )
+        if self._config.executor == "ray":
+            write_part(self._run_dir, STORED, self._run, {"place": config.cluster.storage})
         with OPENERS[self._config.executor](config, workers, self._observe) as executor:
             try:
-                return drive(executor)
+                found = drive(executor)
             except BaseException:
                 try:
                     executor.finish_interval()
                 except KeyboardInterrupt:
                     executor.kill()
                 raise
+        if self._config.executor == "ray":
+            bring_all(self._run_dir, config.cluster.storage)
+            remove(self._run_dir / STORED)
+        return found
 
     def _drive(self, executor: Executor) -> None:
         """Measures the models unless that is done, then runs the trials; evaluates the start alongside the first ones."""
-        fingerprint_future = executor.measure_fingerprint()
+        fingerprint_future = executor.measure_fingerprints()
         if self._start is None:
             start_future, teacher_future = executor.measure_start(), executor.measure_teacher()
             executor.wait([fingerprint_future, teacher_future])
@@ -142,15 +159,16 @@ class _Grid:
             write_part(self._run_dir, START, self._run, measured)
         executor.wait(trials)
 
-    def _check(self, measured: "Future[dict[str, Any]]", executor: Executor) -> Mapping[str, Any]:
-        """The fingerprint of this machine, noted; ConfigError if the run or its recorded teacher is of another one's."""
+    def _check(self, measured: "Future[list[dict[str, Any]]]", executor: Executor) -> Mapping[str, Any]:
+        """The fingerprint of where the trials run, noted; ConfigError if the run or its recorded teacher is of another machine's."""
         executor.wait([measured])
-        fingerprint = measured.result()
-        check_fingerprint(self._run_dir, self._run, fingerprint, allow_drift=self._allow_drift, warn=self._warn)
+        fingerprints = measured.result()
         name, model = teacher_reference(self._config.teacher)  # a recorded one is alone
-        if name == "recorded":
-            RecordedTeacher(Path(model)).check_bits(fingerprint, self._warn)
-        return fingerprint
+        for fingerprint in fingerprints:
+            check_fingerprint(self._run_dir, self._run, fingerprint, allow_drift=self._allow_drift, warn=self._warn)
+            if name == "recorded":
+                RecordedTeacher(Path(model)).check_bits(fingerprint, self._warn)
+        return fingerprints[0]
 
     def _found(
         self, part: str, specs: tuple[TrialSpec, ...], executor: Executor, fingerprint: Mapping[str, Any]

@@ -2,16 +2,31 @@
 
 from collections.abc import Callable, Collection
 from concurrent.futures import Future
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Annotated, Any, Protocol
 
+from annotated_types import Ge, Gt
+from pydantic.dataclasses import dataclass as pydantic_dataclass
+
+from readbench.base.documents import STRICT
 from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.trials.briefing import Briefing
 from readbench.trials.events import Event
+from readbench.trials.record.run_files import PILOT_FOLDER
 from readbench.trials.spec import TrialSpec
 
 Observer = Callable[[Event], None]
+
+
+@pydantic_dataclass(frozen=True, kw_only=True, config=STRICT)
+class ClusterConfig:
+    """Where a run's trials are when the executor is ray, and what each takes."""
+
+    address: str = ""  # of a Ray cluster: auto, HOST:PORT; empty: one is started here
+    storage: str = ""  # where trials keep what they commit: a shared folder or a URL; empty: the run directory
+    num_cpus: Annotated[float, Gt(0)] = 1.0  # a trial
+    num_gpus: Annotated[float, Ge(0)] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,7 +36,17 @@ class WorkerConfig:
     run_dir: Path
     device: str  # as the user gave it
     shared: TrialSpec  # any trial's: its allocator and seed are ignored
-    endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # its concurrency is this worker's share
+    endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+    cluster: ClusterConfig = field(default_factory=ClusterConfig)
+
+    def shared_by(self, workers: int) -> "WorkerConfig":
+        """For one of so many: each has its part of the endpoint's concurrency."""
+        return replace(self, endpoint=replace(self.endpoint, concurrency=max(1, self.endpoint.concurrency // workers)))
+
+
+def trial_name(spec: TrialSpec) -> str:
+    """The folder of a trial's record, in a run directory."""
+    return f"{'trials' if spec.tested else PILOT_FOLDER}/{spec.id}"
 
 
 class Executor(Protocol):
@@ -30,8 +55,8 @@ class Executor(Protocol):
     The workers' events reach the executor's observer in the caller's thread.
     """
 
-    def measure_fingerprint(self) -> "Future[dict[str, Any]]":
-        """What the bits of a result depend on besides the trial's spec."""
+    def measure_fingerprints(self) -> "Future[list[dict[str, Any]]]":
+        """What the bits of a result depend on besides the trial's spec, wherever trials may run."""
 
     def measure_teacher(self) -> "Future[dict[str, Any]]":
         """The teacher on the probes and the samples."""

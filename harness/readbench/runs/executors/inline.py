@@ -27,9 +27,9 @@ class Inline:
         self._worker: Worker | None = None
         self._stopped = False
 
-    def measure_fingerprint(self) -> "Future[dict[str, Any]]":
+    def measure_fingerprints(self) -> "Future[list[dict[str, Any]]]":
         """Measures at once."""
-        return self._done(lambda worker: worker.measure_fingerprint())
+        return self._done(lambda worker: [worker.measure_fingerprint()])
 
     def measure_teacher(self) -> "Future[dict[str, Any]]":
         """Measures at once."""
@@ -45,7 +45,7 @@ class Inline:
 
     def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
         """Runs at once; does not run after a failure."""
-        return self._done(lambda worker: not self._stopped and worker.run(spec, briefing, self._observe, stopped=lambda: self._stopped))
+        return self._done(lambda worker: not self._stopped and worker.run(spec, briefing, self._observe, lambda: self._stopped))
 
     def wait(self, futures: "Collection[Future[Any]]") -> None:
         """All have ended; raises the error of the first that failed."""

@@ -49,9 +49,9 @@ class Pool:
     stop: StopEvent
     observe: Observer
 
-    def measure_fingerprint(self) -> "Future[dict[str, Any]]":
+    def measure_fingerprints(self) -> "Future[list[dict[str, Any]]]":
         """Runs in a worker."""
-        return self._submit(_measure_fingerprint)
+        return self._submit(_measure_fingerprints)
 
     def measure_teacher(self) -> "Future[dict[str, Any]]":
         """Runs in a worker."""
@@ -123,7 +123,9 @@ def open_pool(config: WorkerConfig, num_workers: int, observe: Observer) -> Iter
     context.set_forkserver_preload(["readbench.runs.executors.forkserver"])
     events: SimpleQueue[Event] = context.SimpleQueue()
     stop = context.Event()
-    executor = ProcessPoolExecutor(num_workers, mp_context=context, initializer=_initialise, initargs=(config, events, stop))
+    executor = ProcessPoolExecutor(
+        num_workers, mp_context=context, initializer=_initialise, initargs=(config.shared_by(num_workers), events, stop)
+    )
     try:
         yield Pool(config.run_dir, executor, events, stop, observe)
     finally:
@@ -168,8 +170,8 @@ def _worker() -> "Worker":
     return _Process.worker
 
 
-def _measure_fingerprint() -> dict[str, Any]:
-    return _worker().measure_fingerprint()
+def _measure_fingerprints() -> list[dict[str, Any]]:
+    return [_worker().measure_fingerprint()]
 
 
 def _measure_teacher() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
 from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
-from readbench.runs.executors.base import Observer, WorkerConfig
+from readbench.runs.executors.base import Observer, WorkerConfig, trial_name
 from readbench.runs.executors.fingerprint import fingerprint
 from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import only_remote, teacher_reference
@@ -30,27 +30,34 @@ from readbench.teachers.panel import Panel
 from readbench.teachers.responses import ResponseCache
 from readbench.teachers.spend.account import Account, PaidTeacher
 from readbench.teachers.spend.ledger import FILE, SpendLedger
-from readbench.teachers.spend.prices import spend_limit
+from readbench.teachers.spend.prices import Limit, spend_limit
 from readbench.trials.briefing import Briefing
 from readbench.trials.environments.distillation import Distillation
 from readbench.trials.environments.resources import Setting
 from readbench.trials.loop import Interrupted, run_trial
-from readbench.trials.record.run_files import PILOT_FOLDER
 from readbench.trials.spec import TrialSpec
 
 
 class Worker:
     """One process's models and questions, made once."""
 
-    def __init__(self, config: WorkerConfig) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        *,
+        responses: ResponseCache | None = None,
+        open_ledger: Callable[[Limit], SpendLedger] | None = None,
+    ) -> None:
+        """Answers and spending are the run directory's, where others are not given."""
         torch.set_num_threads(1)
         self._config = config
         spec = config.shared
         self._device = resolve_device(config.device)
         suite, student_path = load_suite(spec.suite), resolve_model(spec.student)
-        responses = ResponseCache(config.run_dir / "responses.sqlite")
+        responses = responses or ResponseCache(config.run_dir / "responses.sqlite")
+        open_ledger = open_ledger or functools.partial(_ledger, config.run_dir)
         references, serves = serving(spec.teacher, suite.capabilities)
-        make_one = functools.partial(make_teacher, config, responses, device=self._device, student_path=student_path)
+        make_one = functools.partial(make_teacher, config, responses, open_ledger, device=self._device, student_path=student_path)
         self._panel = panel = Panel([make_one(reference) for reference in references], serves, responses)
         self._setting_of = functools.cache(  # a run has two: its pilots have more probes
             lambda num_probes: Setting(
@@ -133,13 +140,16 @@ class Worker:
         weights: list[float] = identified(Path(self._config.shared.identifier), self._setting.suite).tolist()
         return weights
 
+    @functools.cache  # noqa: B019 - a worker lives as long as its process
     def measure_fingerprint(self) -> dict[str, Any]:
         """What the bits of a result depend on besides the trial's spec."""
         return fingerprint(self._device)
 
-    def run(self, spec: TrialSpec, briefing: Briefing, observe: Observer, stopped: Callable[[], bool]) -> bool:
-        """Runs a trial; False if it was asked to stop before its end."""
-        folder = self._config.run_dir / ("trials" if spec.tested else PILOT_FOLDER) / spec.id
+    def run(
+        self, spec: TrialSpec, briefing: Briefing, observe: Observer, stopped: Callable[[], bool], *, folder: Path | None = None
+    ) -> bool:
+        """Runs a trial, whose record is in the run directory or in another folder; False if it was asked to stop before its end."""
+        folder = folder or self._config.run_dir / trial_name(spec)
         setting = self._setting_of(spec.num_probes)
         try:
             run_trial(spec, folder, lambda spec: Distillation(spec, setting, briefing), observe=observe, stopped=stopped)
@@ -148,7 +158,19 @@ class Worker:
         return True
 
 
-def make_teacher(config: WorkerConfig, responses: ResponseCache, reference: str, *, device: str, student_path: Path) -> Teacher:
+def _ledger(run_dir: Path, limit: Limit) -> SpendLedger:
+    return SpendLedger(run_dir / FILE, limit=limit)
+
+
+def make_teacher(
+    config: WorkerConfig,
+    responses: ResponseCache,
+    open_ledger: Callable[[Limit], SpendLedger],
+    reference: str,
+    *,
+    device: str,
+    student_path: Path,
+) -> Teacher:
     """One of the run's teachers, with an account of its spending if it costs money."""
     spec = config.shared
     name, model = teacher_reference(reference)
@@ -165,7 +187,7 @@ def make_teacher(config: WorkerConfig, responses: ResponseCache, reference: str,
         def keep_scores(scores: Mapping[Scored, Vector], k: int) -> None:
             responses.put_scores(fingerprint, scores, k)
 
-        ledger = SpendLedger(config.run_dir / FILE, limit=spend_limit(config.endpoint, teacher.model))
+        ledger = open_ledger(spend_limit(config.endpoint, teacher.model))
         teacher.open_account(
             Account(
                 run_dir=config.run_dir,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from readbench.views.cli.options import token_count
+from readbench.views.cli.reading import token_count
 
 
 def compare(

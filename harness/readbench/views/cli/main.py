@@ -34,7 +34,7 @@ from readbench.views.cli import (
 )
 from readbench.views.cli import list as listing
 from readbench.views.cli.endings import EXIT_INTERRUPTED, UsageError, closed_pipe, failed, unexpected
-from readbench.views.cli.options import COMPLETION, Once
+from readbench.views.cli.reading import COMPLETION, Once
 
 app = typer.Typer(
     name="readbench",

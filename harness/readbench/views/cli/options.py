@@ -1,16 +1,15 @@
-"""How options are read: numbers as people write them, and no option twice where one would be dropped in silence."""
+"""Options that several commands have, and long ones of one."""
 
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand
+
+from readbench.views.cli.reading import token_counts
 
 if TYPE_CHECKING:
     from readbench.api import Kind
-
-COMPLETION = "_READBENCH_COMPLETE"  # set by the script that --install-completion writes
 
 
 def names_of(kind: "Kind") -> Callable[[str], list[str]]:
@@ -25,7 +24,6 @@ def names_of(kind: "Kind") -> Callable[[str], list[str]]:
     return complete
 
 
-# Options that several commands have.
 SuiteName = Annotated[
     str,
     typer.Option(
@@ -48,45 +46,30 @@ SettingsFile = Annotated[
 ]
 OneSetting = Annotated[list[str] | None, typer.Option("--set", metavar="A.B=C", help="One setting, by its dotted key; repeatable.")]
 
-MOST = 1 << 53  # up to here a float holds every whole number
-
-
-def token_count(text: str) -> int:
-    """``100000``, ``100_000`` or ``1e5``: a whole number of tokens."""
-    try:
-        number = float(text.replace("_", ""))
-    except ValueError:
-        number = float("nan")
-    if not abs(number) < MOST or number != int(number):
-        raise typer.BadParameter(f"{text!r} is not a whole number of tokens (100000, 100_000 or 1e5)")
-    return int(number)
-
-
-def token_counts(text: str) -> list[int]:
-    """Several counts with commas: ``20000,6e4``, each at least 1 and given once."""
-    counts = [token_count(part) for part in text.split(",")]
-    if min(counts) < 1 or len(set(counts)) < len(counts):
-        raise typer.BadParameter(f"{text!r}: give each number of tokens once, and at least 1")
-    return counts
-
-
-def join_lists(texts: list[str]) -> str:
-    """One list with commas of an option's several; a name that an earlier one holds counts once."""
-    joined: list[str] = []
-    for text in texts:
-        joined += [name for name in map(str.strip, text.split(",")) if name not in joined]
-    return ",".join(joined)
-
-
-class Once(TyperCommand):
-    """A command that refuses an option given twice, where the option takes one value: the first would be dropped in silence."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """As every command, after the check."""
-        _, _, order = self.make_parser(ctx).parse_args(args=list(args))
-        given: list[Any] = list(order)  # an option as often as it is given
-        for option in given:
-            takes_one = option.param_type_name == "option" and not (option.multiple or option.is_flag or option.count)
-            if takes_one and sum(each is option for each in given) > 1:
-                raise typer.BadParameter(f"{option.opts[0]} is given twice: give it once", ctx=ctx)
-        return super().parse_args(ctx, args)
+Executor = Annotated[str | None, typer.Option(metavar="NAME", help="Where trials run: pool, inline or ray.")]
+RayAddress = Annotated[
+    str | None, typer.Option(metavar="ADDRESS", help="The Ray cluster (auto, HOST:PORT); one is started here if not given.")
+]
+StoragePlace = Annotated[
+    str | None, typer.Option(metavar="PLACE", help="With Ray: the folder or URL that all nodes share; the run directory if not given.")
+]
+Budgets = Annotated[
+    Any,
+    typer.Option(
+        "--budget",
+        "--budgets",
+        parser=token_counts,
+        metavar="TOKENS",
+        help="What each trial may charge: tokens generated, trained, scored and rolled out (1e6); or several (3e4,6e4).",
+    ),
+]
+ObjectiveNames = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--objective",
+        "--objectives",
+        metavar="A,B",
+        help="Training losses (readbench list objectives); repeatable.",
+        autocompletion=names_of("objective"),
+    ),
+]

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName, token_count
+from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName
+from readbench.views.cli.reading import token_count
 
 
 def pilot(

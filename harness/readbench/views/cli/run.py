@@ -2,11 +2,22 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from readbench.views.cli.options import AllocatorNames, OneSetting, SettingsFile, SuiteName, join_lists, names_of, token_counts
+from readbench.views.cli.options import (
+    AllocatorNames,
+    Budgets,
+    Executor,
+    ObjectiveNames,
+    OneSetting,
+    RayAddress,
+    SettingsFile,
+    StoragePlace,
+    SuiteName,
+)
+from readbench.views.cli.reading import join_lists
 
 SETTINGS = {  # option → the setting that it gives
     "allocators": "allocators",
@@ -21,6 +32,9 @@ SETTINGS = {  # option → the setting that it gives
     "charge_pilots": "pilots.charged",
     "device": "device",
     "workers": "workers",
+    "executor": "executor",
+    "ray_address": "cluster.address",
+    "storage": "cluster.storage",
     "track": "trackers",
     "spend_limit": "endpoint.spend_limit",
     "prices": "endpoint.prices",
@@ -32,30 +46,12 @@ def run(
     suite: SuiteName,
     allocators: AllocatorNames = None,
     seeds: Annotated[str | None, typer.Option(metavar="N", help="How many seeds (5 is 0 to 4), or which ones (3,7; one: 7,).")] = None,
-    budgets: Annotated[
-        Any,
-        typer.Option(
-            "--budget",
-            "--budgets",
-            parser=token_counts,
-            metavar="TOKENS",
-            help="What each trial may charge: tokens generated, trained, scored and rolled out (1e6); or several (3e4,6e4).",
-        ),
-    ] = None,
+    budgets: Budgets = None,
     intervals: Annotated[int | None, typer.Option(metavar="T", help="In how many intervals the budget is allocated.")] = None,
     teacher: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/teacher, a model folder, a hub id, or PLUGIN:MODEL.")] = None,
     teacher_url: Annotated[str | None, typer.Option(metavar="URL", help="The endpoint of --teacher openai:MODEL, up to /v1.")] = None,
     student: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/student, a model folder or a hub id.")] = None,
-    objectives: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--objective",
-            "--objectives",
-            metavar="A,B",
-            help="Training losses (readbench list objectives); repeatable.",
-            autocompletion=names_of("objective"),
-        ),
-    ] = None,
+    objectives: ObjectiveNames = None,
     requirement: Annotated[
         str | None, typer.Option(metavar="SOURCE", help="Where r comes from: card (the suite's weights), or pilots, which infer it.")
     ] = None,
@@ -65,6 +61,9 @@ def run(
     config: SettingsFile = None,
     set_: OneSetting = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="Trials at once; 0 is one per core.")] = None,
+    executor: Executor = None,
+    ray_address: RayAddress = None,
+    storage: StoragePlace = None,
     track: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Trackers to tell (readbench list trackers); repeatable.")] = None,
     spend_limit: Annotated[
         str | None, typer.Option(metavar="N", help="Maximum spend on the teacher, in tokens or money (5 USD; needs --prices).")

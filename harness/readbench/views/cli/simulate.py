@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from readbench.views.cli.options import AllocatorNames, OneSetting, SettingsFile, SuiteName, join_lists
+from readbench.views.cli.options import AllocatorNames, OneSetting, SettingsFile, SuiteName
+from readbench.views.cli.reading import join_lists
 
 
 def simulate(

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName, token_counts
+from readbench.views.cli.options import OneSetting, SettingsFile, SuiteName
+from readbench.views.cli.reading import token_counts
 
 
 def transfer(
