@@ -119,3 +119,38 @@ def test_what_is_of_one_objective_is_not_asked_of_two(name: str, arguments: tupl
     done = command(name, "--suite", "multilingual", "--set", "objectives=sft,forward-kl", *arguments, folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert said in done.stderr
+
+
+def test_parts_of_a_grid_are_runs_of_their_own_and_together_the_whole(tmp_path: Path) -> None:
+    grid = ("--suite", "multilingual", "--allocators", "uniform,task-static", "--seeds", "3", "--budget", "6000", "--intervals", "3")
+    small = ("--set", "num_probes=8", "--set", "num_dev=8")
+    whole = command("run", *grid, *small, "--out", tmp_path / "whole", "--json")
+    assert whole.returncode == 0, whole.stderr
+    for part in (1, 2):
+        done = command("run", *grid, *small, "--out", tmp_path / f"part-{part}", "--only-trial", f"{part}/2")
+        assert done.returncode == 0, done.stderr
+        assert len(list((tmp_path / f"part-{part}" / "trials").iterdir())) == 3
+    joined = command("results", tmp_path / "part-1", tmp_path / "part-2", "--json")
+    assert joined.returncode == 0, joined.stderr
+
+    def metrics(text: str) -> dict[tuple[str, int], object]:
+        return {(trial["allocator"], trial["seed"]): trial["metrics"] for trial in json.loads(text)["trials"]}
+
+    assert metrics(joined.stdout) == metrics(whole.stdout)
+    assert len(metrics(joined.stdout)) == 6
+    again = command("run", *grid, *small, "--out", tmp_path / "part-1", "--only-trial", "2/2")
+    assert again.returncode == 2
+    assert "part-1 holds 1/2 of a run's trials, and 2/2 are asked for; choose another --out for each part" in again.stderr
+    assert command("resume", tmp_path / "part-1").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("part", "said"), [("3/2", "give i/n"), ("0/2", "give i/n"), ("2", "only_trial"), ("9/9", "part 9/9 of 3 trials is empty")]
+)
+def test_a_part_that_is_none(part: str, said: str, tmp_path: Path) -> None:
+    done = command(
+        "run", "--suite", "reasoning", "--allocators", "uniform", "--seeds", "3", "--only-trial", part, "--out", tmp_path / "run"
+    )
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert done.stderr.count("\n") == 1

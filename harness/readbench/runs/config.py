@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from annotated_types import Ge
+from pydantic import Field
 from pydantic.dataclasses import dataclass
 
 from readbench.base.documents import MAX_INTEGER, STRICT, parse_yaml, read_yaml, typed
@@ -41,6 +42,7 @@ class RunConfig(RunIdentity):
     workers: Annotated[int, Ge(0)] = 0  # trials at once; 0: one a core
     executor: Literal["pool", "inline", "ray"] = "pool"  # where trials run: worker processes, this process (for a debugger), a Ray cluster
     cluster: ClusterConfig = field(default_factory=ClusterConfig)  # of executor ray
+    only_trial: Annotated[str, Field(pattern="^([0-9]{1,6}/[0-9]{1,6})?$")] = ""  # i/n: this run is the i-th of n parts of the grid
     trackers: tuple[str, ...] = ()  # sinks that receive the measurements
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher reached over HTTP
 

@@ -108,6 +108,9 @@ def _check_same(run_dir: Path, resolved: Resolved, provenance: Mapping[str, str]
     """The directory's ``run.json``; ConfigError unless the config is the same, or only adds seeds or allocators."""
     known = read_run(run_dir)
     _check_code(run_dir, known, provenance["code"])
+    then, now = (config.get("only_trial", "") or "all" for config in (known["config"], config_document(resolved.config)))
+    if then != now:
+        raise ConfigError(f"{run_dir} holds {then} of a run's trials, and {now} are asked for", hint="choose another --out for each part")
     old, new = settled(known["identity"]), resolved.identity()
     grows = all(set(old.get(key, ())) <= set(new[key]) for key in _GRID)
     then = dict(flatten(_without_grid(old, old) if grows else old))
@@ -138,6 +141,8 @@ def _grow(run_dir: Path, known: Mapping[str, Any], resolved: Resolved, trials: t
     """Adds the config's new trials to the run; keeps its finished trials, removes its results to be rebuilt."""
     if known["identity"] == resolved.identity():
         return
+    if resolved.config.only_trial:
+        raise ConfigError(f"{run_dir} holds a part of a run, which cannot grow", hint="choose another --out")
     grown = {
         **{key: value for key, value in known.items() if key != "digest"},
         "config": config_document(resolved.config),

@@ -116,7 +116,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
     ]
     competing = [_competing(cell, config, name) for cell in cells for name in config.allocators]
     # all seeds of one allocator, then the next: workers running at once then ask the teacher different prompts
-    trials = tuple(replace(each, seed=seed) for each in competing for seed in config.seeds)
+    trials = part_of(tuple(replace(each, seed=seed) for each in competing for seed in config.seeds), config.only_trial)
     each_objective = cells[:: len(config.budgets)]
     pilots = tuple(spec for cell in each_objective for spec in pilot_specs(cell, config.pilots)) if piloted else ()
     warm = any(profiled(name) for name in config.allocators)
@@ -158,6 +158,19 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         else None,
         warnings=(*foreign_prompts(resolved.suite, student_path), *too_few_pilots(config, resolved.suite, piloted=piloted)),
     )
+
+
+def part_of(trials: tuple[TrialSpec, ...], part: str) -> tuple[TrialSpec, ...]:
+    """Every n-th of the trials, for ``i/n``; all, if there are no parts. ConfigError where there is no such part, or nothing in it."""
+    if not part:
+        return trials
+    number, _, count = part.partition("/")
+    if not 1 <= int(number) <= int(count):
+        raise ConfigError(f"only_trial is {part}", hint="give i/n with i from 1 to n")
+    found = trials[int(number) - 1 :: int(count)]
+    if not found:
+        raise ConfigError(f"part {part} of {len(trials)} trials is empty", hint=f"cut the grid into {len(trials)} parts or fewer")
+    return found
 
 
 def _competing(cell: TrialSpec, config: RunConfig, allocator: str) -> TrialSpec:

@@ -50,6 +50,7 @@ Executor = Annotated[str | None, typer.Option(metavar="NAME", help="Where trials
 RayAddress = Annotated[
     str | None, typer.Option(metavar="ADDRESS", help="The Ray cluster (auto, HOST:PORT); one is started here if not given.")
 ]
+OnlyTrial = Annotated[str | None, typer.Option(metavar="I/N", help="Only the I-th of N parts of the grid, in a run directory of its own.")]
 StoragePlace = Annotated[
     str | None, typer.Option(metavar="PLACE", help="With Ray: the folder or URL that all nodes share; the run directory if not given.")
 ]
@@ -72,4 +73,7 @@ ObjectiveNames = Annotated[
         help="Training losses (readbench list objectives); repeatable.",
         autocompletion=names_of("objective"),
     ),
+]
+Requirement = Annotated[
+    str | None, typer.Option(metavar="SOURCE", help="Where r comes from: card (the suite's weights), or pilots, which infer it.")
 ]

@@ -12,7 +12,9 @@ from readbench.views.cli.options import (
     Executor,
     ObjectiveNames,
     OneSetting,
+    OnlyTrial,
     RayAddress,
+    Requirement,
     SettingsFile,
     StoragePlace,
     SuiteName,
@@ -35,6 +37,7 @@ SETTINGS = {  # option → the setting that it gives
     "executor": "executor",
     "ray_address": "cluster.address",
     "storage": "cluster.storage",
+    "only_trial": "only_trial",
     "track": "trackers",
     "spend_limit": "endpoint.spend_limit",
     "prices": "endpoint.prices",
@@ -52,9 +55,7 @@ def run(
     teacher_url: Annotated[str | None, typer.Option(metavar="URL", help="The endpoint of --teacher openai:MODEL, up to /v1.")] = None,
     student: Annotated[str | None, typer.Option(metavar="MODEL", help="lab/student, a model folder or a hub id.")] = None,
     objectives: ObjectiveNames = None,
-    requirement: Annotated[
-        str | None, typer.Option(metavar="SOURCE", help="Where r comes from: card (the suite's weights), or pilots, which infer it.")
-    ] = None,
+    requirement: Requirement = None,
     charge_pilots: Annotated[bool, typer.Option("--charge-pilots", help="Trials that use the pilots pay for them.")] = False,
     device: Annotated[str | None, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="The run directory; a finished or interrupted one is resumed.")] = None,
@@ -64,6 +65,7 @@ def run(
     executor: Executor = None,
     ray_address: RayAddress = None,
     storage: StoragePlace = None,
+    only_trial: OnlyTrial = None,
     track: Annotated[list[str] | None, typer.Option(metavar="A,B", help="Trackers to tell (readbench list trackers); repeatable.")] = None,
     spend_limit: Annotated[
         str | None, typer.Option(metavar="N", help="Maximum spend on the teacher, in tokens or money (5 USD; needs --prices).")

@@ -40,9 +40,12 @@ class _Process:
     worker: "Worker | None" = None
 
 
-def _worker(config: TaskConfig) -> "Worker":
-    import ray
+def answer(reference: Any) -> Any:
+    """What the hub returns. `ray.get` would give this task's core to another one meanwhile, which then begins beside it."""
+    return reference.future().result()
 
+
+def _worker(config: TaskConfig) -> "Worker":
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     from readbench.runs.executors.worker import Worker
 
@@ -50,8 +53,8 @@ def _worker(config: TaskConfig) -> "Worker":
         hub = config.hub
         _Process.worker = Worker(
             config.worker,
-            responses=RemoteResponses(lambda *given, **named: ray.get(hub.responses.remote(*given, **named))),
-            open_ledger=lambda limit: RemoteLedger(lambda *given, **named: ray.get(hub.ledger.remote(limit, *given, **named))),
+            responses=RemoteResponses(lambda *given, **named: answer(hub.responses.remote(*given, **named))),
+            open_ledger=lambda limit: RemoteLedger(lambda *given, **named: answer(hub.ledger.remote(limit, *given, **named))),
         )
         _Process.run = str(config.hub)
     return _Process.worker
@@ -91,7 +94,7 @@ def run(config: TaskConfig, spec: TrialSpec, briefing: Briefing, fingerprints: S
     hub = config.hub
 
     def work() -> bool:
-        if ray.get(hub.stopped.remote()):
+        if answer(hub.stopped.remote()):
             return False
         worker = _worker(config)
         if not any(machine.same_bits(worker.measure_fingerprint(), each) for each in fingerprints):
@@ -110,9 +113,9 @@ def run(config: TaskConfig, spec: TrialSpec, briefing: Briefing, fingerprints: S
                         attempt.publish()
                     except TakenOver as error:
                         raise Interrupted from error
-                ray.get(hub.tell.remote(event))
+                answer(hub.tell.remote(event))
 
-            done = worker.run(spec, briefing, observe, lambda: bool(ray.get(hub.stopped.remote())), folder=folder)
+            done = worker.run(spec, briefing, observe, lambda: bool(answer(hub.stopped.remote())), folder=folder)
             try:
                 attempt.publish()
             except TakenOver:
