@@ -28,9 +28,8 @@ def main() -> None:
     assert np.isfinite(predicted[0]).all()
     assert np.array_equal(predicted[0], predicted[1])
     gil = getattr(sys, "_is_gil_enabled", lambda: True)()
-    print(
-        f"readbench {readbench.__version__} on Python {sys.version.split()[0]} ({'with' if gil else 'without'} the GIL), {instruction_set()}"
-    )
+    where = f"Python {sys.version.split()[0]} ({'with' if gil else 'without'} the GIL)"
+    print(f"readbench {readbench.__version__} on {where}, {instruction_set()}")
 
 
 if __name__ == "__main__":

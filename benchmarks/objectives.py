@@ -33,8 +33,9 @@ from readbench.results.document.model import CompleteTrial
 from readbench.results.document.reading import load
 from readbench.results.scores import metric_values
 from readbench.results.stats.paired import paired_difference
+from readbench.students.passes import Outcomes
 from readbench.students.schedule import TrainingConfig
-from readbench.students.student import Outcomes, Student
+from readbench.students.student import Student
 from readbench.suites.prompts import held_out_questions
 from readbench.suites.suite import load_suite
 

@@ -28,8 +28,9 @@ from readbench.models.batches import Batch, Encoded
 from readbench.models.folder import resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.models.writing.sampling import Sampling
+from readbench.students.passes import Outcomes
 from readbench.students.schedule import TrainingConfig
-from readbench.students.student import Outcomes, Student
+from readbench.students.student import Student
 from readbench.suites.grading import Grader
 from readbench.suites.prompts import held_out_questions
 from readbench.suites.suite import load_suite

@@ -10,8 +10,8 @@ import pytest
 from safetensors.torch import load_file
 
 from readbench.models.folder import resolve_model
-from readbench.models.headers import num_parameters
 from readbench.models.language_model import LanguageModel
+from readbench.models.loading.headers import num_parameters
 from readbench.runs.config import resolve
 from readbench.runs.plan import plan
 from readbench.students.schedule import LoraConfig

@@ -19,7 +19,7 @@ READERS = (
 )
 MEASURED = "measured"  # the key of a fingerprint's hash
 # Two fingerprints that agree on these keys mean the same bits. The other keys are labels for people.
-DETERMINES = (MEASURED, "torch", "device", "dtype", "optimizer")
+DETERMINES = (MEASURED, "torch", "device", "dtype", "optimizer", "ranks")
 PACKAGES = ("readbench", "torch", "transformers", "tokenizers", "lm-eval", "numpy", "safetensors")
 
 

@@ -2,7 +2,7 @@
 
 A model is any Hugging Face causal language model folder with safetensors weights, a hub id of one, or one of the embedded
 pair (``lab/teacher``, ``lab/student``), two such folders in the package; or an adapter of such a model
-(`readbench.models.adapters`). Nothing is unpickled, and no code from a
+(`readbench.models.loading.adapters`). Nothing is unpickled, and no code from a
 model folder is run.
 """
 
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from readbench.base.errors import ConfigError, SurroundingError
 from readbench.base.hashing import json_hash, named_hash
-from readbench.models import adapters
+from readbench.models.loading import adapters
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase

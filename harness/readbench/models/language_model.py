@@ -12,7 +12,8 @@ Why it is fast, and why the result is the same:
 On CUDA the forward runs in bf16 autocast over fp32 weights. On the CPU the same calls give the same bits.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,10 +25,11 @@ from readbench.api import Response
 from readbench.base.errors import ConfigError, SurroundingError
 from readbench.base.memory import keep_freed_memory
 from readbench.models import folder
-from readbench.models.adapters import Adapter, Kept
 from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
-from readbench.models.checks import check_loaded
 from readbench.models.lean.llama import LONGEST, lean_llama
+from readbench.models.loading.adapters import Adapter, Kept
+from readbench.models.loading.checks import check_loaded
+from readbench.models.ranks import ALONE, Ranks
 from readbench.models.text import NO_CHAT, ChatConfig, render, response_ids
 from readbench.models.writing.decoding import Decoder, decoder_for
 from readbench.models.writing.generation import Writer, Written
@@ -35,6 +37,8 @@ from readbench.models.writing.sampling import Sampling
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from readbench.models.sharded import AtPositions
 
 # per forward pass without gradients: more than a core's cache holds takes up to twice as long, a GPU wants more
 _SCORE_TOKENS, _SCORE_TOKENS_CUDA = 1024, 16_384
@@ -53,6 +57,8 @@ class LanguageModel:
         self.device = torch.device(device)
         self.autocast = self.device.type == "cuda"
         self._score_tokens = _SCORE_TOKENS_CUDA if self.autocast else _SCORE_TOKENS
+        self._ranks = ALONE  # that share the weights out
+        self._shares: AtPositions | None = None
         self._compiles = False
         self._recomputes = False  # activations, where gradients are recorded
         self._adapter: Adapter | None = None
@@ -84,6 +90,35 @@ class LanguageModel:
         """Trains a low-rank adapter from now on; ConfigError if a target is no matrix of the network."""
         self._adapter = Adapter(self.network, rank=rank, alpha=alpha, targets=targets)
         self._hold(self.network)
+
+    def share_out(self, ranks: Ranks) -> None:
+        """Keeps only this rank's share of the weights from now on; the ranks make the same calls, and rank 0's results are all ranks'."""
+        from readbench.models.sharded import shared_out
+
+        self._ranks = ranks
+        self._shares = shared_out(self.network, self.device, ranks)
+        self._logits_at, self._lean, self._decoder = self._shares, None, None
+
+    def whole_weights(self) -> dict[str, torch.Tensor] | None:
+        """All weights by name, on the CPU of rank 0; None where they are not shared out."""
+        if self._shares is None:
+            return None
+        ties = self.network.config.get_text_config().tie_word_embeddings
+        tied = set(getattr(self.network, "_tied_weights_keys", None) or ()) if ties else set()  # saved once
+        own = {name: tensor for name, tensor in self.network.state_dict().items() if name not in tied}
+        found = {name: tensor.full_tensor() if hasattr(tensor, "full_tensor") else tensor for name, tensor in own.items()}
+        return {name: tensor.cpu() for name, tensor in found.items()} if self._ranks.leads else {}
+
+    @contextmanager
+    def _writing(self) -> Iterator[Writer]:
+        """Generation with the current weights, all of which are here meanwhile."""
+        if self._shares is None:
+            yield self.writer()
+            return
+        from readbench.models.sharded import gathered
+
+        with gathered(self._shares):
+            yield self.writer()
 
     def merge_adapter(self) -> None:
         """Takes the adapter, if there is one, into the weights; the model cannot be trained any more."""
@@ -137,7 +172,8 @@ class LanguageModel:
         room = self.context - max(map(len, rendered))
         if room < 1:
             raise ConfigError(f"a prompt fills the model's context of {self.context} tokens", hint="use shorter prompts")
-        return self.writer().respond(rendered, max_new_tokens=min(max_new_tokens, room))
+        with self._writing() as writer:
+            return self._ranks.agree(writer.respond(rendered, max_new_tokens=min(max_new_tokens, room)))
 
     def sample(self, prompts: Sequence[tuple[int, ...]], seeds: Sequence[int], *, sampling: Sampling, max_new_tokens: int) -> list[Written]:
         """Answers to rendered prompts, each drawn with the current weights by its own seed; ConfigError where one might not fit."""
@@ -147,7 +183,8 @@ class LanguageModel:
                 f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the student's context of {self.context}",
                 hint="use shorter prompts, a smaller max_new_tokens, or a student with a longer context",
             )
-        return self.writer().sample(prompts, seeds, sampling=sampling, max_new_tokens=max_new_tokens)
+        with self._writing() as writer:
+            return self._ranks.agree(writer.sample(prompts, seeds, sampling=sampling, max_new_tokens=max_new_tokens))
 
     def log_likelihoods(self, examples: Sequence[Encoded]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """(N,) summed log-probability of the labels in nats, and (N,) whether every label is the most likely token (greedy).
@@ -158,7 +195,7 @@ class LanguageModel:
         greedy = np.zeros(len(examples), dtype=np.bool_)
         if not examples:
             return log_likelihood, greedy
-        with torch.inference_mode():
+        with self._reading():
             for chunk in chunks_by_length([len(example.tokens) for example in examples], self._score_tokens):
                 batch = collate([examples[index] for index in chunk], self.device)
                 logits = self.label_logits(batch)
@@ -166,7 +203,11 @@ class LanguageModel:
                 hits = logits.argmax(1) == batch.labels
                 log_likelihood[chunk] = np.add.reduceat(chosen.double().cpu().numpy(), batch.starts)
                 greedy[chunk] = np.logical_and.reduceat(hits.cpu().numpy(), batch.starts)
-        return log_likelihood, greedy
+        return self._ranks.agree((log_likelihood, greedy))
+
+    def _reading(self) -> AbstractContextManager[object]:
+        """Without gradients; shared-out weights are gathered into buffers that a training step uses too."""
+        return torch.inference_mode() if self._shares is None else torch.no_grad()
 
     def label_log_probabilities(self, examples: Sequence[Encoded], *, temperature: float = 1.0) -> list[npt.NDArray[np.float64]]:
         """The log-probabilities of each example's labels in nats, at a temperature; batches as in `log_likelihoods`."""
@@ -181,13 +222,13 @@ class LanguageModel:
     ) -> list[npt.NDArray[np.float64]]:
         """Of each example what is found at its labels, from their logits (N, V) and themselves (N,)."""
         each: list[npt.NDArray[np.float64]] = [np.zeros(0)] * len(examples)
-        with torch.inference_mode():
+        with self._reading():
             for chunk in chunks_by_length([len(example.tokens) for example in examples], self._score_tokens):
                 batch = collate([examples[index] for index in chunk], self.device)
                 rows = found(self.label_logits(batch), batch.labels).cpu().numpy()
                 for index, part in zip(chunk, np.split(rows, batch.starts[1:]), strict=True):
                     each[index] = part
-        return each
+        return self._ranks.agree(each)
 
     def label_logits(self, batch: Batch) -> torch.Tensor:
         """(N, V) fp32 logits that predict the label tokens, with gradients if they are recorded."""
@@ -197,12 +238,12 @@ class LanguageModel:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             return self._logits_at(batch.inputs, batch.positions).float()
 
-    def save_pretrained(self, folder: Path, *, base: str = "") -> None:
+    def save_pretrained(self, folder: Path, *, base: str = "", weights: dict[str, torch.Tensor] | None = None) -> None:
         """Saves what AutoModelForCausalLM and AutoTokenizer can load, and beside it the adapter that was merged, if one was.
 
-        `base` is what the adapter calls its base model; its folder, where none is given.
+        `base` is what the adapter calls its base model; its folder, where none is given. `weights` are all of those that are shared out.
         """
-        self.network.save_pretrained(folder)
+        self.network.save_pretrained(folder, state_dict=weights)
         self.tokenizer.save_pretrained(folder)
         if self._kept is not None:
             self._kept.save(folder / "adapter", base=base or str(self.network.name_or_path))

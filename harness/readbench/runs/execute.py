@@ -7,13 +7,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
+from readbench.base.errors import ConfigError
 from readbench.base.files import remove
+from readbench.models.ranks import placed
 from readbench.runs.config import Resolved
 from readbench.runs.directory import check_fingerprint
 from readbench.runs.executors.base import Executor, Observer, WorkerConfig
 from readbench.runs.executors.cluster.executor import bring_all, open_cluster, storage_place
 from readbench.runs.executors.inline import open_inline
 from readbench.runs.executors.pool import open_pool
+from readbench.runs.executors.together import open_together
 from readbench.runs.plan import Plan, num_workers
 from readbench.runs.planning.checks import check_one_objective
 from readbench.runs.recorded import RecordedTeacher
@@ -28,7 +31,8 @@ from readbench.trials.record.trial_file import TrialRecord
 from readbench.trials.spec import TrialSpec, trial_names
 
 Result = TypeVar("Result")
-OPENERS: Mapping[str, Callable[[WorkerConfig, int, Observer], AbstractContextManager[Executor]]] = {
+Opener = Callable[[WorkerConfig, int, Observer], AbstractContextManager[Executor]]
+OPENERS: Mapping[str, Opener] = {
     "pool": open_pool,
     "inline": open_inline,
     "ray": open_cluster,
@@ -128,7 +132,7 @@ class _Grid:
         )
         if self._config.executor == "ray":
             write_part(self._run_dir, STORED, self._run, {"place": config.cluster.storage})
-        with OPENERS[self._config.executor](config, workers, self._observe) as executor:
+        with self._opener()(config, workers, self._observe) as executor:
             try:
                 found = drive(executor)
             except BaseException:
@@ -141,6 +145,14 @@ class _Grid:
             bring_all(self._run_dir, config.cluster.storage)
             remove(self._run_dir / STORED)
         return found
+
+    def _opener(self) -> Opener:
+        """Of the executor that the settings name; under torchrun, that of its ranks."""
+        if placed()[1] == 1:
+            return OPENERS[self._config.executor]
+        if self._config.executor == "ray":
+            raise ConfigError("several ranks train one student together, and executor ray is another way", hint="start it without torchrun")
+        return open_together
 
     def _drive(self, executor: Executor) -> None:
         """Measures the models unless that is done, then runs the trials; evaluates the start alongside the first ones."""

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from readbench.base.errors import ConfigError
-from readbench.models.adapters import ALL_LINEAR
+from readbench.models.loading.adapters import ALL_LINEAR
 
 
 @dataclass(frozen=True, kw_only=True)

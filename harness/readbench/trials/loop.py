@@ -5,7 +5,8 @@ no global random state and nothing that another trial wrote, except the teacher'
 who asked first.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,11 @@ from readbench.trials.events import Event
 from readbench.trials.guarded import GuardedAllocator
 from readbench.trials.record.commits import Commits
 from readbench.trials.record.interval import interval_of
+from readbench.trials.record.shared import SharedStore
 from readbench.trials.record.store import TrialState, TrialStore, remove_checkpoints
 from readbench.trials.spec import TrialSpec
+
+Store = TrialStore | SharedStore
 
 
 class Interrupted(Exception):
@@ -54,13 +58,14 @@ def run_trial(
     *,
     observe: Callable[[Event], None],
     stopped: Callable[[], bool],
+    open_store: Callable[[Path, str, Mapping[str, Any]], AbstractContextManager[Store]] = TrialStore.open,
 ) -> None:
     """Runs a trial to its end, resuming from its last committed interval if there is one; its record is in `folder`.
 
     Records a trial that cannot continue as failed; tries a failed one again. Raises `Interrupted` after a commit once
     `stopped()` is true.
     """
-    with TrialStore.open(folder, spec.id, spec.document()) as store:
+    with open_store(folder, spec.id, spec.document()) as store:
         if store.status() == "complete":
             remove_checkpoints(folder)
             return
@@ -88,7 +93,7 @@ def run_trial(
             observe(replace(event, kind="failed", message=str(failure)))
 
 
-def _resume(environment: Environment, allocator: Allocator, store: TrialStore) -> int:
+def _resume(environment: Environment, allocator: Allocator, store: Store) -> int:
     """Restores both to the last committed interval, or begins; returns the tokens charged so far."""
     start, state, records = store.start(), store.state(), store.intervals()
     if start is None:
@@ -104,7 +109,7 @@ def _resume(environment: Environment, allocator: Allocator, store: TrialStore) -
 def _run(
     environment: Environment,
     allocator: Allocator,
-    store: TrialStore,
+    store: Store,
     event: Event,
     observe: Callable[[Event], None],
     stopped: Callable[[], bool],
@@ -123,7 +128,7 @@ def _run(
 
 
 def _commit(
-    environment: Environment, allocator: Allocator, step: Step, store: TrialStore, event: Event, observe: Callable[[Event], None]
+    environment: Environment, allocator: Allocator, step: Step, store: Store, event: Event, observe: Callable[[Event], None]
 ) -> Callable[[], None]:
     """A function that commits the step and reports it; copies now all that changes later."""
     interval, allocator_state, serialise, seconds = step.feedback.interval, allocator.state(), environment.state(), environment.watch.lap()

@@ -13,10 +13,10 @@ from safetensors.torch import load_file, save_file
 
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import make
-from readbench.models.adapters import SETTINGS, WEIGHTS
 from readbench.models.folder import check_model, context_length, fingerprint, load_causal_lm, load_tokenizer
-from readbench.models.headers import num_parameters
 from readbench.models.language_model import LanguageModel
+from readbench.models.loading.adapters import SETTINGS, WEIGHTS
+from readbench.models.loading.headers import num_parameters
 from readbench.students.schedule import LoraConfig as LoraSettings
 from readbench.students.schedule import TrainingConfig
 from readbench.students.student import Student

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from readbench.base.errors import ConfigError
-from readbench.models.checks import check_loaded
+from readbench.models.loading.checks import check_loaded
 from support.models import byte_tokenizer, random_model
 
 

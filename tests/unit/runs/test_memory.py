@@ -9,8 +9,8 @@ from transformers import AutoModelForCausalLM, GPT2Config, LlamaConfig, PreTrain
 from readbench.api import Question
 from readbench.base.plugins import make
 from readbench.models.batches import Encoded, collate
-from readbench.models.headers import num_parameters
 from readbench.models.language_model import LanguageModel
+from readbench.models.loading.headers import num_parameters
 from readbench.runs.planning.memory import Memory, forecast_memory
 from readbench.students.schedule import LoraConfig, TrainingConfig
 from readbench.students.student import Student

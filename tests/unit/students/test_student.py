@@ -16,8 +16,9 @@ from readbench.base.plugins import make
 from readbench.models.batches import Encoded, collate
 from readbench.models.language_model import LanguageModel
 from readbench.students.objectives.sft import CrossEntropy
+from readbench.students.passes import Outcomes
 from readbench.students.schedule import LoraConfig, TrainingConfig
-from readbench.students.student import Outcomes, Student
+from readbench.students.student import Student
 from support.models import PAIRS, plain_log_probabilities
 
 FAMILIES = ("llama", "gpt2", "qwen2", "gemma2")

@@ -8,6 +8,7 @@ from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from readbench.models.ranks import ALONE, Ranks
 from readbench.runs.executors.base import Observer, WorkerConfig
 from readbench.trials.briefing import Briefing
 from readbench.trials.spec import TrialSpec
@@ -21,31 +22,32 @@ Answer = TypeVar("Answer")
 class Inline:
     """One worker in this process; see `readbench.runs.executors.base.Executor`."""
 
-    def __init__(self, config: WorkerConfig, observe: Observer) -> None:
+    def __init__(self, config: WorkerConfig, observe: Observer, ranks: Ranks = ALONE) -> None:
         self._config = config
         self._observe = observe
+        self._ranks = ranks
         self._worker: Worker | None = None
         self._stopped = False
 
     def measure_fingerprints(self) -> "Future[list[dict[str, Any]]]":
         """Measures at once."""
-        return self._done(lambda worker: [worker.measure_fingerprint()])
+        return self._done(lambda: [self._called("measure_fingerprint")])
 
     def measure_teacher(self) -> "Future[dict[str, Any]]":
         """Measures at once."""
-        return self._done(lambda worker: worker.measure_teacher())
+        return self._done(lambda: self._called("measure_teacher"))
 
     def measure_start(self) -> "Future[dict[str, Any]]":
         """Measures at once."""
-        return self._done(lambda worker: worker.measure_start())
+        return self._done(lambda: self._called("measure_start"))
 
     def identify(self) -> "Future[list[float]]":
         """Reads the card at once."""
-        return self._done(lambda worker: worker.identify())
+        return self._done(lambda: self._called("identify"))
 
     def run(self, spec: TrialSpec, briefing: Briefing) -> "Future[bool]":
         """Runs at once; does not run after a failure."""
-        return self._done(lambda worker: not self._stopped and worker.run(spec, briefing, self._observe, lambda: self._stopped))
+        return self._done(lambda: not self._stopped and self._called("run", spec, briefing))
 
     def wait(self, futures: "Collection[Future[Any]]") -> None:
         """All have ended; raises the error of the first that failed."""
@@ -60,14 +62,19 @@ class Inline:
         """Starts no more trials; nothing is running."""
         self._stopped = True
 
-    def _done(self, work: "Callable[[Worker], Answer]") -> "Future[Answer]":
+    def _called(self, name: str, *arguments: Any) -> Any:
+        """Calls the worker."""
         from readbench.runs.executors.worker import Worker
 
+        if self._worker is None:
+            self._worker = Worker(self._config, ranks=self._ranks)
+        watched = (self._observe, lambda: self._stopped) if name == "run" else ()
+        return getattr(self._worker, name)(*arguments, *watched)
+
+    def _done(self, work: Callable[[], Answer]) -> "Future[Answer]":
         future: Future[Answer] = Future()
         try:
-            if self._worker is None:
-                self._worker = Worker(self._config)
-            future.set_result(work(self._worker))
+            future.set_result(work())
         except Exception as error:
             self._stopped = True
             future.set_exception(error)

@@ -16,8 +16,10 @@ from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
 from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
+from readbench.models.ranks import ALONE, Ranks, own_device
 from readbench.runs.executors.base import Observer, WorkerConfig, trial_name
 from readbench.runs.executors.fingerprint import fingerprint
+from readbench.runs.executors.together import ToldPanel
 from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import only_remote, teacher_reference
 from readbench.runs.studies.identifier import identified
@@ -35,6 +37,8 @@ from readbench.trials.briefing import Briefing
 from readbench.trials.environments.distillation import Distillation
 from readbench.trials.environments.resources import Setting
 from readbench.trials.loop import Interrupted, run_trial
+from readbench.trials.record.shared import SharedStore
+from readbench.trials.record.store import TrialStore
 from readbench.trials.spec import TrialSpec
 
 
@@ -47,29 +51,35 @@ class Worker:
         *,
         responses: ResponseCache | None = None,
         open_ledger: Callable[[Limit], SpendLedger] | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         """Answers and spending are the run directory's, where others are not given."""
         torch.set_num_threads(1)
         self._config = config
         spec = config.shared
-        self._device = resolve_device(config.device)
+        self._ranks = ranks
+        self._device = own_device(resolve_device(config.device))
         suite, student_path = load_suite(spec.suite), resolve_model(spec.student)
         responses = responses or ResponseCache(config.run_dir / "responses.sqlite")
         open_ledger = open_ledger or functools.partial(_ledger, config.run_dir)
         references, serves = serving(spec.teacher, suite.capabilities)
         make_one = functools.partial(make_teacher, config, responses, open_ledger, device=self._device, student_path=student_path)
         self._panel = panel = Panel([make_one(reference) for reference in references], serves, responses)
+        told = panel if ranks.count == 1 else ToldPanel(panel, ranks)
         self._setting_of = functools.cache(  # a run has two: its pilots have more probes
             lambda num_probes: Setting(
                 suite,
                 student_path=student_path,
-                teachers=panel,
+                teachers=told,
                 device=self._device,
                 num_probes=num_probes,
                 num_dev=spec.num_dev,
                 max_new_tokens=spec.max_new_tokens,
                 verifier_params=spec.verifier_params,
-                reference_scores=lambda examples, temperature: self._untrained.label_log_probabilities(examples, temperature=temperature),
+                reference_scores=lambda examples, temperature: ranks.told(
+                    lambda: self._untrained.label_log_probabilities(examples, temperature=temperature)
+                ),
+                ranks=ranks,
             )
         )
         self._setting = self._setting_of(spec.num_probes)
@@ -143,7 +153,8 @@ class Worker:
     @functools.cache  # noqa: B019 - a worker lives as long as its process
     def measure_fingerprint(self) -> dict[str, Any]:
         """What the bits of a result depend on besides the trial's spec."""
-        return fingerprint(self._device)
+        found = fingerprint(self._device)
+        return found if self._ranks.count == 1 else {**found, "ranks": self._ranks.count}
 
     def run(
         self, spec: TrialSpec, briefing: Briefing, observe: Observer, stopped: Callable[[], bool], *, folder: Path | None = None
@@ -152,7 +163,14 @@ class Worker:
         folder = folder or self._config.run_dir / trial_name(spec)
         setting = self._setting_of(spec.num_probes)
         try:
-            run_trial(spec, folder, lambda spec: Distillation(spec, setting, briefing), observe=observe, stopped=stopped)
+            run_trial(
+                spec,
+                folder,
+                lambda spec: Distillation(spec, setting, briefing),
+                observe=observe,
+                stopped=stopped if self._ranks.count == 1 else lambda: self._ranks.agree(stopped()),
+                open_store=TrialStore.open if self._ranks.count == 1 else functools.partial(SharedStore.open, self._ranks),
+            )
         except Interrupted:
             return False
         return True

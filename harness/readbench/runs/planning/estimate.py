@@ -11,7 +11,7 @@ from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
 from readbench.models.counting import open_counter, vocabulary
 from readbench.models.folder import context_length, resolve_tokenizer
-from readbench.models.headers import num_parameters
+from readbench.models.loading.headers import num_parameters
 from readbench.students.needs import dearest_group
 from readbench.suites.suite import Suite
 

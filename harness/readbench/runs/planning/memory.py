@@ -14,11 +14,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from readbench.api import Question
-from readbench.models.adapters import ALL_LINEAR, check_targets
-from readbench.models.adapters import check_installed as check_peft
+from readbench.base.errors import ConfigError
 from readbench.models.counting import open_counter
 from readbench.models.folder import base_of, read_config
-from readbench.models.headers import Shape, num_parameters, shapes
+from readbench.models.loading.adapters import ALL_LINEAR, check_targets
+from readbench.models.loading.adapters import check_installed as check_peft
+from readbench.models.loading.headers import Shape, num_parameters, shapes
+from readbench.models.ranks import placed
 from readbench.models.writing.limits import BATCH_ROWS, BATCH_TOKENS
 from readbench.students.needs import check_optimizer
 from readbench.students.schedule import LoraConfig, TrainingConfig
@@ -51,12 +53,30 @@ class Memory:
         return sum(part.size or 0 for part in self.parts)
 
 
-def check_training(student: Path, training: TrainingConfig) -> None:
-    """ConfigError where a library is missing, or an adapter's target is no matrix of the student."""
+def check_training(student: Path, training: TrainingConfig, questions: Sequence[Question]) -> None:
+    """ConfigError where a library is missing, an adapter's target is no matrix of the student, or ranks cannot share the training."""
     check_optimizer(training.optimizer)
+    _, ranks = placed()
+    if ranks > 1:
+        _check_ranks(ranks, student, training, questions)
     if training.lora.rank:
         check_peft()
         check_targets([name for name, shape in shapes(student).items() if len(shape) == 2], training.lora.target_names)
+
+
+def _check_ranks(ranks: int, student: Path, training: TrainingConfig, questions: Sequence[Question]) -> None:
+    """ConfigError for what several ranks do not do, and for steps that do not divide among them."""
+    alone = {"lora.rank": training.lora.rank > 0, "optimizer": training.optimizer != "adamw", "compile": training.compile}
+    if refused := next((name for name, is_set in alone.items() if is_set), ""):
+        raise ConfigError(f"training.{refused} is for one rank, and torchrun started {ranks}", hint="drop it, or start one process")
+    count = open_counter(student).count
+    longest = float(np.mean([count(question.prompt) + count(question.answer) + 2 for question in questions]))
+    examples = int(training.step_tokens / longest)
+    if examples < ranks:
+        raise ConfigError(
+            f"an optimiser step of {training.step_tokens} tokens has about {examples} examples, which do not divide among {ranks} ranks",
+            hint=f"set training.step_tokens to {math.ceil(ranks * longest)} or more, or start fewer ranks",
+        )
 
 
 def forecast_memory(

@@ -69,7 +69,7 @@ class Distillation:
         self._scheduler = Scheduler.from_bytes(state.scheduler)
         self._ledger = Ledger.from_bytes(state.ledger)
         self._queue.restore(state.prompts)
-        self._student.restore(safetensors.torch.load(state.checkpoint))
+        self._student.restore(safetensors.torch.load(state.checkpoint) if state.checkpoint else {})
         self._recent = tuple(from_record(record) for record in records[-RECENT:])
         self._profile = Profile.restored(records[-1], state.probe_scores)
         self._dev_utility = records[-1]["dev_utility"]
@@ -158,7 +158,9 @@ class Distillation:
             "answers": [answer.text for answer in answers],
             "tokens": {"eval": evaluation.tokens + sum(answer.tokens for answer in answers)},
         }
-        return Outcome(record=record, save_student=functools.partial(model.save_pretrained, base=self._spec.student))
+        return Outcome(
+            record=record, save_student=functools.partial(model.save_pretrained, base=self._spec.student, weights=model.whole_weights())
+        )
 
     def _measure_probes(self) -> Profile:
         """The student's current profile."""

@@ -11,6 +11,7 @@ from typing import Any
 from readbench.api import Question, Vector
 from readbench.models.batches import Encoded
 from readbench.models.language_model import LanguageModel
+from readbench.models.ranks import ALONE, Ranks
 from readbench.suites.composition import held_out_items
 from readbench.suites.grading import Grader
 from readbench.suites.probes import (
@@ -46,12 +47,14 @@ class Setting:
         max_new_tokens: int,
         verifier_params: Mapping[str, Mapping[str, Any]],
         reference_scores: Scorer | None = None,
+        ranks: Ranks = ALONE,
     ) -> None:
         self.suite = suite
         self.student_path = student_path
         self.teachers = teachers
         self.reference_scores = reference_scores  # for objectives that compare the student with what it was
         self.device = device
+        self.ranks = ranks  # that train a student together
         self.grader = Grader(verifier_params)
         self._max_new_tokens = max_new_tokens
         self._sources = suite.sources()

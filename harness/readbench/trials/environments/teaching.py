@@ -11,7 +11,8 @@ from readbench.api import Vector
 from readbench.base.seeds import derive_seed
 from readbench.students.guarded import make_objective
 from readbench.students.needs import num_readers
-from readbench.students.student import Outcomes, Pass, Student
+from readbench.students.passes import Outcomes, Pass
+from readbench.students.student import Student
 from readbench.suites.prompts import PromptQueue
 from readbench.trials.environments.resources import Setting
 from readbench.trials.environments.rollouts import RolloutSupply
@@ -46,6 +47,7 @@ class Teaching:
                 max_new_tokens=spec.max_new_tokens,
                 teacher=setting.teachers.logits,
                 seed=derive_seed("adapter", spec.seed),
+                ranks=setting.ranks,
             )
         self._rollouts, self._num_intervals = objective.rollouts, spec.num_intervals
         self._supply = Supply(

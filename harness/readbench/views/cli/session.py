@@ -3,6 +3,7 @@
 import shlex
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,9 +20,16 @@ Observe = Callable[["Event"], None]
 
 def follow(run_dir: Path, resolved: "Resolved", *, allow_drift: bool, as_json: bool) -> None:
     """Runs the trials that are not done yet, with a display, and shows the results, even of an incomplete run."""
+    from readbench.models.ranks import placed
+    from readbench.runs.executors.together import leading, obey
     from readbench.views.cli.display import choose_display
 
-    with interruptible(f"resume with: readbench resume {shlex.quote(str(run_dir))}"), choose_display(sys.stderr) as display:
+    number, count = placed()
+    if number > 0:  # rank 0 says what to do, and shows it
+        obey(resolved.config.device)
+        return
+    resumed = f"resume with: readbench resume {shlex.quote(str(run_dir))}"
+    with interruptible(resumed), choose_display(sys.stderr) as display, leading(resolved.config.device) if count > 1 else nullcontext():
         results = carry_out(run_dir, resolved, allow_drift=allow_drift, observe=display.observe)
     show([results], run_dir, as_json=as_json)
     _check_complete(results, run_dir)

@@ -1,0 +1,81 @@
+"""Several ranks that train one student together: rank 0 drives the run as if it were alone, the others do what it says.
+
+torchrun --nproc-per-node 8 -m readbench run ...
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from readbench.api import Response, Vector
+from readbench.models.ranks import Ranks
+from readbench.runs.executors.base import Observer, WorkerConfig
+from readbench.runs.executors.inline import Inline
+from readbench.teachers.panel import Panel
+
+if TYPE_CHECKING:
+    from readbench.models.batches import Encoded
+
+_RUN, _END = "run", "end"
+
+
+class Together(Inline):
+    """Rank 0's: trials are run by all ranks, all else by this one."""
+
+    def __init__(self, config: WorkerConfig, observe: Observer, ranks: Ranks) -> None:
+        super().__init__(config, observe, ranks)
+
+    def _called(self, name: str, *arguments: Any) -> Any:
+        if name == _RUN:
+            self._ranks.agree((_RUN, self._config, arguments))
+        return super()._called(name, *arguments)
+
+
+@contextmanager
+def open_together(config: WorkerConfig, num_workers: int, observe: Observer) -> Iterator[Together]:  # noqa: ARG001 - there is one
+    """Opens rank 0's worker, made when first needed."""
+    yield Together(config, observe, Ranks.joined(config.device))
+
+
+@contextmanager
+def leading(device: str) -> Iterator[None]:
+    """Lets the other ranks go once the block has ended well; if it has not, this process ends, and torchrun ends them."""
+    from readbench.models.folder import resolve_device
+
+    ranks = Ranks.joined(resolve_device(device))
+    yield
+    ranks.agree((_END, None, ()))
+
+
+def obey(device: str) -> None:
+    """Runs the trials that rank 0 runs, until it says that there are no more."""
+    from readbench.models.folder import resolve_device
+    from readbench.runs.executors.worker import Worker
+
+    ranks, worker = Ranks.joined(resolve_device(device)), None
+    nothing: tuple[str, Any, tuple[Any, ...]] = ("", None, ())
+    while (said := ranks.agree(nothing))[0] == _RUN:
+        _, config, arguments = said
+        worker = worker or Worker(config, ranks=ranks)
+        spec, briefing = arguments
+        worker.run(spec, briefing, lambda _: None, lambda: False)
+
+
+class ToldPanel(Panel):
+    """Rank 0 asks the teachers; all get the answers. A local teacher's logits are computed where they are used."""
+
+    def __init__(self, panel: Panel, ranks: Ranks) -> None:
+        self.teachers, self.serving = panel.teachers, panel.serving
+        self._panel, self._ranks = panel, ranks
+
+    def respond(self, asked: Sequence[tuple[int, str]], *, max_new_tokens: int) -> list[Response]:
+        """See `Panel`."""
+        return self._ranks.told(lambda: self._panel.respond(asked, max_new_tokens=max_new_tokens))
+
+    def scores(self, examples: Sequence["Encoded"], capabilities: Sequence[int], temperature: float) -> list[Vector]:
+        """See `Panel`."""
+        return self._ranks.told(lambda: self._panel.scores(examples, capabilities, temperature))
+
+    def top(self, examples: Sequence["Encoded"], capabilities: Sequence[int], k: int, temperature: float) -> list[Vector]:
+        """See `Panel`."""
+        return self._ranks.told(lambda: self._panel.top(examples, capabilities, k, temperature))
