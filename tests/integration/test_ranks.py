@@ -21,15 +21,6 @@ from support.commands import command
 
 OWN = ("--objective", "jsd", "--set", "params.objective.jsd.own_share=0.5", "--set", "max_new_tokens=16")
 OWN += ("--set", "training.micro_tokens=300")
-    "--objective",
-    "jsd",
-    "--set",
-    "params.objective.jsd.own_share=0.5",
-    "--set",
-    "max_new_tokens=16",
-    "--set",
-    "training.micro_tokens=300",
-)
 SMALL = ("--suite", "multilingual", "--seeds", "1", "--intervals", "4", "--set", "num_probes=8", "--set", "num_dev=8")
 
 

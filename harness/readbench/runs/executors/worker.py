@@ -19,7 +19,7 @@ from readbench.models.language_model import LanguageModel
 from readbench.models.ranks import ALONE, Ranks, own_device
 from readbench.runs.executors.base import Observer, WorkerConfig, trial_name
 from readbench.runs.executors.fingerprint import fingerprint
-from readbench.runs.executors.together import ToldPanel
+from readbench.runs.executors.told import ToldPanel
 from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import only_remote, teacher_reference
 from readbench.runs.studies.identifier import identified
