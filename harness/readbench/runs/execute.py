@@ -7,7 +7,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
-from readbench.base.errors import ConfigError
 from readbench.base.files import remove
 from readbench.models.ranks import placed
 from readbench.runs.config import Resolved
@@ -31,8 +30,7 @@ from readbench.trials.record.trial_file import TrialRecord
 from readbench.trials.spec import TrialSpec, trial_names
 
 Result = TypeVar("Result")
-Opener = Callable[[WorkerConfig, int, Observer], AbstractContextManager[Executor]]
-OPENERS: Mapping[str, Opener] = {
+OPENERS: Mapping[str, Callable[[WorkerConfig, int, Observer], AbstractContextManager[Executor]]] = {
     "pool": open_pool,
     "inline": open_inline,
     "ray": open_cluster,
@@ -124,7 +122,7 @@ class _Grid:
             prepare_ledger(self._run_dir)
         workers, cluster = num_workers(self._config, max(num_tasks, 1)), self._config.cluster
         config = WorkerConfig(
-            run_dir=self._run_dir.absolute(),
+            run_dir=self._run_dir,
             device=self._config.device,
             shared=self._planned.trials[0],
             endpoint=self._config.endpoint,
@@ -132,7 +130,8 @@ class _Grid:
         )
         if self._config.executor == "ray":
             write_part(self._run_dir, STORED, self._run, {"place": config.cluster.storage})
-        with self._opener()(config, workers, self._observe) as executor:
+        opener = OPENERS[self._config.executor] if placed()[1] == 1 else open_together
+        with opener(config, workers, self._observe) as executor:
             try:
                 found = drive(executor)
             except BaseException:
@@ -145,14 +144,6 @@ class _Grid:
             bring_all(self._run_dir, config.cluster.storage)
             remove(self._run_dir / STORED)
         return found
-
-    def _opener(self) -> Opener:
-        """Of the executor that the settings name; under torchrun, that of its ranks."""
-        if placed()[1] == 1:
-            return OPENERS[self._config.executor]
-        if self._config.executor == "ray":
-            raise ConfigError("several ranks train one student together, and executor ray is another way", hint="start it without torchrun")
-        return open_together
 
     def _drive(self, executor: Executor) -> None:
         """Measures the models unless that is done, then runs the trials; evaluates the start alongside the first ones."""

@@ -58,7 +58,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         resolve_device(config.device)
     student_path = checked_model(config.student)
     check_trainable(student_path)
-    check_training(student_path, config.training, sample_questions(resolved.suite))
+    check_training(student_path, config.training, sample_questions(resolved.suite), executor=config.executor)
     teachers = check_teachers(config, resolved.suite)
     check_micro_batches(resolved.suite, student_path, micro_tokens=config.training.micro_tokens, max_new_tokens=config.max_new_tokens)
     example_tokens = mean_example_tokens(resolved.suite, student_path)

@@ -174,16 +174,17 @@ class Student:
         told = [torch.cat([loss.tokens.double(), *(each.double() for each in sums_of(loss))]) for _, loss in done]
         *values, norm_value = torch.cat([*told, norm.reshape(1).double()]).tolist()
         each_part = [values[end - len(part) : end] for part, end in zip(told, np.cumsum([len(part) for part in told]), strict=True)]
-        losses, odd = [], "" if math.isfinite(norm_value) else _LOSS
-        for part, (batch, loss), found in zip(parts, done, each_part, strict=True):
-            tokens, sums = found[: len(batch.labels)], found[len(batch.labels) :]
-            odd = odd or ("" if math.isfinite(sum(tokens)) else _LOSS) or ("" if math.isfinite(sum(sums)) else _FIGURE)
-            if part.indices:
-                figures.add(loss.figures, sums)
-            losses.append(np.add.reduceat(np.array(tokens), batch.starts)[: len(part.indices)])
+        halves = [(found[: len(batch.labels)], found[len(batch.labels) :]) for (batch, _), found in zip(done, each_part, strict=True)]
+        finite = math.isfinite(norm_value) and all(math.isfinite(sum(tokens)) for tokens, _ in halves)
+        odd = "" if finite and all(math.isfinite(sum(sums)) for _, sums in halves) else _FIGURE if finite else _LOSS
         if odd := next(filter(None, self._ranks.each(odd)), ""):
             self._optimizer.zero_grad()
             raise TrialFailure(f"optimiser step {self._steps_done() + 1}: {odd} is not finite")
+        losses = []
+        for part, (batch, loss), (tokens, sums) in zip(parts, done, halves, strict=True):
+            if part.indices:
+                figures.add(loss.figures, sums)
+            losses.append(np.add.reduceat(np.array(tokens), batch.starts)[: len(part.indices)])
         if norm_value > self.training.clip_norm:
             torch._foreach_mul_(gradients, self.training.clip_norm / norm_value)
         for group in self._optimizer.param_groups:

@@ -40,6 +40,7 @@ def leading(device: str) -> Iterator[None]:
     ranks = Ranks.joined(resolve_device(device))
     yield
     ranks.agree((_END, None, ()))
+    ranks.leave()
 
 
 def obey(device: str) -> None:
@@ -54,3 +55,4 @@ def obey(device: str) -> None:
         worker = worker or Worker(config, ranks=ranks)
         spec, briefing = arguments
         worker.run(spec, briefing, lambda _: None, lambda: False)
+    ranks.leave()

@@ -53,10 +53,12 @@ class Memory:
         return sum(part.size or 0 for part in self.parts)
 
 
-def check_training(student: Path, training: TrainingConfig, questions: Sequence[Question]) -> None:
+def check_training(student: Path, training: TrainingConfig, questions: Sequence[Question], *, executor: str) -> None:
     """ConfigError where a library is missing, an adapter's target is no matrix of the student, or ranks cannot share the training."""
     check_optimizer(training.optimizer)
     _, ranks = placed()
+    if ranks > 1 and executor == "ray":
+        raise ConfigError("several ranks train one student together, and executor ray is another way", hint="start it without torchrun")
     if ranks > 1:
         _check_ranks(ranks, student, training, questions)
     if training.lora.rank:

@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,7 +187,7 @@ def bring_all(run_dir: Path, place: str) -> None:
 @contextmanager
 def open_cluster(config: WorkerConfig, num_workers: int, observe: Observer) -> Iterator[Cluster]:
     """Connects to the cluster of the config's address, or starts one here with a core a worker, for as long as the block lasts."""
-    cluster = config.cluster
+    config, cluster = replace(config, run_dir=config.run_dir.absolute()), config.cluster
     ray = _connected(cluster, num_workers)
     try:
         resources = {"num_cpus": cluster.num_cpus, "num_gpus": cluster.num_gpus}
