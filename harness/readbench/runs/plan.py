@@ -1,6 +1,7 @@
 """What a run will do: its trials, its identity, and its cost."""
 
 import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from readbench.runs.planning.estimate import (
 from readbench.runs.planning.memory import Memory, check_training, forecast_memory
 from readbench.runs.planning.teachers import check_teachers, checked_model
 from readbench.runs.studies.pilots import pilot_specs, profiled, profiling_specs, uses_pilots
-from readbench.teachers.spend.forecast import Forecast, Training, forecast
+from readbench.teachers.spend.forecast import Asked, Forecast, Training, forecast
 from readbench.trials.spec import TrialSpec
 
 
@@ -41,6 +42,7 @@ class Plan:
     pilots: tuple[TrialSpec, ...]  # empty if the run needs none
     profiling: tuple[TrialSpec, ...]  # the pilot trials, likewise
     provenance: dict[str, str]  # hashes of the suite, its questions, the code and the models: with the settings, the run's identity
+    asked: Mapping[str, Asked]  # what each objective asks for
     budget_tokens: int  # of all trials
     seconds: float  # about, on this machine
     memory: Memory  # of a trial, on its device
@@ -134,6 +136,7 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
             "teacher": teachers.fingerprint,
             "student": student_fingerprint,
         },
+        asked=asked,
         budget_tokens=tokens,
         seconds=estimate_seconds(tokens + before, student_path, num_workers(config, len(trials))),
         memory=forecast_memory(

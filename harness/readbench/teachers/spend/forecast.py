@@ -147,7 +147,7 @@ def forecast(
     answer = fmean(min(max_new_tokens, counter.count(question.answer) + 1) for question in questions)  # 1: the end of sequence
 
     def expect(of: Callable[[Training], float]) -> float:
-        return num_seeds * _shared([of(each) for each in trials]) + sum(of(each) for each in pilots)
+        return num_seeds * shared([of(each) for each in trials]) + sum(of(each) for each in pilots)
 
     def at_worst(of: Callable[[Training], float]) -> float:
         return settings.attempts * sum(of(each) for each in every)
@@ -172,7 +172,7 @@ def forecast(
     )
 
 
-def _shared(bought: Sequence[float]) -> float:
+def shared(bought: Sequence[float]) -> float:
     """Answers that trials of one seed ask for together."""
     most = max(bought, default=0.0)
     return most + _MORE_A_TRIAL * (sum(bought) - most)

@@ -23,6 +23,7 @@ from readbench.views.cli import (
     explain,
     lab,
     pilot,
+    plan,
     report,
     requirement,
     results,
@@ -42,22 +43,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-app.command("run", cls=Once)(run.run)
-app.command("resume", cls=Once)(resume.resume)
-app.command("results", cls=Once)(results.results)
-app.command("evaluate", cls=Once)(evaluate.evaluate)
-app.command("compare", cls=Once)(compare.compare)
-app.command("check", cls=Once)(check.check)
-app.command("report", cls=Once)(report.report)
-app.command("explain", cls=Once)(explain.explain)
-app.command("simulate", cls=Once)(simulate.simulate)
+for command in (
+    *(run.run, resume.resume, plan.plan, results.results, evaluate.evaluate, compare.compare, check.check, report.report),
+    *(explain.explain, simulate.simulate, pilot.pilot, transfer.transfer, doctor.doctor),
+):
+    app.command(cls=Once)(command)
 app.command("list", cls=Once)(listing.list_plugins)
-app.command("pilot", cls=Once)(pilot.pilot)
-app.command("transfer", cls=Once)(transfer.transfer)
 app.add_typer(requirement.app, name="requirement")
 app.add_typer(suite.app, name="suite")
 app.add_typer(lab.app, name="lab")
-app.command("doctor", cls=Once)(doctor.doctor)
 
 
 def _show_version(wanted: bool) -> None:

@@ -20,6 +20,14 @@ def token_count(text: str) -> int:
     return int(number)
 
 
+def whole_number(text: str) -> int:
+    """``8e9``: a whole number, at least 1."""
+    number = token_count(text)
+    if number < 1:
+        raise typer.BadParameter(f"{text!r} is not at least 1")
+    return number
+
+
 def token_counts(text: str) -> list[int]:
     """Several counts with commas: ``20000,6e4``, each at least 1 and given once."""
     counts = [token_count(part) for part in text.split(",")]
