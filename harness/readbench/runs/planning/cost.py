@@ -179,13 +179,13 @@ def bill(resolved: Resolved, planned: Plan, rates: Rates, *, devices: int, stude
     trials = len(planned.trials) + len(planned.pilots) + len(planned.profiling)
     hours = {kind: count / rates.of[kind] / 3600 for kind, count in tokens.items() if count}
     width = 4 if resolved.config.training.weights == "float32" else 2
+    kept = len(planned.trials) * (student * width + _RECORD_BYTES)
+    under_way = min(devices, len(planned.trials)) * 3 * student * width  # a checkpoint each: weights and two moments
     return Bill(
         tokens=tokens,
         hours={**hours, "rest": rates.rest * trials / 3600},
         devices=devices,
-        storage_bytes=round(
-            len(planned.trials) * (student * width + _RECORD_BYTES) + tokens["generated"] * _BYTES_A_TOKEN + devices * 3 * student * width
-        ),
+        storage_bytes=round(kept + under_way + tokens["generated"] * _BYTES_A_TOKEN),
         source=rates.source,
     )
 
