@@ -3,8 +3,8 @@
     python benchmarks/gpu.py                               # Qwen2's 0.5B and 1.5B shapes on the first GPU
     python benchmarks/gpu.py --device cpu --shapes tiny    # the same code where there is none
 
-Prints a table in markdown. Utilisation is 6 · parameters · tokens / seconds over the device's peak of dense bf16 products. The peak is that of
-the maker's data sheet where the card is listed, else measured with one large product.
+Prints a table in markdown. Utilisation is 6 · parameters · tokens / seconds over the device's peak of dense bf16 products. The peak is
+that of the maker's data sheet where the card is listed, else measured with one large product.
 """
 
 import argparse
