@@ -253,3 +253,10 @@ def test_a_library_that_is_not_installed(module: str, setting: str, extra: str, 
     line = refused("--set", setting)
     assert f"{module}, which is not installed" in line
     assert extra in line
+
+
+def test_rounded_products_where_they_cannot_pay(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("readbench.runs.planning.memory.has_bfloat16", lambda: False)
+    assert "this CPU has no instructions for bfloat16 products" in refused("--set", "training.products=bfloat16", code=5)
+    monkeypatch.setattr("readbench.runs.plan.uses_gpu", lambda _: True)
+    assert "training.products is for CPUs" in refused("--set", "training.products=bfloat16")

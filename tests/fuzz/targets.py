@@ -177,7 +177,7 @@ def model(data: bytes) -> None:
     """A model folder: the first byte says which of its files the rest is."""
     from readbench.models.counting import open_counter
     from readbench.models.folder import check_model, context_length
-    from readbench.runs.planning.estimate import _num_parameters
+    from readbench.models.loading.headers import num_parameters
 
     names = ("config.json", "tokenizer.json", "model.safetensors", "model.safetensors.index.json")
     choices = Bytes(data)
@@ -189,7 +189,7 @@ def model(data: bytes) -> None:
         (path / name).write_bytes(choices.rest())
         check_model(path)
         context_length(path)
-        _num_parameters(path)
+        num_parameters(path)
         if name == "tokenizer.json":
             open_counter(path).count("What is 2+2?")
 

@@ -120,6 +120,7 @@ def document_of(
                 "micro_tokens": 0,
                 "checkpointing": False,
                 "weights": "float32",
+                "products": "float32",
                 "optimizer": "adamw",
                 "compile": False,
                 "lora": {"rank": 0, "alpha": 32.0, "targets": "all-linear"},

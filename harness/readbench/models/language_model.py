@@ -13,7 +13,7 @@ On CUDA the forward runs in bf16 autocast over fp32 weights. On the CPU the same
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,9 @@ from readbench.base.errors import ConfigError, SurroundingError
 from readbench.base.memory import keep_freed_memory
 from readbench.models import folder
 from readbench.models.batches import Batch, Encoded, chunks_by_length, collate
+from readbench.models.lean.cpu import Products
 from readbench.models.lean.llama import LONGEST, lean_llama
+from readbench.models.lean.products import choose_products, products_in
 from readbench.models.loading.adapters import Adapter, Kept
 from readbench.models.loading.checks import check_loaded
 from readbench.models.ranks import ALONE, Ranks
@@ -51,6 +53,8 @@ class LanguageModel:
         self, network: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", *, context: int, device: str, chat: ChatConfig = NO_CHAT
     ) -> None:
         keep_freed_memory()
+        if device == "cpu":
+            choose_products()
         self.tokenizer = tokenizer
         self.context = context
         self.chat = chat
@@ -59,6 +63,7 @@ class LanguageModel:
         self._score_tokens = _SCORE_TOKENS_CUDA if self.autocast else _SCORE_TOKENS
         self._ranks = ALONE  # that share the weights out
         self._shares: AtPositions | None = None
+        self.products: Products = "float32"  # how the CPU multiplies in training and scoring; answers are always written in float32
         self._compiles = False
         self._recomputes = False  # activations, where gradients are recorded
         self._adapter: Adapter | None = None
@@ -128,11 +133,21 @@ class LanguageModel:
             self._hold(network)
 
     @classmethod
-    def load(cls, path: Path, *, device: str, chat: ChatConfig = NO_CHAT, weights: folder.Weights = "float32") -> "LanguageModel":
+    def load(
+        cls,
+        path: Path,
+        *,
+        device: str,
+        chat: ChatConfig = NO_CHAT,
+        weights: folder.Weights = "float32",
+        products: Products = "float32",
+    ) -> "LanguageModel":
         """The model in a folder; ConfigError if it cannot be loaded or its numbers cannot be trusted."""
         network, tokenizer = folder.load_causal_lm(path, device, weights), folder.load_tokenizer(path)
         check_loaded(network, tokenizer)
-        return cls(network, tokenizer, context=folder.context_length(path), device=device, chat=chat)
+        model = cls(network, tokenizer, context=folder.context_length(path), device=device, chat=chat)
+        model.products = products
+        return model
 
     def recompute_activations(self) -> None:
         """Trains with less memory and more time from now on; ConfigError where the network cannot."""
@@ -205,6 +220,10 @@ class LanguageModel:
                 greedy[chunk] = np.logical_and.reduceat(hits.cpu().numpy(), batch.starts)
         return self._ranks.agree((log_likelihood, greedy))
 
+    def multiplying(self) -> AbstractContextManager[None]:
+        """Products of matrices as the model's are, for as long as the block lasts."""
+        return nullcontext() if self.autocast else products_in(self.products)
+
     def _reading(self) -> AbstractContextManager[object]:
         """Without gradients; shared-out weights are gathered into buffers that a training step uses too."""
         return torch.inference_mode() if self._shares is None else torch.no_grad()
@@ -234,8 +253,9 @@ class LanguageModel:
         """(N, V) fp32 logits that predict the label tokens, with gradients if they are recorded."""
         recomputes = self._recomputes and torch.is_grad_enabled()
         if self._lean is not None and not self.autocast and not recomputes and batch.inputs.shape[1] <= LONGEST:
-            return self._lean(batch.inputs, batch.positions)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
+            with self.multiplying():
+                return self._lean(batch.inputs, batch.positions)
+        with self.multiplying(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.autocast):
             return self._logits_at(batch.inputs, batch.positions).float()
 
     def save_pretrained(self, folder: Path, *, base: str = "", weights: dict[str, torch.Tensor] | None = None) -> None:

@@ -32,8 +32,10 @@ def rescore(run_dir: Path, suite: Suite, *, student: str, device: str, observe: 
     config, joint = results.config, suite.composition is not None
     grader = Grader(config.params.get("verifier", {}))
 
+    training = config.training
+
     def score(folder: Path, name: str) -> Evaluation:
-        model = LanguageModel.load(folder, device=device, chat=config.student_chat, weights=config.training.weights)
+        model = LanguageModel.load(folder, device=device, chat=config.student_chat, weights=training.weights, products=training.products)
         evaluation = evaluate(model, suite, grader, max_new_tokens=config.max_new_tokens)
         observe(f"{name}: utility {evaluation.utility:.3f} on {evaluation.n} {'items' if joint else 'questions'}")
         return evaluation

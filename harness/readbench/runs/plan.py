@@ -60,7 +60,8 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         resolve_device(config.device)
     student_path = checked_model(config.student)
     check_trainable(student_path)
-    check_training(student_path, config.training, sample_questions(resolved.suite), executor=config.executor)
+    questions, on_gpu = sample_questions(resolved.suite), uses_gpu(config.device)
+    check_training(student_path, config.training, questions, executor=config.executor, on_gpu=on_gpu)
     teachers = check_teachers(config, resolved.suite)
     check_micro_batches(resolved.suite, student_path, micro_tokens=config.training.micro_tokens, max_new_tokens=config.max_new_tokens)
     example_tokens = mean_example_tokens(resolved.suite, student_path)
@@ -142,13 +143,13 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         memory=forecast_memory(
             student_path,
             config.training,
-            questions=sample_questions(resolved.suite),
+            questions=questions,
             max_new_tokens=config.max_new_tokens,
-            on_gpu=uses_gpu(config.device),
+            on_gpu=on_gpu,
             teachers=[given for given in teachers.given if isinstance(given, Path)],
         ),
         spend=forecast(
-            sample_questions(resolved.suite),
+            questions,
             teacher=teachers.paid,
             settings=config.endpoint,
             student_path=student_path,

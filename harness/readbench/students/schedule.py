@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from readbench.base.errors import ConfigError
+from readbench.models.lean.cpu import Products
 from readbench.models.loading.adapters import ALL_LINEAR
 
 
@@ -47,6 +48,7 @@ class TrainingConfig:
     micro_tokens: int = 0  # at most so many padded tokens a forward and backward pass, whose gradients are added up; 0: a step is one
     checkpointing: bool = False  # keeps no activations inside a layer, but computes them again in the backward pass
     weights: Literal["float32", "bfloat16"] = "float32"  # how the student's weights are held; an adapter's are always float32
+    products: Products = "float32"  # how the CPU multiplies matrices in the student's training and scoring
     optimizer: Literal["adamw", "adamw-8bit"] = "adamw"  # the latter by bitsandbytes: moments of a byte each
     compile: bool = False  # the forward and backward pass by torch.compile
     lora: LoraConfig = field(default_factory=LoraConfig)

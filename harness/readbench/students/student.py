@@ -81,7 +81,7 @@ class Student:
         ranks: Ranks = ALONE,
     ) -> "Student":
         """A student from a model folder, untrained: moments zero, step 0."""
-        model = LanguageModel.load(path, device=device, chat=chat, weights=training.weights)
+        model = LanguageModel.load(path, device=device, chat=chat, weights=training.weights, products=training.products)
         return cls(model, training=training, objective=objective, max_new_tokens=max_new_tokens, teacher=teacher, seed=seed, ranks=ranks)
 
     def train(
@@ -112,7 +112,7 @@ class Student:
             for chunk in chunks
         ]
         self.model.network.train()
-        with _seeded(seed, self.model.device):  # for students with dropout
+        with _seeded(seed, self.model.device), self.model.multiplying():  # seeded for students with dropout
             for chunk, parts in zip(chunks, steps, strict=True):
                 tokens = sum(lengths[index] for index in chunk)
                 share = progress[0] + (progress[1] - progress[0]) * (before + tokens / 2) / total

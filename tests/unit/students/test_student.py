@@ -1,5 +1,6 @@
 """The student: its gradient is exact, the same calls give the same bits, and what is saved can be loaded."""
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from readbench.base.errors import ConfigError, SurroundingError, TrialFailure
 from readbench.base.plugins import make
 from readbench.models.batches import Encoded, collate
 from readbench.models.language_model import LanguageModel
+from readbench.models.lean import cpu, products
+from readbench.models.lean.cpu import has_bfloat16
 from readbench.students.objectives.sft import CrossEntropy
 from readbench.students.passes import Outcomes
 from readbench.students.schedule import LoraConfig, TrainingConfig
@@ -345,7 +348,9 @@ def test_moments_of_eight_bits_take_a_quarter(student_of: Callable[..., Student]
     assert moments(optimizer="adamw-8bit") < 0.35 * moments()
 
 
-def test_a_compiled_forward_computes_the_same(student_of: Callable[..., Student]) -> None:
+@pytest.mark.parametrize("backend", ["eager", pytest.param("inductor", marks=pytest.mark.slow)])
+def test_a_compiled_forward_computes_the_same(backend: str, student_of: Callable[..., Student], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
     plain, compiled = student_of(), student_of(compile=True)
     examples = examples_of(plain)
     np.testing.assert_allclose(compiled.model.log_likelihoods(examples)[0], plain.model.log_likelihoods(examples)[0], rtol=1e-4)
@@ -365,3 +370,54 @@ def test_a_student_that_cannot_be_compiled_is_one_line(student: Student, monkeyp
     with pytest.raises(SurroundingError, match=r"^the student cannot be compiled: no compiler; install") as raised:
         student.model.compile()
     assert "drop training.compile" in raised.value.hint
+
+
+def test_products_of_rounded_factors_are_the_students_alone(student_of: Callable[..., Student], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products, "onednn_is_faster", lambda: False)
+    plain, rounded = student_of(), student_of(products="bfloat16")
+    examples = examples_of(plain, 4)
+    seen: list[str] = []
+    for student in (plain, rounded):
+        student.model._lean = None
+        student.model.network.register_forward_pre_hook(lambda *_: seen.append(torch.get_float32_matmul_precision()))
+        network = student.model.network
+        monkeypatch.setattr(student.model, "_logits_at", lambda inputs, at, call=network: call(input_ids=inputs).logits.flatten(0, 1)[at])
+    rounded.train(examples, progress=(0.1, 0.2), seed=0)
+    rounded.model.log_likelihoods(examples)
+    assert seen
+    assert set(seen) == {"medium"}
+    assert torch.get_float32_matmul_precision() == "highest"
+    seen.clear()
+    plain.model.log_likelihoods(examples)
+    rounded.model.answer(["x"], max_new_tokens=2)  # written in float32
+    assert seen
+    assert set(seen) == {"highest"}
+
+
+def test_products_in_float32_have_the_errors_of_float32(student_of: Callable[..., Student], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whichever library computes them: on a CPU with units for bf16, oneDNN would round the factors."""
+    a, b = torch.randn(256, 512), torch.randn(512, 256)
+    student_of()
+    errors = ((a @ b).double() - a.double() @ b.double()).abs().max()
+    assert errors < 1e-3  # of bf16 factors it would be a tenth
+    for flags, faster in (
+        ({"AuthenticAMD", "avx512f"}, True),
+        ({"AuthenticAMD", "avx2"}, False),
+        ({"GenuineIntel", "avx512f"}, False),
+        ({"AuthenticAMD", "avx512f", "amx_bf16"}, False),
+    ):
+        monkeypatch.setattr(cpu, "_flags", lambda flags=flags: flags)
+        assert cpu.onednn_is_faster() == faster
+
+
+@pytest.mark.skipif(not has_bfloat16(), reason="this CPU has no instructions for bfloat16 products")
+def test_products_of_rounded_factors_are_near_and_repeat(student_of: Callable[..., Student]) -> None:
+    found = []
+    for kind in ("float32", "bfloat16", "bfloat16"):
+        student = student_of(products=kind, warmup_share=0.0)
+        examples = examples_of(student, 8)
+        student.train(examples, progress=(0.0, 0.1), seed=0)
+        found.append(student.model.log_likelihoods(examples)[0])
+    np.testing.assert_allclose(found[1], found[0], rtol=0.02)
+    np.testing.assert_array_equal(found[2], found[1])
+    assert not np.array_equal(found[1], found[0])

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.nn import functional
 
+from readbench.models.lean.products import batched_products, whole_blocks
 from readbench.models.lean.weights import AttentionWeights, attention_weights, gated_weights, head_weights, inverse_rms
 
 if TYPE_CHECKING:
@@ -58,9 +59,10 @@ class _ShortAttention(torch.autograd.Function):
         swapped = rotated.roll(width // 2, -1)
         rotated.mul_(cos).addcmul_(swapped, sin)
         query, key, value = parts.view(3, -1, length, width)  # (H·B, L, D) each
-        share = torch.baddbmm(mask, query, key.transpose(1, 2)).softmax(-1)
+        with batched_products():
+            share = torch.baddbmm(mask, query, key.transpose(1, 2)).softmax(-1)
+            mixed = torch.bmm(share, value)
         ctx.save_for_backward(parts, share, cos, sin)
-        mixed = torch.bmm(share, value)
         return mixed.view(heads // 3, rows, length, width).permute(1, 2, 0, 3).reshape(rows * length, -1)
 
     @staticmethod
@@ -71,11 +73,12 @@ class _ShortAttention(torch.autograd.Function):
         back = torch.empty_like(parts)
         to_query, to_key, to_value = back.view(3, -1, length, width)
         grad = grad.view(rows, length, heads // 3, width).permute(2, 0, 1, 3).reshape(-1, length, width)
-        torch.bmm(share.transpose(1, 2), grad, out=to_value)
-        to_scores = torch.bmm(grad, value.transpose(1, 2))
-        to_scores.sub_((to_scores * share).sum(-1, keepdim=True)).mul_(share)
-        torch.bmm(to_scores, key, out=to_query)
-        torch.bmm(to_scores.transpose(1, 2), query, out=to_key)
+        with batched_products():
+            torch.bmm(share.transpose(1, 2), grad, out=to_value)
+            to_scores = torch.bmm(grad, value.transpose(1, 2))
+            to_scores.sub_((to_scores * share).sum(-1, keepdim=True)).mul_(share)
+            torch.bmm(to_scores, key, out=to_query)
+            torch.bmm(to_scores.transpose(1, 2), query, out=to_key)
         rotated = back[: cos.shape[0]]
         swapped = rotated.roll(width // 2, -1)
         rotated.mul_(cos).addcmul_(swapped, sin, value=-1.0)
@@ -119,24 +122,27 @@ class LeanLlama:
 
     def __call__(self, inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Logits at the positions."""
-        x = self._decoder.embed_tokens(inputs).flatten(0, 1)
+        x = whole_blocks(self._decoder.embed_tokens(inputs).flatten(0, 1))
         last = len(self._decoder.layers) - 1
         for number, layer in enumerate(self._decoder.layers):
             attention = attention_weights(layer)
             mixed = self._attend(attention, x, inputs.shape)
             if number == last:
                 x, mixed = x.index_select(0, positions), mixed.index_select(0, positions)
+                x = whole_blocks(x)
+            mixed = whole_blocks(mixed)
             x = torch.addmm(x, mixed, attention.out.t())
             gated = gated_weights(layer)
             hidden = _gated_silu(_normalise(x, gated.epsilon) @ gated.gate_up.t())
             x = torch.addmm(x, hidden, gated.down.t())
         head = head_weights(self._model)
-        return _normalise(x, head.epsilon) @ head.weight.t()
+        logits: torch.Tensor = _normalise(x, head.epsilon) @ head.weight.t()
+        return logits[: len(positions)]
 
     def _attend(self, weights: AttentionWeights, x: torch.Tensor, shape: torch.Size) -> torch.Tensor:
         z = functional.linear(_normalise(x, weights.epsilon), weights.project, weights.bias)
         cos, sin, mask = self._table(shape[1])
-        return _short_attention(z.view(*shape, 3 * self._heads, -1), cos, sin, mask)
+        return _short_attention(z[: shape.numel()].view(*shape, 3 * self._heads, -1), cos, sin, mask)
 
     def _table(self, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Rotation tables (2H, 1, L, D) with the queries' scale and the sign of the swapped half; the causal mask (L, L)."""

@@ -16,6 +16,7 @@ import torch
 from torch.nn import functional
 
 from readbench.models.lean.llama import LONGEST, is_known
+from readbench.models.lean.products import SMALL_BLOCK, batched_products, whole_blocks
 from readbench.models.lean.weights import AttentionWeights, GatedWeights, attention_weights, gated_weights, head_weights, inverse_rms
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ class LeanDecoder:
             for cache, beginning in zip(self._cache, alone, strict=True):
                 cache[:, :, :, :shared] = beginning
         self._lengths = torch.tensor([len(ids) for ids in prompts])
-        return self._logits(self._read(self._cache, [ids[shared:] for ids in prompts], shared))
+        return self._logits(self._read(self._cache, [ids[shared:] for ids in prompts], shared))[:rows]
 
     def _blank(self, rows: int, places: int, depth: int) -> list[torch.Tensor]:
         """An empty cache: a tensor (2, G, B, T, D) of keys and values for each layer."""
@@ -187,7 +188,7 @@ class LeanDecoder:
         """Reads tokens from the place `begin` on, where the caches hold what came before; (B, d) the output at each row's last one."""
         rows, width = len(inputs), max(len(ids) for ids in inputs)
         end = begin + width
-        x = self._embedding[torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in inputs])].flatten(0, 1)
+        x = whole_blocks(self._embedding[torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in inputs])].flatten(0, 1))
         mask = torch.full((width, end), -torch.inf).triu_(1 + begin)
         last = torch.arange(rows) * width + torch.tensor([len(ids) - 1 for ids in inputs])
         for number, ((attention, gated), cache) in enumerate(zip(self._layers, caches, strict=True)):
@@ -196,7 +197,7 @@ class LeanDecoder:
             )
             mixed = _mix(query, cache[0, :, :, :end], cache[1, :, :, :end], mask).permute(1, 2, 0, 3).reshape(rows * width, -1)
             if number == len(self._layers) - 1:
-                x, mixed = x[last], mixed[last]
+                x, mixed = whole_blocks(x[last], SMALL_BLOCK), mixed[last]
             x = _after_attention(attention, gated, x, mixed)
         return x
 
@@ -207,14 +208,14 @@ class LeanDecoder:
         filled = int(self._lengths.max()) + 1
         unseen = torch.arange(filled) > self._lengths[:, None]  # (B, T)
         mask = torch.zeros(unseen.shape).masked_fill_(unseen, -torch.inf).repeat(self._groups, 1)[:, None]  # (G·B, 1, T)
-        x = self._embedding[tokens]
+        x = whole_blocks(self._embedding[tokens], SMALL_BLOCK)
         for (attention, gated), cache in zip(self._layers, self._cache, strict=True):
             query, key, value = self._project(attention, x, cos, sin, (len(tokens), 1))
             cache[0][:, rows, self._lengths], cache[1][:, rows, self._lengths] = key[:, :, 0], value[:, :, 0]
             mixed = _mix(query, cache[0][:, :, :filled], cache[1][:, :, :filled], mask)
             x = _after_attention(attention, gated, x, mixed[:, :, 0].transpose(0, 1).reshape(len(tokens), -1))
         self._lengths = self._lengths + 1
-        return self._logits(x)
+        return self._logits(x)[: len(tokens)]
 
     def keep(self, rows: torch.Tensor) -> None:
         """Keeps these rows, one as often as it is named."""
@@ -230,7 +231,7 @@ class LeanDecoder:
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Scaled queries (H, B, L, D) and keys (G, B, L, D), both rotated by tables that broadcast to (B, L, D), and values like keys."""
         z = functional.linear(x * inverse_rms(x, weights.epsilon), weights.project, weights.bias)
-        heads = z.view(*shape, self._heads + 2 * self._groups, -1).permute(2, 0, 1, 3).contiguous()
+        heads = z[: shape[0] * shape[1]].view(*shape, self._heads + 2 * self._groups, -1).permute(2, 0, 1, 3).contiguous()
         rotated = heads[: self._heads + self._groups]
         swapped = rotated.roll(heads.shape[-1] // 2, -1)
         rotated.mul_(cos).addcmul_(swapped, sin.expand_as(swapped))
@@ -262,13 +263,16 @@ def _mix(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torc
         return functional.scaled_dot_product_attention(query, key, value, mask, scale=1.0)
     together = query.view(groups, -1, rows, length, depth).transpose(1, 2).reshape(groups * rows, -1, depth)
     mask = mask.repeat(heads // groups, 1) if mask.dim() == 2 else mask
-    share = torch.baddbmm(mask, together, key.reshape(-1, places, depth).transpose(1, 2)).softmax(-1)
-    mixed = torch.bmm(share, value.reshape(-1, places, depth))
+    with batched_products():
+        share = torch.baddbmm(mask, together, key.reshape(-1, places, depth).transpose(1, 2)).softmax(-1)
+        mixed = torch.bmm(share, value.reshape(-1, places, depth))
     return mixed.view(groups, rows, -1, length, depth).transpose(1, 2).reshape(query.shape)
 
 
 def _after_attention(attention: AttentionWeights, gated: GatedWeights, x: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
-    """(N, d) the residual stream after the layer."""
+    """(N, d) the residual stream after the layer; `mixed` may have fewer rows, where N is a whole number of blocks."""
+    if len(mixed) < len(x):
+        mixed = functional.pad(mixed, (0, 0, 0, len(x) - len(mixed)))
     x = torch.addmm(x, mixed, attention.out.t())
     gate, up = functional.linear(x * inverse_rms(x, gated.epsilon), gated.gate_up).chunk(2, -1)
     return torch.addmm(x, functional.silu(gate).mul_(up), gated.down.t())

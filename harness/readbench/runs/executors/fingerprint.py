@@ -18,6 +18,7 @@ from readbench.base.machine import MEASURED, cpu_labels
 from readbench.base.plugins import make
 from readbench.models.batches import Encoded
 from readbench.models.folder import resolve_model
+from readbench.models.lean.cpu import onednn_is_faster
 from readbench.students.schedule import TrainingConfig
 from readbench.students.student import Student
 
@@ -33,6 +34,7 @@ def fingerprint(device: str) -> dict[str, Any]:
         "torch": torch.__version__,
         "cpu": torch.backends.cpu.get_cpu_capability(),
         "blas": _blas(),
+        "products": "oneDNN" if onednn_is_faster() and not on_gpu else "BLAS",
         "threads": torch.get_num_threads(),
         "instructions": instruction_set(),  # of the bandit's kernels
         "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",

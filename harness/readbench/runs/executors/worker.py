@@ -90,8 +90,14 @@ class Worker:
         return self._student()
 
     def _student(self) -> LanguageModel:
-        spec = self._config.shared
-        return LanguageModel.load(self._setting.student_path, device=self._device, chat=spec.student_chat, weights=spec.training.weights)
+        spec, training = self._config.shared, self._config.shared.training
+        return LanguageModel.load(
+            self._setting.student_path,
+            device=self._device,
+            chat=spec.student_chat,
+            weights=training.weights,
+            products=training.products,
+        )
 
     def _answers(self, model: LanguageModel) -> list[Response]:
         """The model's answers to the samples."""

@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from readbench.api import Question
-from readbench.base.errors import ConfigError
+from readbench.base.errors import ConfigError, SurroundingError
 from readbench.models.counting import open_counter
 from readbench.models.folder import base_of, read_config
+from readbench.models.lean.cpu import has_bfloat16
 from readbench.models.loading.adapters import ALL_LINEAR, check_targets
 from readbench.models.loading.adapters import check_installed as check_peft
 from readbench.models.loading.headers import Shape, num_parameters, shapes
@@ -53,9 +54,13 @@ class Memory:
         return sum(part.size or 0 for part in self.parts)
 
 
-def check_training(student: Path, training: TrainingConfig, questions: Sequence[Question], *, executor: str) -> None:
+def check_training(student: Path, training: TrainingConfig, questions: Sequence[Question], *, executor: str, on_gpu: bool) -> None:
     """ConfigError where a library is missing, an adapter's target is no matrix of the student, or ranks cannot share the training."""
     check_optimizer(training.optimizer)
+    if training.products == "bfloat16" and on_gpu:
+        raise ConfigError("training.products is for CPUs", hint="drop it: a GPU multiplies in bfloat16 as it is")
+    if training.products == "bfloat16" and not has_bfloat16():
+        raise SurroundingError("this CPU has no instructions for bfloat16 products", hint="set training.products to float32")
     _, ranks = placed()
     if ranks > 1 and executor == "ray":
         raise ConfigError("several ranks train one student together, and executor ray is another way", hint="start it without torchrun")

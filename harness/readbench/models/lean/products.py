@@ -1,0 +1,54 @@
+"""Products of matrices on the CPU: whose, and with which factors.
+
+In float32 they are MKL's, but on AMD's CPUs with AVX-512: there MKL falls back to AVX2, and oneDNN is twice as fast (measured:
+`python benchmarks/products.py`). torch takes oneDNN's once lower precision is allowed; where the CPU has no units for bf16 matrices (AMX),
+oneDNN computes in fp32 all the same: same errors, other order of sums. With bfloat16 the factors are rounded, sums and results are fp32.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+
+import torch
+from torch.nn import functional
+
+from readbench.models.lean.cpu import Products, onednn_is_faster
+
+BLOCK, SMALL_BLOCK = 64, 16  # rows: of training and reading, of a step of decoding
+
+
+def _precision(products: Products) -> str:
+    return "medium" if products == "bfloat16" or onednn_is_faster() else "highest"
+
+
+def choose_products() -> None:
+    """Whoever computes with a model in this process multiplies in float32, by the faster library."""
+    torch.set_float32_matmul_precision(_precision("float32"))
+
+
+def products_in(products: Products) -> AbstractContextManager[None]:
+    """Multiplies so for as long as the block lasts."""
+    return _set(_precision(products))
+
+
+@contextmanager
+def _set(wanted: str) -> Iterator[None]:
+    before = torch.get_float32_matmul_precision()
+    if before == wanted:
+        yield
+        return
+    torch.set_float32_matmul_precision(wanted)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
+
+
+def batched_products() -> AbstractContextManager[None]:
+    """Products of many small matrices, whose shapes hardly repeat: by BLAS, since oneDNN makes code for each new shape."""
+    return _set("highest")
+
+
+def whole_blocks(x: torch.Tensor, block: int = BLOCK) -> torch.Tensor:
+    """(N, d), with rows of zeros to a multiple of `block` where oneDNN multiplies: few shapes, whose code is made once."""
+    missing = -len(x) % block if onednn_is_faster() else 0
+    return functional.pad(x, (0, 0, 0, missing)) if missing else x
