@@ -31,6 +31,7 @@ from readbench.models.lean.llama import LONGEST, lean_llama
 from readbench.models.lean.products import choose_products, products_in
 from readbench.models.loading.adapters import Adapter, Kept
 from readbench.models.loading.checks import check_loaded
+from readbench.models.loading.forward import fastest_logits
 from readbench.models.ranks import ALONE, Ranks
 from readbench.models.text import NO_CHAT, ChatConfig, render, response_ids
 from readbench.models.writing.decoding import Decoder, decoder_for
@@ -73,7 +74,7 @@ class LanguageModel:
     def _hold(self, network: "PreTrainedModel") -> None:
         """Chooses how the network is computed."""
         self.network = network
-        logits_at = _logits_at(network)
+        logits_at = fastest_logits(network)
         self._logits_at = torch.compile(logits_at, dynamic=True) if self._compiles else logits_at
         self._lean = None if self._compiles else lean_llama(network)
         self._decoder: Decoder | None = None  # chosen when it first writes: the choice takes longer than a short answer
@@ -282,22 +283,3 @@ def log_probabilities(logits: torch.Tensor, labels: torch.Tensor, temperature: f
     if temperature != 1.0:
         logits = logits / temperature
     return logits.gather(1, labels[:, None])[:, 0] - logits.logsumexp(1)
-
-
-def _logits_at(model: "PreTrainedModel") -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """(inputs (B, L), positions (N,)) → logits (N, V), through base model and head if that equals the full forward."""
-    base, head = model.base_model, model.get_output_embeddings()  # type: ignore[no-untyped-call]
-
-    def full(inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        return model(input_ids=inputs, use_cache=False).logits.flatten(0, 1).index_select(0, positions)  # type: ignore[no-any-return]
-
-    def fast(inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        hidden = base(input_ids=inputs, use_cache=False)[0].flatten(0, 1)
-        return head(hidden.index_select(0, positions))  # type: ignore[no-any-return]
-
-    if base is model or head is None:
-        return full
-    inputs = torch.arange(8, device=model.device).reshape(2, 4) % model.config.get_text_config().vocab_size
-    positions = torch.arange(8, device=model.device)
-    with torch.inference_mode():
-        return fast if torch.equal(fast(inputs, positions), full(inputs, positions)) else full
