@@ -3,7 +3,7 @@
 import pytest
 
 from readbench.base.errors import ConfigError
-from readbench.teachers.endpoint.address import parse_address
+from readbench.teachers.endpoint.servers.address import parse_address
 
 
 @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ import pytest
 from readbench.api import Response
 from readbench.base.errors import ReadbenchError
 from readbench.teachers.endpoint import faults
-from readbench.teachers.endpoint.address import parse_address
-from readbench.teachers.endpoint.client import exchange, open_client
+from readbench.teachers.endpoint.servers.address import parse_address
+from readbench.teachers.endpoint.servers.client import exchange, open_client
 
 PROMPT = "How many?"
 ANSWER = Response(text="9", tokens=2, finished=True)

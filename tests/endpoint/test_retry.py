@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from readbench.teachers.endpoint.client import retry_after
 from readbench.teachers.endpoint.faults import Fault
 from readbench.teachers.endpoint.retry import LONGEST_SECONDS, retrying
+from readbench.teachers.endpoint.servers.client import retry_after
 
 
 def waits(prompt: str = "", *faults: Fault, attempts: int = 20) -> list[float]:

@@ -6,17 +6,20 @@ wait) and kept: they are paid for.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Generic
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Generic
 
 from readbench.api import Response
 from readbench.base.errors import ReadbenchError
 from readbench.base.hashing import content_digest
 from readbench.models.counting import TokenCounter
-from readbench.teachers.endpoint.client import exchange, open_client
 from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault, one_line
 from readbench.teachers.endpoint.request import Endpoint, request_body
 from readbench.teachers.endpoint.retry import Sleep, retrying
 from readbench.teachers.endpoint.schema import Completion, parse_completion
+from readbench.teachers.endpoint.servers.client import Answer as Received
+from readbench.teachers.endpoint.servers.client import exchange, open_client
+from readbench.teachers.endpoint.servers.fleet import Fleet
 from readbench.teachers.spend.account import Account
 from readbench.teachers.spend.booking import Answer, BatchBooking, Key
 
@@ -25,25 +28,35 @@ if TYPE_CHECKING:
 
 
 async def ask(
-    prompts: Sequence[str], *, endpoint: Endpoint, account: Account, counter: TokenCounter, key: str, max_new_tokens: int, sleep: Sleep
+    prompts: Sequence[str],
+    *,
+    endpoint: Endpoint,
+    fleet: Fleet,
+    account: Account,
+    counter: TokenCounter,
+    key: str,
+    max_new_tokens: int,
+    sleep: Sleep,
 ) -> list[Response]:
     """One response a prompt, in order; EndpointError, EndpointRefusalError, SpendLimitError or SurroundingError, in one line."""
     return await ask_all(
         prompts,
-        lambda client: _Answering(endpoint, account, client, key=key, sleep=sleep, counter=counter, max_new_tokens=max_new_tokens),
+        lambda client: _Answering(
+            endpoint, account, client, fleet=fleet, key=key, sleep=sleep, counter=counter, max_new_tokens=max_new_tokens
+        ),
         account=account,
-        endpoint=endpoint,
+        fleet=fleet,
         key=key,
     )
 
 
 async def ask_all(
-    asked: Sequence[Key], make: "Callable[[httpx2.AsyncClient], Requests[Key, Answer]]", *, account: Account, endpoint: Endpoint, key: str
+    asked: Sequence[Key], make: "Callable[[httpx2.AsyncClient], Requests[Key, Answer]]", *, account: Account, fleet: Fleet, key: str
 ) -> list[Answer]:
     """One answer to each, in order; the first failure otherwise, once all that was under way has ended."""
     settings = account.settings
     async with open_client(
-        endpoint.address, key=key, connections=settings.concurrency, deadline_seconds=settings.deadline_seconds
+        near=fleet.near, key=key, connections=settings.concurrency, deadline_seconds=settings.deadline_seconds
     ) as client:
         batch = make(client)
         answers = await asyncio.gather(*(batch.answer(one) for one in asked))
@@ -61,6 +74,7 @@ class Requests(Generic[Key, Answer]):
         account: Account,
         client: "httpx2.AsyncClient",
         *,
+        fleet: Fleet,
         keep: Callable[[Mapping[Key, Answer]], None],
         key: str,
         sleep: Sleep,
@@ -68,6 +82,7 @@ class Requests(Generic[Key, Answer]):
         self._endpoint = endpoint
         self._account = account
         self._client = client
+        self._fleet = fleet
         self._key = key
         self._sleep = sleep
         self._booking = BatchBooking[Key, Answer](account, keep)
@@ -77,6 +92,14 @@ class Requests(Generic[Key, Answer]):
     async def _attempt(self, asked: Key) -> Answer:
         """One request: reserved, sent, its answer checked, stored, settled; Fault where it brought none."""
         raise NotImplementedError
+
+    async def _posted(self, target: Callable[[Endpoint], str], body: Mapping[str, Any]) -> Received:
+        """What one of the servers answers."""
+        async with self._fleet.lent() as address:
+            there = replace(self._endpoint, address=address)
+            return await exchange(
+                self._client, target(there), body, deadline_seconds=self._account.settings.deadline_seconds, key=self._key
+            )
 
     async def answer(self, asked: Key) -> Answer | None:
         """The answer, stored; None where the batch has failed."""
@@ -120,12 +143,15 @@ class _Answering(Requests[str, Response]):
         account: Account,
         client: "httpx2.AsyncClient",
         *,
+        fleet: Fleet,
         key: str,
         sleep: Sleep,
         counter: TokenCounter,
         max_new_tokens: int,
     ) -> None:
-        super().__init__(endpoint, account, client, keep=lambda answers: account.keep(answers, max_new_tokens), key=key, sleep=sleep)
+        super().__init__(
+            endpoint, account, client, fleet=fleet, keep=lambda answers: account.keep(answers, max_new_tokens), key=key, sleep=sleep
+        )
         self._counter = counter
         self._max_new_tokens = max_new_tokens
         self._system_tokens = counter.count(endpoint.chat.system)
@@ -149,9 +175,7 @@ class _Answering(Requests[str, Response]):
     async def _exchange(self, prompt: str) -> Completion:
         endpoint = self._endpoint
         body = request_body(endpoint, prompt, max_new_tokens=self._max_new_tokens)
-        answer = await exchange(
-            self._client, endpoint.address.target, body, deadline_seconds=self._account.settings.deadline_seconds, key=self._key
-        )
+        answer = await self._posted(lambda there: there.address.target, body)
         return parse_completion(endpoint.api, answer.content, answer.content_type)
 
     def _response(self, completion: Completion, *, prompt_cap: int) -> Response:

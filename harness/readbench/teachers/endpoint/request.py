@@ -7,8 +7,8 @@ from typing import Any
 
 from readbench.base.errors import ConfigError
 from readbench.models.text import NO_CHAT, ChatConfig
-from readbench.teachers.endpoint.address import Address, parse_address
 from readbench.teachers.endpoint.fields import LIMIT_FIELDS, parse_fields, parse_omit
+from readbench.teachers.endpoint.servers.address import Address, parse_address
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

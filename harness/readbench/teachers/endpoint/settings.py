@@ -9,6 +9,7 @@ from pydantic.dataclasses import dataclass
 
 from readbench.base.documents import STRICT
 from readbench.base.errors import ConfigError
+from readbench.teachers.endpoint.servers.address import parse_address
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _MONEY = re.compile(r"(\d+(?:\.\d+)?) ?([A-Z]{3})")
@@ -24,6 +25,7 @@ class EndpointConfig:
     template_tokens: Annotated[int, Ge(0)] = 256  # that the endpoint may add to a prompt (its chat template): part of the cap
     concurrency: Annotated[int, Ge(1), Le(256)] = 8  # requests at once, of the whole run (at least one a worker)
     deadline_seconds: Annotated[float, Gt(0), Le(3600)] = 120.0  # of one request, from the connection to the last byte
+    replicas: tuple[str, ...] = ()  # addresses of more servers of the same model, for the same key: requests are shared out among all
     attempts: Annotated[int, Ge(1), Le(20)] = 6  # of one prompt; each that may have been worked on is paid for
     backoff_seconds: Annotated[float, Gt(0), Le(600)] = 1.0  # before the second attempt; doubles with each
 
@@ -35,6 +37,8 @@ class EndpointConfig:
             raise ConfigError(
                 "endpoint.key_env begins with READBENCH_, as settings do, which are written down", hint="name another variable"
             )
+        for url in self.replicas:
+            parse_address(url, "chat")
         if isinstance(self.spend_limit, str):
             parse_money(self.spend_limit)
 

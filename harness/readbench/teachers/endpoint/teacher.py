@@ -24,6 +24,8 @@ from readbench.teachers.endpoint.asking import ask
 from readbench.teachers.endpoint.faults import EndpointError
 from readbench.teachers.endpoint.request import Endpoint, make_endpoint, with_chat
 from readbench.teachers.endpoint.retry import Sleep
+from readbench.teachers.endpoint.servers.address import parse_address
+from readbench.teachers.endpoint.servers.fleet import Fleet
 from readbench.teachers.endpoint.settings import read_key
 from readbench.teachers.scoring.asking import score as ask_for_scores
 from readbench.teachers.scoring.wire import check_server, differs
@@ -80,6 +82,8 @@ class OpenAITeacher:
         """See `readbench.teachers.spend.account.PaidTeacher`; ConfigError where the key cannot be one."""
         self._account = account
         self._key = read_key(account.settings.key_env)
+        servers = [self._endpoint.address, *(parse_address(url, self._endpoint.api) for url in account.settings.replicas)]
+        self._fleet = Fleet(servers, rest_seconds=account.settings.backoff_seconds, sleep=self._sleep)
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """One response a prompt, in order; see `readbench.teachers.endpoint.asking.ask`."""
@@ -88,6 +92,7 @@ class OpenAITeacher:
             ask(
                 prompts,
                 endpoint=self._endpoint,
+                fleet=self._fleet,
                 account=account,
                 counter=self._counter,
                 key=self._key,
@@ -128,6 +133,7 @@ class OpenAITeacher:
             ask_for_scores(
                 sequences,
                 endpoint=self._endpoint,
+                fleet=self._fleet,
                 server=self._server,
                 k=k,
                 account=self._opened,

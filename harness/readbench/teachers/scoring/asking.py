@@ -8,10 +8,10 @@ import numpy as np
 from readbench.api import Scored, Vector
 from readbench.base.hashing import content_digest
 from readbench.teachers.endpoint.asking import Requests, ask_all
-from readbench.teachers.endpoint.client import exchange
 from readbench.teachers.endpoint.faults import Fault
 from readbench.teachers.endpoint.request import Endpoint
 from readbench.teachers.endpoint.retry import Sleep
+from readbench.teachers.endpoint.servers.fleet import Fleet
 from readbench.teachers.scoring.wire import body_of, parse_scores, target_of
 from readbench.teachers.spend.account import Account
 
@@ -26,6 +26,7 @@ async def score(
     sequences: Sequence[Scored],
     *,
     endpoint: Endpoint,
+    fleet: Fleet,
     server: str,
     k: int,
     account: Account,
@@ -39,9 +40,9 @@ async def score(
     """
     return await ask_all(
         sequences,
-        lambda client: _Scoring(endpoint, account, client, keep=keep, key=key, sleep=sleep, server=server, k=k),
+        lambda client: _Scoring(endpoint, account, client, fleet=fleet, keep=keep, key=key, sleep=sleep, server=server, k=k),
         account=account,
-        endpoint=endpoint,
+        fleet=fleet,
         key=key,
     )
 
@@ -55,13 +56,14 @@ class _Scoring(Requests[Scored, Vector]):
         account: Account,
         client: "httpx2.AsyncClient",
         *,
+        fleet: Fleet,
         keep: Keep,
         key: str,
         sleep: Sleep,
         server: str,
         k: int,
     ) -> None:
-        super().__init__(endpoint, account, client, keep=keep, key=key, sleep=sleep)
+        super().__init__(endpoint, account, client, fleet=fleet, keep=keep, key=key, sleep=sleep)
         self._server, self._k = server, k
 
     async def _attempt(self, asked: Scored) -> Vector:
@@ -78,9 +80,8 @@ class _Scoring(Requests[Scored, Vector]):
 
     async def _exchange(self, asked: Scored) -> Vector:
         tokens, _ = asked
-        target, body = target_of(self._endpoint, self._server), body_of(self._endpoint, self._server, tokens, self._k)
-        deadline = self._account.settings.deadline_seconds
-        answer = await exchange(self._client, target, body, deadline_seconds=deadline, key=self._key)
+        body = body_of(self._endpoint, self._server, tokens, self._k)
+        answer = await self._posted(lambda there: target_of(there, self._server), body)
         values, reported = parse_scores(self._server, answer.content, asked, self._k)
         if reported > len(tokens):
             raise Fault(f"it reports {reported:,} tokens for a prompt of {len(tokens):,}")

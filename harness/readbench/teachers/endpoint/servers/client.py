@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from readbench.teachers.endpoint.address import Address
 from readbench.teachers.endpoint.faults import Fault, one_line
 from readbench.teachers.endpoint.fields import OMITTABLE
 
@@ -37,8 +36,8 @@ class Answer:
     content_type: str
 
 
-def open_client(address: Address, *, key: str, connections: int, deadline_seconds: float) -> "httpx2.AsyncClient":
-    """A client for one endpoint; proxies of the environment are used for far ones only."""
+def open_client(*, near: bool, key: str, connections: int, deadline_seconds: float) -> "httpx2.AsyncClient":
+    """A client for the servers of one model; proxies of the environment are used where one of them is far."""
     import httpx2
 
     headers = {"accept": "application/json", "accept-encoding": "identity", "user-agent": "readbench"}
@@ -49,7 +48,7 @@ def open_client(address: Address, *, key: str, connections: int, deadline_second
         timeout=httpx2.Timeout(None, connect=min(_CONNECT_SECONDS, deadline_seconds)),
         limits=httpx2.Limits(max_connections=connections),
         follow_redirects=False,
-        trust_env=not address.near,
+        trust_env=not near,
         verify=_tls(),
     )
 
