@@ -52,16 +52,17 @@ class Cluster:
         self._fingerprints: list[Mapping[str, Any]] = []
         self._futures: dict[Future[Any], Any] = {}  # of each task its reference
         self._trials: dict[Future[Any], TrialSpec] = {}  # those that are not in the run directory yet
-        self._resources = {**resources, "max_retries": _REPEATS, "scheduling_strategy": "SPREAD"}
+        self._wanted = resources
+        self._options = {**resources, "max_retries": _REPEATS, "scheduling_strategy": "SPREAD"}
 
     def measure_fingerprints(self) -> "Future[list[dict[str, Any]]]":
-        """Those of all nodes; SurroundingError if one does not see the storage, or the driver not what it writes there."""
+        """Those of all nodes that trials may run on; SurroundingError if one does not see the storage, or the driver not what it writes."""
         from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
         sign = secrets.token_hex(8)
         self._storage.write(SIGN, sign.encode())
-        nodes = [node["NodeID"] for node in self._ray.nodes() if node["Alive"]]
-        asked = self._ray.remote(num_cpus=0)(task.inspect)
+        nodes = list(_slots(self._ray, self._wanted))
+        asked = self._ray.remote(**self._wanted)(task.inspect)  # a task that asks for no GPU sees none
         looks = [asked.options(scheduling_strategy=NodeAffinitySchedulingStrategy(node, soft=False)) for node in nodes]
         try:
             found = [released(each) for each in self._ray.get([look.remote(self._config, sign) for look in looks])]
@@ -137,7 +138,7 @@ class Cluster:
             self._ray.cancel(reference, force=True)
 
     def _submit(self, work: Callable[..., Any], *arguments: Any) -> "Future[Any]":
-        reference = self._ray.remote(**self._resources)(work).remote(self._config, *arguments)
+        reference = self._ray.remote(**self._options)(work).remote(self._config, *arguments)
         future: Future[Any] = Future()
 
         def pass_on(done: "Future[Any]") -> None:
@@ -191,7 +192,7 @@ def open_cluster(config: WorkerConfig, num_workers: int, observe: Observer) -> I
     ray = _connected(cluster, num_workers)
     try:
         resources = {"num_cpus": cluster.num_cpus, "num_gpus": cluster.num_gpus}
-        slots = _slots(ray, resources)
+        slots = sum(_slots(ray, resources).values())
         storage = open_storage(cluster.storage)
         hub = _hub(ray, config.run_dir)
         tasks = task.TaskConfig(worker=config.shared_by(slots), storage=cluster.storage, hub=hub)
@@ -242,20 +243,19 @@ def _signals_kept() -> Iterator[None]:
                 signal.signal(number, handler)
 
 
-def _slots(ray: Any, wanted: Mapping[str, float]) -> int:
-    """How many tasks fit the cluster at once; SurroundingError that says what is missing where none does."""
+def _slots(ray: Any, wanted: Mapping[str, float]) -> dict[str, int]:
+    """How many tasks fit each node at once, by its id, without those that have no room; SurroundingError where none has."""
     names = {"num_cpus": "CPU", "num_gpus": "GPU"}
-    nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+    nodes = {node["NodeID"]: node["Resources"] for node in ray.nodes() if node["Alive"]}
     asked = {names[key]: number for key, number in wanted.items() if number > 0}
-    slots = sum(min((int(node.get(name, 0.0) / number) for name, number in asked.items()), default=1) for node in nodes)
-    if slots == 0:
-        lacking = next((name for name, number in asked.items() if all(node.get(name, 0.0) < number for node in nodes)), None)
-        text = " and ".join(f"{number:g} {name}" for name, number in asked.items())
-        most = "" if lacking is None else f": the largest has {max(node.get(lacking, 0.0) for node in nodes):g} {lacking}"
-        raise SurroundingError(
-            f"no node of the Ray cluster has {text}{most}", hint="set cluster.num_cpus and cluster.num_gpus, or add nodes"
-        )
-    return slots
+    slots = {name: min(int(node.get(kind, 0.0) / number) for kind, number in asked.items()) for name, node in nodes.items()}
+    if not any(slots.values()):
+        lacking = next((kind for kind, number in asked.items() if all(node.get(kind, 0.0) < number for node in nodes.values())), None)
+        text = " and ".join(f"{number:g} {kind}" for kind, number in asked.items())
+        most = "" if lacking is None else f": the largest has {max(node.get(lacking, 0.0) for node in nodes.values()):g} {lacking}"
+        hint = "set cluster.num_cpus and cluster.num_gpus, or add nodes"
+        raise SurroundingError(f"no node of the Ray cluster has {text}{most}", hint=hint)
+    return {name: count for name, count in slots.items() if count}
 
 
 def _hub(ray: Any, run_dir: Path) -> Any:
