@@ -124,3 +124,16 @@ def test_ranks_that_are_none(rank: str, world: str, tmp_path: Path, monkeypatch:
     assert outcome.returncode == 2
     assert outcome.stderr.count("\n") == 1
     assert "torchrun sets them" in outcome.stderr
+
+
+def test_other_commands_are_for_one_process_and_one_rank_shows_a_plan(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "1")
+    for refused in (("pilot", "--suite", "reasoning"), ("list", "suites"), ("plan", "--suite", "reasoning", "--hardware", "a100")):
+        outcome = command(*refused)
+        assert outcome.returncode == 2
+        assert "in run and resume alone; start it without torchrun" in outcome.stderr
+    shown = ("run", *SMALL, "--allocators", "uniform", "--dry-run")
+    assert command(*shown).stdout == ""
+    monkeypatch.setenv("RANK", "0")
+    assert "memory of a trial" in command(*shown).stdout

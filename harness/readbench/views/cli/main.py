@@ -14,7 +14,8 @@ from collections.abc import Sequence
 
 import typer
 
-from readbench.base.errors import ReadbenchError
+from readbench.base.errors import ConfigError, ReadbenchError
+from readbench.models.ranks import placed
 from readbench.views.cli import (
     check,
     compare,
@@ -64,11 +65,14 @@ def _show_version(wanted: bool) -> None:
 
 @app.callback()
 def _options(
+    context: typer.Context,
     *,
-    show_version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."),
-    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may appear anywhere."),
+    show_version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version and exit."),  # noqa: ARG001
+    debug: bool = typer.Option(False, "--debug", help="Show the traceback of an error; may appear anywhere."),  # noqa: ARG001
 ) -> None:
     """Options of every command; `main` has acted on them before."""
+    if context.invoked_subcommand not in ("run", "resume") and placed()[1] > 1:
+        raise ConfigError("several ranks train one student together, in run and resume alone", hint="start it without torchrun")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from rich.filesize import decimal
 
 from readbench.base.nested import flatten
+from readbench.models.ranks import placed
 from readbench.runs.config import config_document
 from readbench.views.console.text import cell, console_for, duration_text, new_table, tokens_text, write_json
 
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 
 def show_plan(resolved: "Resolved", plan: "Plan", *, as_json: bool) -> None:
-    """On standard output, as a table or as JSON."""
+    """On standard output, as a table or as JSON; of several ranks by the first."""
+    if placed()[0] > 0:
+        return
     settings = config_document(resolved.config)
     if as_json:
         document = {
