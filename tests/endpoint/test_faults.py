@@ -183,7 +183,7 @@ def test_a_reset_at_each_byte_is_a_fault_that_may_have_cost(stub: Any) -> None:
     address = parse_address(stub.url, "chat")
 
     async def ask() -> None:
-        async with open_client(address, key="", connections=1, deadline_seconds=5.0) as client:
+        async with open_client(near=address.near, key="", connections=1, deadline_seconds=5.0) as client:
             for byte in range(len(answer)):
                 with pytest.raises(faults.Fault) as raised:
                     await exchange(client, address.target, {}, deadline_seconds=5.0)
