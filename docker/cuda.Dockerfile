@@ -1,4 +1,4 @@
-# readbench on NVIDIA GPUs: docker build -f docker/cuda.Dockerfile -t readbench:cuda . && docker run --rm --gpus all -v "$PWD/runs:/work/runs" readbench:cuda doctor
+# readbench on NVIDIA GPUs: docker build -f docker/cuda.Dockerfile -t readbench:cuda .
 # The CUDA libraries come with torch from PyPI, so that the image needs only the driver of its host. Adapters and the 8-bit optimiser are in it.
 FROM python:3.11-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends g++ && rm -rf /var/lib/apt/lists/*
@@ -13,6 +13,6 @@ RUN apt-get update && apt-get install -y --no-install-recommends bubblewrap gcc 
 COPY --from=build /opt/readbench /opt/readbench
 ENV PATH=/opt/readbench/bin:$PATH NVIDIA_VISIBLE_DEVICES=all NVIDIA_DRIVER_CAPABILITIES=compute,utility
 USER readbench
-WORKDIR /work
+WORKDIR /home/readbench
 ENTRYPOINT ["readbench"]
 CMD ["--help"]
