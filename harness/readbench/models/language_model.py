@@ -102,7 +102,7 @@ class LanguageModel:
         from readbench.models.sharded import shared_out
 
         self._ranks = ranks
-        self._shares = shared_out(self.network, self.device, ranks)
+        self._shares = shared_out(self.network, self._logits_at, self.device, ranks)
         self._logits_at, self._lean, self._decoder = self._shares, None, None
 
     def whole_weights(self) -> dict[str, torch.Tensor] | None:

@@ -39,10 +39,13 @@ class Ranks:
     @classmethod
     def joined(cls, device: str) -> "Ranks":
         """Those of this process's environment, connected: by NCCL on GPUs, by Gloo on CPUs."""
+        import torch
         import torch.distributed as dist
 
         number, count = placed()
         if count > 1 and not dist.is_initialized():
+            if device.startswith("cuda"):
+                torch.cuda.set_device(own_device(device))
             dist.init_process_group("cpu:gloo,cuda:nccl" if device.startswith("cuda") else "gloo")
         return cls(number, count)
 

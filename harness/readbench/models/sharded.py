@@ -4,7 +4,7 @@ Each layer is a unit of its own, gathered when it is computed and given back aft
 entered through `AtPositions`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,28 +21,29 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-class AtPositions(nn.Module):
-    """(inputs (B, L), positions (N,)) → logits (N, V) of a network."""
+LogitsAt = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # (inputs (B, L), positions (N,)) → logits (N, V)
 
-    def __init__(self, network: "PreTrainedModel") -> None:
+
+class AtPositions(nn.Module):
+    """A network that is entered through the forward that was chosen for it (`readbench.models.loading.forward`)."""
+
+    def __init__(self, network: "PreTrainedModel", logits_at: LogitsAt) -> None:
         super().__init__()
         self.network = network
+        self._logits_at = logits_at
 
     def forward(self, inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-        """Through base model and head, where there are both."""
-        base, head = self.network.base_model, self.network.get_output_embeddings()  # type: ignore[no-untyped-call]
-        if base is self.network or head is None:
-            return self.network(input_ids=inputs, use_cache=False).logits.flatten(0, 1).index_select(0, positions)  # type: ignore[no-any-return]
-        return head(base(input_ids=inputs, use_cache=False)[0].flatten(0, 1).index_select(0, positions))  # type: ignore[no-any-return]
+        """The logits."""
+        return self._logits_at(inputs, positions)
 
 
-def shared_out(network: "PreTrainedModel", device: torch.device, ranks: Ranks) -> AtPositions:
+def shared_out(network: "PreTrainedModel", logits_at: LogitsAt, device: torch.device, ranks: Ranks) -> AtPositions:
     """The network, its parameters now this rank's shares; ConfigError where its layers are not to be found."""
     layers = [module for module in network.modules() if isinstance(module, nn.ModuleList)]
     if not layers:
         raise ConfigError("the student has no list of layers to share out among ranks", hint="train it on one rank")
     mesh = init_device_mesh(device.type, (ranks.count,))
-    whole = AtPositions(network)
+    whole = AtPositions(network, logits_at)
     for layer in max(layers, key=len):
         fully_shard(layer, mesh=mesh)
     fully_shard(whole, mesh=mesh, reshard_after_forward=True)  # else a forward would leave it gathered, with weights of that moment
