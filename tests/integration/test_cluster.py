@@ -140,9 +140,9 @@ def test_a_killed_driver_and_a_stopped_one_are_resumed_anywhere(nodes: Nodes, ex
     complete_once(tmp_path / "run")
 
 
-def refused(tmp_path: Path, *arguments: str) -> str:
+def refused(tmp_path: Path, *arguments: str, code: int = 5) -> str:
     outcome = command("run", *GRID, *SMALL, "--executor", "ray", "--out", tmp_path / "run", *arguments)
-    assert (outcome.returncode, outcome.stdout) == (5, "")
+    assert (outcome.returncode, outcome.stdout) == (code, "")
     lines = [line for line in outcome.stderr.splitlines() if line.startswith("error: ")]
     assert len(lines) == 1
     assert "Traceback" not in outcome.stderr
@@ -157,6 +157,7 @@ def test_what_a_cluster_lacks_is_said_at_once(nodes: Nodes, tmp_path: Path) -> N
     (tmp_path / "file").write_text("")
     assert f"cannot write {tmp_path / 'file'}" in refused(tmp_path, *ray, "--storage", str(tmp_path / "file"))
     assert "no Ray cluster answers at 127.0.0.1:1" in refused(tmp_path, "--ray-address", "127.0.0.1:1")
+    assert "is an address of Ray's client" in refused(tmp_path, "--ray-address", "ray://127.0.0.1:1", code=2)
 
 
 def test_a_storage_that_a_node_does_not_share_is_named(nodes: Nodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """What the grid needs from an executor, and what a worker must know about its run."""
 
-from collections.abc import Callable, Collection
-from concurrent.futures import Future
+from collections.abc import Callable, Collection, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Protocol
@@ -17,6 +17,7 @@ from readbench.trials.record.run_files import PILOT_FOLDER
 from readbench.trials.spec import TrialSpec
 
 Observer = Callable[[Event], None]
+POLL_SECONDS = 0.1
 
 
 @pydantic_dataclass(frozen=True, kw_only=True, config=STRICT)
@@ -47,6 +48,15 @@ class WorkerConfig:
 def trial_name(spec: TrialSpec) -> str:
     """The folder of a trial's record, in a run directory."""
     return f"{'trials' if spec.tested else PILOT_FOLDER}/{spec.id}"
+
+
+def as_they_end(futures: "Collection[Future[Any]]", pass_on: Callable[[], None]) -> "Iterator[Future[Any]]":
+    """Each future once it has ended; meanwhile, and before the first, calls `pass_on` again and again."""
+    pending = set(futures)
+    while pending:
+        done, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
+        pass_on()
+        yield from done
 
 
 class Executor(Protocol):

@@ -9,7 +9,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Collection, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from readbench.base import processes
 from readbench.base.errors import IncompleteRunError
-from readbench.runs.executors.base import Observer, WorkerConfig
+from readbench.runs.executors.base import POLL_SECONDS, Observer, WorkerConfig, as_they_end
 from readbench.trials.briefing import Briefing
 from readbench.trials.events import Event
 from readbench.trials.spec import TrialSpec
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from readbench.runs.executors.worker import Worker
 
 _THREADS = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
-_POLL_SECONDS = 0.1
 Result = TypeVar("Result")
 GRACE_SECONDS = 8.0  # to commit an interval after a request to stop; Docker kills after 10, Slurm after 30
 
@@ -74,16 +73,12 @@ class Pool:
 
         IncompleteRunError if a worker process died.
         """
-        pending = set(futures)
-        while pending:
-            done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            self._pass_on()
-            for future in done:
-                try:
-                    future.result()
-                except BrokenProcessPool as error:
-                    hint = f"if memory was short use fewer --workers; resume with: readbench resume {self.run_dir}"
-                    raise IncompleteRunError("a worker process died", hint=hint) from error
+        for future in as_they_end(futures, self._pass_on):
+            try:
+                future.result()
+            except BrokenProcessPool as error:
+                hint = f"if memory was short use fewer --workers; resume with: readbench resume {self.run_dir}"
+                raise IncompleteRunError("a worker process died", hint=hint) from error
 
     def finish_interval(self) -> None:
         """Lets every running trial commit its interval, passing on the workers' events, then ends.
@@ -97,7 +92,7 @@ class Pool:
         while ending.is_alive():  # keep reading the events: a worker that finds their pipe full waits forever
             if time.monotonic() > deadline:
                 self.kill()
-            ending.join(_POLL_SECONDS)
+            ending.join(POLL_SECONDS)
             self._pass_on()
 
     def _submit(self, task: Callable[..., Result], *arguments: Any) -> "Future[Result]":

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from readbench.base.errors import ConfigError, IncompleteRunError, SurroundingError
-from readbench.runs.executors.base import ClusterConfig, Observer, WorkerConfig, trial_name
+from readbench.runs.executors.base import POLL_SECONDS, ClusterConfig, Observer, WorkerConfig, as_they_end, trial_name
 from readbench.runs.executors.cluster import task
 from readbench.runs.executors.cluster.hub import Hub, released
 from readbench.runs.executors.cluster.storage import SHARED, SIGN, Attempt, Storage, fetch, open_storage
@@ -31,7 +31,6 @@ from readbench.trials.record.run_files import PILOT_FOLDER
 from readbench.trials.record.trial_file import find_trial
 from readbench.trials.spec import TrialSpec
 
-_POLL_SECONDS = 0.1
 _REACH_SECONDS = 10.0
 _REPEATS = 20  # of a task whose node or worker died
 _OBJECT_BYTES = 100 << 20  # of a cluster that is started here: tasks exchange little
@@ -106,18 +105,14 @@ class Cluster:
 
         IncompleteRunError if a task's node or worker died again and again.
         """
-        pending = set(futures)
-        while pending:
-            done, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
-            self._pass_on()
-            for future in done:
-                try:
-                    future.result()
-                except self._ray.exceptions.RayError as error:
-                    hint = f"resume with: readbench resume {self._run_dir}"
-                    raise IncompleteRunError(f"a task was lost: {_first_line(error)}", hint=hint) from error
-                if future in self._trials:
-                    self._bring(self._trials.pop(future))
+        for future in as_they_end(futures, self._pass_on):
+            try:
+                future.result()
+            except self._ray.exceptions.RayError as error:
+                hint = f"resume with: readbench resume {self._run_dir}"
+                raise IncompleteRunError(f"a task was lost: {_first_line(error)}", hint=hint) from error
+            if future in self._trials:
+                self._bring(self._trials.pop(future))
 
     def finish_interval(self) -> None:
         """Lets every running trial commit its interval, then brings all of them; gives up what takes longer than GRACE_SECONDS."""
@@ -125,7 +120,7 @@ class Cluster:
         deadline = time.monotonic() + GRACE_SECONDS
         pending = set(self._futures)
         while pending and time.monotonic() < deadline:
-            _, pending = wait(pending, timeout=_POLL_SECONDS, return_when=FIRST_COMPLETED)
+            _, pending = wait(pending, timeout=POLL_SECONDS, return_when=FIRST_COMPLETED)
             self._pass_on()
         if pending:
             self.kill()
@@ -205,6 +200,10 @@ def _connected(cluster: ClusterConfig, num_workers: int) -> Any:
     """Ray, connected; SurroundingError where there is no such cluster."""
     if importlib.util.find_spec("ray") is None:
         raise ConfigError("executor ray needs ray, which is not installed", hint="pip install 'readbench[ray]', or take the pool")
+    if "://" in cluster.address:
+        raise ConfigError(
+            f"{cluster.address} is an address of Ray's client", hint="start readbench on a node of the cluster: --ray-address auto"
+        )
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     import ray
