@@ -201,9 +201,8 @@ def _connected(cluster: ClusterConfig, num_workers: int) -> Any:
     if importlib.util.find_spec("ray") is None:
         raise ConfigError("executor ray needs ray, which is not installed", hint="pip install 'readbench[ray]', or take the pool")
     if "://" in cluster.address:
-        raise ConfigError(
-            f"{cluster.address} is an address of Ray's client", hint="start readbench on a node of the cluster: --ray-address auto"
-        )
+        hint = "start readbench on a node of the cluster, with --ray-address auto"
+        raise ConfigError(f"{cluster.address} is an address of Ray's client", hint=hint)
     for name, value in _QUIET.items():
         os.environ.setdefault(name, value)
     import ray
