@@ -1,5 +1,6 @@
 """A trial's commits in a storage: whoever takes it over reads one whole commit, whatever was killed when; one attempt has it at a time."""
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from pyarrow.fs import LocalFileSystem
 
 from readbench.base.errors import DamagedError, SurroundingError
+from readbench.base.files import sealed
 from readbench.runs.executors.cluster.storage import Attempt, Folder, Remote, Storage, TakenOver, fetch, open_storage
 
 NAME = "trials/0123456789abcdef"
@@ -147,6 +149,12 @@ def flip(file: Path) -> None:
     file.write_bytes(file.read_bytes()[:-1] + b"?")
 
 
+def redirect(head: Path, file: str, place: str | None = None) -> None:
+    """A head that was sealed by somebody who has no good in mind."""
+    named = json.loads(head.read_text())["files"]
+    head.write_text(json.dumps(sealed({"files": {file: place or named["trial.sqlite"]}})))
+
+
 def rename(head: Path) -> None:
     head.write_text(head.read_text().replace("trial.sq", "trial.sx"))
 
@@ -158,6 +166,9 @@ DAMAGE: dict[str, Callable[[Path], object]] = {
     "a head with another name": lambda root: (root / "head.json").write_text(
         (root / "head.json").read_text().replace("trial.sq", "trial.sx")
     ),
+    "a file outside of the trial": lambda root: redirect(root / "head.json", "../../outside"),
+    "an absolute file": lambda root: redirect(root / "head.json", "/outside/of/it"),
+    "an object outside of the storage": lambda root: redirect(root / "head.json", "trial.sqlite", "../../../../secret"),
     "a head that is a list": lambda root: (root / "head.json").write_text("[]"),
 }
 

@@ -27,10 +27,9 @@ class Hub:
         self._events: list[Event] = []
         self._stopped = False
 
-    def tell(self, event: Event) -> bool:
-        """Keeps an event for the driver; whether the trial is asked to stop."""
+    def tell(self, event: Event) -> None:
+        """Keeps an event for the driver."""
         self._events.append(event)
-        return self._stopped
 
     def events(self) -> list[Event]:
         """Those since the last call."""

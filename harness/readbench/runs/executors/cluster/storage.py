@@ -8,6 +8,7 @@ function of its spec, so a head that the earlier one wrote last is a commit of t
 """
 
 import json
+import re
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ SIGN = "sign"  # a file that the driver writes, and every node must see
 SHARED = "give --storage a folder or a URL that the driver and all nodes share"
 _HEAD, _MARK = "head.json", "mark"
 _LOCAL = ("lock", "trial.sqlite-journal")  # of the process that has the trial
+_OBJECT = re.compile("[0-9a-f]{16}/[0-9a-f]{32}")  # an attempt's mark, and a hash
 _CHUNK_BYTES = 1 << 22
 
 
@@ -237,4 +239,7 @@ def _head(content: bytes, name: str) -> dict[str, str]:
     except (ValueError, RecursionError) as error:
         raise DamagedError(f"{name} in the storage is damaged: {error}") from error
     found: dict[str, str] = files.unsealed(document if isinstance(document, dict) else {}, Path(name))["files"]
+    for file, place in found.items():
+        if Path(file).is_absolute() or ".." in Path(file).parts or not _OBJECT.fullmatch(place):
+            raise DamagedError(f"{name} in the storage is damaged: it names {file!r:.80}, which is no file of a trial")
     return found
