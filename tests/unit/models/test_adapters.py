@@ -148,6 +148,7 @@ UNUSABLE: dict[str, tuple[Callable[[Path], object], str]] = {
     "an imported module": (lambda folder: rewrite(folder, megatron_config={"a": 1}), "sets megatron_config, which readbench does not read"),
     "replicated layers": (lambda folder: rewrite(folder, layer_replication=[[0, 1], [0, 1]]), "sets layer_replication"),
     "a trained bias": (lambda folder: rewrite(folder, bias="all"), "sets bias"),
+    "another base by its beginning": (lambda folder: rewrite(folder, init_lora_weights="pissa_niter_4"), "sets init_lora_weights"),
     "no base": (lambda folder: rewrite(folder, base_model_name_or_path=None), "names no base model"),
     "a base that is not there": (lambda folder: rewrite(folder, base_model_name_or_path="/nowhere/else"), "/nowhere/else does not exist"),
     "an adapter of an adapter": (adapter_of_an_adapter, "is an adapter itself"),

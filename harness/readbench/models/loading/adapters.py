@@ -39,7 +39,6 @@ _WITHOUT_EFFECT = (  # on a trained adapter's numbers
     "base_model_name_or_path",
     "eva_config",
     "inference_mode",
-    "init_lora_weights",
     "loftq_config",
     "lora_dropout",
     "megatron_core",
@@ -50,6 +49,10 @@ _WITHOUT_EFFECT = (  # on a trained adapter's numbers
     "runtime_config",
     "task_type",
 )
+
+
+# How an adapter was begun: others (PiSSA, OLoRA, LoftQ, CorDA ...) also change the base model that it is added to.
+_PLAIN_BEGINNINGS = (None, True, False, "gaussian", "eva", "orthogonal")
 
 
 def check_installed() -> None:
@@ -78,6 +81,8 @@ def check_adapter(folder: Path) -> None:
     if settings.get("peft_type") != "LORA":
         raise ConfigError(f"adapter {folder} is of type {settings.get('peft_type')!r}", hint="only LoRA adapters are read")
     known = {*_TAKEN, *_WITHOUT_EFFECT, *(("bias",) if settings.get("bias") == "none" else ())}
+    if settings.get("init_lora_weights") in _PLAIN_BEGINNINGS:
+        known.add("init_lora_weights")
     unknown = [key for key, value in sorted(settings.items()) if value and key not in known]
     if unknown:
         raise ConfigError(
