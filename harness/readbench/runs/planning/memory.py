@@ -95,7 +95,7 @@ def forecast_memory(
     on_gpu: bool,
     teachers: Sequence[Path] = (),
 ) -> Memory:
-    """What a trial needs: training the student, or its answers, whichever takes more, beside the models that are held all the time."""
+    """What a trial needs by part: together at most, since a step and the student's answers are not computed at the same time."""
     each, lora = shapes(student), training.lora
     whole, adapter = num_parameters(student), _adapter_parameters(each, lora)
     held = _FP32 if training.weights == "float32" else _BF16
