@@ -73,6 +73,19 @@ def test_the_utility_is_lm_eval_s_share_of_right_answers(model: LanguageModel, t
 
 
 @pytest.mark.usefixtures("gsm8k")
+def test_every_model_of_every_process_is_asked_the_same(model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[list[str]] = []
+    sound = model.answer
+    monkeypatch.setattr(model, "answer", lambda prompts, **given: asked.append(list(prompts)) or sound(prompts, **given))
+    suite = suite_of(tmp_path / "s", "{gsm8k: math}")
+    for process in range(2):
+        load_installed.cache_clear()
+        found = [evaluate(model, suite, Grader(), max_new_tokens=8) for _ in range(2)]
+        assert found[0] == found[1], process
+    assert asked[0] == asked[1] == asked[2] == asked[3]
+
+
+@pytest.mark.usefixtures("gsm8k")
 def test_answers_are_cut_and_read_as_the_task_says(model: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from readbench.api import Response
 

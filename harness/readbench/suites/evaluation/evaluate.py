@@ -26,6 +26,7 @@ from readbench.base.errors import ConfigError
 from readbench.models.language_model import LanguageModel
 from readbench.suites.evaluation.adapter import Adapter
 from readbench.suites.evaluation.installed import load_installed
+from readbench.suites.evaluation.repeating import repeating
 from readbench.suites.evaluation.task import read_task
 from readbench.suites.evaluation.tasks import StepsTask, VerifiedTask, rows
 from readbench.suites.grading import Grader
@@ -108,7 +109,7 @@ def _from_task_file(file: Path, _changed_ns: int, joint: bool) -> _Test:
     config["custom_dataset"] = lambda **_: {task.test_split: questions}
     if joint:
         config["class"] = StepsTask
-    loaded = TaskManager(include_defaults=False).load([config])
+    loaded = repeating(TaskManager(include_defaults=False).load([config]))
     num_items = len(set(questions["item"])) if joint else len(questions)
     return _Test(name=task.task, version=str(task.metadata.get("version", "")), loaded=loaded, num_items=num_items)
 
@@ -118,7 +119,7 @@ def _generated(suite: Suite, grader: Grader, max_new_tokens: int) -> _Test:
     questions, items = suite.test_questions()
     table = _table(rows(questions, items), suite.folder)
     task = VerifiedTask(table, grader, name=suite.name, max_new_tokens=max_new_tokens)
-    loaded = TaskManager(include_defaults=False).load([task])
+    loaded = repeating(TaskManager(include_defaults=False).load([task]))
     return _Test(name=suite.name, version=str(suite.config.version), loaded=loaded, num_items=len(set(items)))
 
 

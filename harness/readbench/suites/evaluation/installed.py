@@ -15,6 +15,7 @@ from lm_eval.api.task import ConfigurableTask
 from lm_eval.tasks import TaskManager
 
 from readbench.base.errors import ConfigError, near_match
+from readbench.suites.evaluation.repeating import repeating
 
 _FLEXIBLE = "flexible-extract"  # of a task's filters, the one that forgives the form of an answer
 
@@ -67,7 +68,7 @@ def load_installed(names: tuple[str, ...]) -> Installed:
                 hint="it needs its dataset from the hub: go online once, log in if it is gated, or name another task",
             ) from None
         by_name[name] = tuple(loaded["tasks"].values())
-    return Installed(by_name=by_name, loaded=manager.load([task for tasks in by_name.values() for task in tasks]))
+    return Installed(by_name=by_name, loaded=repeating(manager.load([task for tasks in by_name.values() for task in tasks])))
 
 
 @functools.cache
