@@ -1,6 +1,6 @@
 """The grid: every allocator with every seed, in an executor; the run directory holds the results."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager
 from dataclasses import replace
@@ -20,7 +20,7 @@ from readbench.runs.plan import Plan, num_workers
 from readbench.runs.planning.checks import check_one_objective
 from readbench.runs.recorded import RecordedTeacher
 from readbench.runs.references import teacher_reference
-from readbench.runs.studies.pilots import PilotStudy, trained
+from readbench.runs.studies.pilots import PilotStudy, begun, records_of
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.briefing import Briefing, briefing_of
 from readbench.trials.events import Event
@@ -75,6 +75,7 @@ class _Grid:
             bring_all(run_dir, stored["place"])
             remove(run_dir / STORED)
         self._todo = [spec for spec in planned.trials if not is_complete(run_dir, spec.id)]
+        self._alone = [spec for spec in self._todo if spec.pilots is None and spec.profiling is None]
         for spec in planned.trials:
             if spec not in self._todo:
                 remove_checkpoints(run_dir / "trials" / spec.id)
@@ -94,15 +95,16 @@ class _Grid:
             return
         done = self._planned.budget_tokens - sum(spec.budget_tokens for spec in self._todo)
         self._observe(Event(kind="plan", budget_tokens=self._planned.budget_tokens, charged_tokens=done))
-        self._at_work(max(len(self._todo), self._missing(PILOTS), self._missing(PROFILING)), self._drive)
+        at_first = self._missing(PILOTS) + self._missing(PROFILING) + len(self._alone)
+        self._at_work(max(len(self._todo), at_first), self._drive)
 
     def pilots(self) -> Mapping[str, Any]:
         """What the pilots found; makes those that are not done."""
 
         def drive(executor: Executor) -> Mapping[str, Any]:
-            fingerprint = self._check(executor.measure_fingerprints(), executor)
-            (found,) = self._found(PILOTS, self._planned.pilots, executor, fingerprint)
-            return found
+            (study,) = self._studies(PILOTS, self._check(executor.measure_fingerprints(), executor))
+            executor.wait(study.begin(executor))
+            return self._ended(PILOTS, [study])[0]
 
         check_one_objective(self._config, "pilots are")
         return self._at_work(len(self._planned.pilots), drive)
@@ -112,7 +114,8 @@ class _Grid:
 
         def drive(executor: Executor) -> list[TrialRecord]:
             self._check(executor.measure_fingerprints(), executor)
-            return trained(executor, self._run_dir, self._run, self._planned.pilots)
+            executor.wait(begun(executor, self._run, self._planned.pilots))
+            return records_of(self._run_dir, self._planned.pilots)
 
         return self._at_work(len(self._planned.pilots), drive)
 
@@ -154,13 +157,25 @@ class _Grid:
         fingerprint = self._check(fingerprint_future, executor)
         teacher = teacher_future.result() if self._start is None else self._start["teacher"]
         self._observe(Event(kind="measured"))
-        briefings = self._briefings(executor, teacher, fingerprint)
-        trials = [executor.run(spec, briefings[spec.objective, spec.budget_tokens]) for spec in self._todo]
+        trials = self._begun(executor, teacher, fingerprint)
         if self._start is None:
             executor.wait([start_future])
             measured = {"student": start_future.result(), "teacher": teacher_future.result()}
             write_part(self._run_dir, START, self._run, measured)
         executor.wait(trials)
+
+    def _begun(self, executor: Executor, teacher: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> "list[Future[bool]]":
+        """All trials, begun; before those that learn from pilots or pilot trials these are made, with the other trials beside them."""
+        identified = self._identified(executor)
+        studies = {part: self._studies(part, fingerprint) for part in (PROFILING, PILOTS)}
+        making = [future for each in studies.values() for study in each for future in study.begin(executor)]  # the longest first
+        without = self._briefings(teacher, identified, {}, {}) if self._alone else {}
+        trials = [executor.run(spec, without[spec.objective, spec.budget_tokens]) for spec in self._alone]
+        executor.wait(making)
+        found = {part: {"groups": self._ended(part, each)} for part, each in reversed(studies.items())}
+        briefings = self._briefings(teacher, identified, found[PILOTS], found[PROFILING])
+        told = [executor.run(spec, briefings[spec.objective, spec.budget_tokens]) for spec in self._todo if spec not in self._alone]
+        return trials + told
 
     def _check(self, measured: "Future[list[dict[str, Any]]]", executor: Executor) -> Mapping[str, Any]:
         """The fingerprint of where the trials run, noted; ConfigError if the run or its recorded teacher is of another machine's."""
@@ -173,21 +188,22 @@ class _Grid:
                 RecordedTeacher(Path(model)).check_bits(fingerprint, self._warn)
         return fingerprints[0]
 
-    def _found(
-        self, part: str, specs: tuple[TrialSpec, ...], executor: Executor, fingerprint: Mapping[str, Any]
-    ) -> list[Mapping[str, Any]]:
-        """What the pilots or the pilot trials found, now or before, by objective and budget; nothing if the run needs none."""
+    def _studies(self, part: str, fingerprint: Mapping[str, Any]) -> list[PilotStudy]:
+        """The planned pilots or pilot trials: a study for each objective and budget, none if the run needs none."""
         together: dict[tuple[str, int], list[TrialSpec]] = {}
-        for spec in specs:
+        for spec in self._planned.pilots if part == PILOTS else self._planned.profiling:
             together.setdefault((spec.objective, spec.budget_tokens), []).append(spec)
-        found = []
-        for alike in together.values():
-            study = PilotStudy(
-                part=part, run_dir=self._run_dir, run=self._run, specs=tuple(alike), fingerprint=fingerprint, warn=self._warn
-            )
-            found.append(study.done() or study.make(executor))
-        if specs:
-            self._observe(Event(kind="measured", message=f"{len(specs)} {'pilots' if part == PILOTS else 'pilot trials'} are done"))
+        return [
+            PilotStudy(part=part, run_dir=self._run_dir, run=self._run, specs=tuple(alike), fingerprint=fingerprint, warn=self._warn)
+            for alike in together.values()
+        ]
+
+    def _ended(self, part: str, studies: Sequence[PilotStudy]) -> list[Mapping[str, Any]]:
+        """What they found; says that they are done."""
+        found = [study.end() for study in studies]
+        if studies:
+            count = sum(len(study.specs) for study in studies)
+            self._observe(Event(kind="measured", message=f"{count} {'pilots' if part == PILOTS else 'pilot trials'} are done"))
         return found
 
     def _missing(self, part: str) -> int:
@@ -209,11 +225,15 @@ class _Grid:
         weights: list[float] = found["weights"]
         return weights
 
-    def _briefings(self, executor: Executor, teacher: Mapping[str, Any], fingerprint: Mapping[str, Any]) -> dict[tuple[str, int], Briefing]:
-        """What the trials of an objective and a budget are told; makes the pilots and pilot trials if the run needs them and has none."""
-        suite, identified = self._run["suite"], self._identified(executor)
-        pilots = {"groups": self._found(PILOTS, self._planned.pilots, executor, fingerprint)}
-        profiling = {"groups": self._found(PROFILING, self._planned.profiling, executor, fingerprint)}
+    def _briefings(
+        self,
+        teacher: Mapping[str, Any],
+        identified: list[float] | None,
+        pilots: Mapping[str, Any],
+        profiling: Mapping[str, Any],
+    ) -> dict[tuple[str, int], Briefing]:
+        """What the trials of an objective and a budget are told."""
+        suite = self._run["suite"]
         return {
             (objective, budget): briefing_of(
                 self._config.requirement,

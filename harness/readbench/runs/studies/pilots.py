@@ -10,6 +10,7 @@ and training, on a machine that computes the same bits, reads it there.
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -103,9 +104,15 @@ class PilotStudy:
         cached = self._cached()
         return None if cached is None else self._write(cached)
 
-    def make(self, executor: Executor) -> Mapping[str, Any]:
-        """Runs those that are not done; ConfigError if one fails."""
-        records = trained(executor, self.run_dir, self.run, self.specs)
+    def begin(self, executor: Executor) -> "list[Future[bool]]":
+        """Starts those that are not done; of none, where it is known what they found."""
+        return [] if self.done() else begun(executor, self.run, self.specs)
+
+    def end(self) -> Mapping[str, Any]:
+        """What they found, once they have ended; ConfigError if one failed."""
+        if known := self.done():
+            return known
+        records = records_of(self.run_dir, self.specs)
         found = _FOUND[self.part](records) | {"tokens": _tokens(records)}
         self._cache(found)
         return self._write(found)
@@ -146,10 +153,14 @@ class PilotStudy:
             self.warn(f"the pilots are not kept for other runs: {error}")
 
 
-def trained(executor: Executor, run_dir: Path, run: Mapping[str, Any], specs: Sequence[TrialSpec]) -> list[TrialRecord]:
-    """The records of untested trials; runs those that are not done. ConfigError if one fails."""
+def begun(executor: Executor, run: Mapping[str, Any], specs: Sequence[TrialSpec]) -> "list[Future[bool]]":
+    """Starts untested trials that are not done."""
     briefing = Briefing(requirement=np.array(run["suite"]["requirement"]))
-    executor.wait([executor.run(spec, briefing) for spec in specs])
+    return [executor.run(spec, briefing) for spec in specs]
+
+
+def records_of(run_dir: Path, specs: Sequence[TrialSpec]) -> list[TrialRecord]:
+    """The records of untested trials that have ended; ConfigError if one failed."""
     records = [read_trial(run_dir / PILOT_FOLDER / spec.id) for spec in specs]
     for number, record in enumerate(records):
         if record.status != "complete":
