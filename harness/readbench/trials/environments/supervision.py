@@ -19,7 +19,8 @@ from readbench.suites.prompts import PromptQueue, Slot
 from readbench.teachers.panel import Panel
 
 _FIRST_ASK = 8  # slots of a capability whose mean cost is not known yet
-_ASK_MARGIN = 1.05  # asks for a little more than the mean cost suggests: a second, small batch costs more
+_ASK_MARGIN = 1.15  # asks for more than the mean cost suggests: a small batch more takes longer, and the rest is bought in the next interval
+_LAST_ASK_MARGIN = 1.05  # in the last interval nothing buys the rest
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,7 @@ class Supply:
         self._num_capabilities = num_capabilities
         self._max_new_tokens = max_new_tokens
         self._readers = readers  # models that read each example as the student sees it, to be compared with it
+        self._mean_costs = np.zeros(num_capabilities)  # (K,) tokens an example, as last seen; 0 if none was
         self._right_only = right_only  # whether an answer that does not verify is charged but not taught
 
     def draw(self, scheduler: Scheduler, ledger: Ledger, *, last_interval: bool) -> list[Example]:
@@ -72,11 +74,15 @@ class Supply:
         """
         heads: list[list[Example]] = [[] for _ in range(self._num_capabilities)]  # answered, not bought yet
         bought: list[list[Example]] = [[] for _ in range(self._num_capabilities)]
-        ask = np.where(scheduler.deficits > 0, _FIRST_ASK, 0).astype(np.int64)
+        margin = _LAST_ASK_MARGIN if last_interval else _ASK_MARGIN
+        known = self._mean_costs > 0
+        first = np.where(known, margin * scheduler.estimate(np.maximum(self._mean_costs, 1.0)) + 1, _FIRST_ASK)
+        ask = np.where(scheduler.deficits > 0, first, 0).astype(np.int64)
         while ask.any():
             self._answer(heads, ask)
             ask = np.zeros(self._num_capabilities, dtype=np.int64)
-            wanted = scheduler.estimate(_mean_costs(heads, bought))
+            self._look(heads, bought)
+            wanted = scheduler.estimate(np.maximum(self._mean_costs, 1.0))
             for capability, examples in enumerate(heads):
                 costs = np.array([example.cost for example in examples], dtype=np.int64)
                 fitting = int((costs.cumsum() <= ledger.remaining_tokens).sum())  # others may have overdrawn, by answers of their own
@@ -84,7 +90,7 @@ class Supply:
                 for example in examples[:count]:
                     self._buy(example, ledger, bought)
                 if count == len(examples) and scheduler.deficits[capability] > 0:
-                    ask[capability] = max(1, int(_ASK_MARGIN * (wanted[capability] - count)) + 1)
+                    ask[capability] = max(1, int(margin * (wanted[capability] - count)) + 1)
                 del examples[:count]
         while last_interval:
             costs = np.array([examples[0].cost if examples else -1 for examples in heads], dtype=np.int64)
@@ -130,8 +136,8 @@ class Supply:
                 )
             )
 
-
-def _mean_costs(heads: list[list[Example]], bought: list[list[Example]]) -> npt.NDArray[np.float64]:
-    """(K,) tokens an example, 1 if none was seen."""
-    seen = [[e.cost for e in (*waiting, *taken)] for waiting, taken in zip(heads, bought, strict=True)]
-    return np.array([np.mean(costs) if costs else 1.0 for costs in seen], dtype=np.float64)
+    def _look(self, heads: list[list[Example]], bought: list[list[Example]]) -> None:
+        """Takes down the mean cost of each capability's examples."""
+        for capability, (waiting, taken) in enumerate(zip(heads, bought, strict=True)):
+            if costs := [example.cost for example in (*waiting, *taken)]:
+                self._mean_costs[capability] = np.mean(costs)

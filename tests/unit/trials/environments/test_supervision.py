@@ -179,14 +179,23 @@ def test_what_is_bought_does_not_depend_on_how_much_is_asked_for_at_a_time(
     assert [slots(examples, capability) for capability in (0, 1)] == [first_slots(0, 30), first_slots(1, 20)]
 
 
-def test_the_teacher_is_asked_in_two_batches_for_little_more_than_is_bought() -> None:
+def test_the_teacher_is_asked_in_two_batches_for_little_more_than_is_bought_and_then_in_one() -> None:
     """The first batch shows what an example costs: 800 tokens are 100 of 8, 1800 are 100 of 18."""
     trial = Trial(10_000)
+    for batches in (2, 1):
+        before = len(trial.teacher.asked)
+        trial.scheduler.grant(np.array([1.0, 0.0]), 800)
+        assert len(trial.draw([0.0, 1.0], 1800)) == 200
+        asked = trial.teacher.asked[before:]
+        assert len(asked) == batches
+        assert 200 <= sum(map(len, asked)) <= 1.15 * 200 + 2
+
+
+def test_the_last_interval_asks_for_less_that_nothing_will_buy() -> None:
+    trial = Trial(2600)
     trial.scheduler.grant(np.array([1.0, 0.0]), 800)
-    examples = trial.draw([0.0, 1.0], 1800)
-    assert len(examples) == 200
-    assert len(trial.teacher.asked) == 2
-    assert 200 <= sum(map(len, trial.teacher.asked)) <= 1.05 * 200 + 2
+    assert len(trial.draw([0.0, 1.0], 1800, last=True)) == 200
+    assert sum(map(len, trial.teacher.asked)) <= 1.05 * 200 + 2
 
 
 def test_a_batch_never_asks_again_for_what_was_answered() -> None:
