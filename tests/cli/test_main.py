@@ -45,6 +45,20 @@ def test_help_imports_nothing_heavy() -> None:
     assert "compare" in done.stdout
 
 
+def test_the_process_that_drives_a_run_never_imports_torch() -> None:
+    """That takes a second, before each command and beside the workers, and memory that they need."""
+    code = (
+        "import sys; from readbench.views.cli.main import main\n"
+        "main(['run', '--suite', 'reasoning', '--allocators', 'read', '--dry-run'])\n"
+        "import readbench.results.document.building, readbench.runs.execute\n"
+        "heavy = {'torch', 'transformers', 'lm_eval', 'datasets', 'ray'} & set(sys.modules)\n"
+        "sys.exit(f'imported: {sorted(heavy)}' if heavy else 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "tokens" in done.stdout
+
+
 def test_help_is_shown_where_nothing_was_asked(readbench: Callable[..., Any]) -> None:
     outcome = readbench()
     assert outcome.code == 0

@@ -1,11 +1,14 @@
-"""Examples as tokens, and batches of them, sorted by length to keep padding small."""
+"""Examples as tokens, and batches of them, sorted by length to keep padding small. Torch-free at import."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-import torch
+
+if TYPE_CHECKING:
+    import torch
 
 
 @dataclass(frozen=True)
@@ -25,9 +28,9 @@ class Encoded:
 class Batch:
     """B rows of L inputs, padded on the right, with N label tokens in row order."""
 
-    inputs: torch.Tensor  # (B, L) int64
-    positions: torch.Tensor  # (N,) int64 into the flattened (B·L) inputs: where the label tokens are predicted
-    labels: torch.Tensor  # (N,) int64
+    inputs: "torch.Tensor"  # (B, L) int64
+    positions: "torch.Tensor"  # (N,) int64 into the flattened (B·L) inputs: where the label tokens are predicted
+    labels: "torch.Tensor"  # (N,) int64
     starts: npt.NDArray[np.int64]  # (B,) index of each row's first label
 
 
@@ -55,8 +58,10 @@ def runs_within(lengths: Sequence[int], indices: Sequence[int], most_tokens: int
     return runs
 
 
-def collate(examples: Sequence[Encoded], device: torch.device) -> Batch:
+def collate(examples: Sequence[Encoded], device: "torch.device") -> Batch:
     """The examples as one batch on the device."""
+    import torch
+
     width = max(len(example.tokens) for example in examples) - 1
     inputs = np.zeros((len(examples), width), dtype=np.int64)  # padding is token 0: never seen, see `readbench.models.language_model`
     positions, labels = [], []
@@ -73,8 +78,10 @@ def collate(examples: Sequence[Encoded], device: torch.device) -> Batch:
     )
 
 
-def rows_of(batch: Batch, rows: Sequence[int]) -> tuple[Batch, torch.Tensor]:
+def rows_of(batch: Batch, rows: Sequence[int]) -> "tuple[Batch, torch.Tensor]":
     """The batch of these of its rows, in this order, and where its labels are among all."""
+    import torch
+
     width, ends = batch.inputs.shape[1], np.append(batch.starts[1:], len(batch.labels))
     places = [np.arange(batch.starts[row], ends[row]) for row in rows]
     device = batch.labels.device

@@ -21,7 +21,7 @@ from readbench.base.errors import ConfigError
 from readbench.base.hashing import json_hash
 from readbench.base.nested import flatten, nest
 from readbench.base.plugins import registry
-from readbench.runs.executors.base import ClusterConfig
+from readbench.runs.executors.cluster.settings import ClusterConfig
 from readbench.runs.parameters import by_kind, in_use, parameter_path
 from readbench.runs.references import PLACES, absolute, only_remote, suite_place
 from readbench.suites.suite import Suite, load_suite

@@ -4,12 +4,9 @@ from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import Any, Protocol
 
-from annotated_types import Ge, Gt
-from pydantic.dataclasses import dataclass as pydantic_dataclass
-
-from readbench.base.documents import STRICT
+from readbench.runs.executors.cluster.settings import ClusterConfig
 from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.trials.briefing import Briefing
 from readbench.trials.events import Event
@@ -18,16 +15,6 @@ from readbench.trials.spec import TrialSpec
 
 Observer = Callable[[Event], None]
 POLL_SECONDS = 0.1
-
-
-@pydantic_dataclass(frozen=True, kw_only=True, config=STRICT)
-class ClusterConfig:
-    """Where a run's trials are when the executor is ray, and what each takes."""
-
-    address: str = ""  # of a Ray cluster: auto, HOST:PORT; empty: one is started here
-    storage: str = ""  # where trials keep what they commit: a shared folder or a URL; empty: the run directory
-    num_cpus: Annotated[float, Gt(0)] = 1.0  # a trial
-    num_gpus: Annotated[float, Ge(0)] = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

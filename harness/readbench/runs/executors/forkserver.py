@@ -6,6 +6,8 @@ the parent would take its workers for dead. It ends with the parent.
 
 import signal
 
+import transformers.modeling_utils  # noqa: F401 - half of what loading a model imports
+
 import readbench.runs.executors.worker  # noqa: F401 - preloaded for the workers
 
 signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -19,7 +19,9 @@ from readbench.suites.prompts import PromptQueue, Slot
 from readbench.teachers.panel import Panel
 
 _FIRST_ASK = 8  # slots of a capability whose mean cost is not known yet
-_ASK_MARGIN = 1.15  # asks for more than the mean cost suggests: a small batch more takes longer, and the rest is bought in the next interval
+_ASK_MARGIN = (
+    1.15  # asks for more than the mean cost suggests: a small batch more takes longer, and the rest is bought in the next interval
+)
 _LAST_ASK_MARGIN = 1.05  # in the last interval nothing buys the rest
 
 

@@ -21,6 +21,7 @@ Observe = Callable[["Event"], None]
 def follow(run_dir: Path, resolved: "Resolved", *, allow_drift: bool, as_json: bool) -> None:
     """Runs the trials that are not done yet, with a display, and shows the results, even of an incomplete run."""
     from readbench.models.ranks import placed
+    from readbench.runs.executors.pool import prepare
     from readbench.runs.executors.together import leading, obey
     from readbench.views.cli.display import choose_display
 
@@ -28,6 +29,8 @@ def follow(run_dir: Path, resolved: "Resolved", *, allow_drift: bool, as_json: b
     if number > 0:  # rank 0 says what to do, and shows it
         obey(resolved.config.device)
         return
+    if resolved.config.executor == "pool" and count == 1:
+        prepare()
     resumed = f"resume with: readbench resume {shlex.quote(str(run_dir))}"
     with interruptible(resumed), choose_display(sys.stderr) as display, leading(resolved.config.device) if count > 1 else nullcontext():
         results = carry_out(run_dir, resolved, allow_drift=allow_drift, observe=display.observe)

@@ -21,9 +21,10 @@ from pathlib import Path
 from typing import Any
 
 from readbench.base.errors import ConfigError, IncompleteRunError, SurroundingError
-from readbench.runs.executors.base import POLL_SECONDS, ClusterConfig, Observer, WorkerConfig, as_they_end, trial_name
+from readbench.runs.executors.base import POLL_SECONDS, Observer, WorkerConfig, as_they_end, trial_name
 from readbench.runs.executors.cluster import task
 from readbench.runs.executors.cluster.hub import Hub, released
+from readbench.runs.executors.cluster.settings import ClusterConfig
 from readbench.runs.executors.cluster.storage import SHARED, SIGN, Attempt, Storage, fetch, open_storage
 from readbench.runs.executors.pool import GRACE_SECONDS
 from readbench.trials.briefing import Briefing
