@@ -44,7 +44,7 @@ def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, chat: ChatConfig =
         return list(_template(tokenizer, messages, chat, add_generation_prompt=True, tokenize=True))
     if chat != NO_CHAT:
         raise ConfigError(f"{tokenizer.name_or_path} has no chat template, so chat settings have no effect", hint="drop them")
-    ids = list(tokenizer.encode(prompt + "\n"))
+    ids = _ids(tokenizer, prompt + "\n", special=True)
     if ids and ids[-1] == tokenizer.eos_token_id:  # some tokenizers end every text with EOS; a prompt must stay open
         ids.pop()
     return ids
@@ -52,8 +52,25 @@ def render(tokenizer: "PreTrainedTokenizerBase", prompt: str, chat: ChatConfig =
 
 def response_ids(tokenizer: "PreTrainedTokenizerBase", text: str, *, finished: bool = True) -> list[int]:
     """A response's tokens: the labels. If it is finished, the last one is the token that ends a turn."""
-    ids = list(tokenizer.encode(text, add_special_tokens=False))
+    ids = _ids(tokenizer, text, special=False)
     return [*ids, turn_end(tokenizer)] if finished else ids
+
+
+def _ids(tokenizer: "PreTrainedTokenizerBase", text: str, *, special: bool) -> list[int]:
+    """A text's tokens as the library's `encode` has them, in a third of its time where it adds nothing to the Rust tokenizer's."""
+    backend = _backend(tokenizer)
+    if backend is None or backend.truncation is not None or backend.padding is not None:
+        return list(tokenizer.encode(text, add_special_tokens=special))
+    return list(backend.encode(text, add_special_tokens=special).ids)
+
+
+@functools.lru_cache(maxsize=16)
+def _backend(tokenizer: "PreTrainedTokenizerBase") -> Any:
+    """The Rust tokenizer, if the library's class encodes by it alone."""
+    from transformers import PreTrainedTokenizerFast
+
+    own = any(getattr(type(tokenizer), name, None) is not getattr(PreTrainedTokenizerFast, name) for name in ("encode", "_encode_plus"))
+    return None if own or getattr(tokenizer, "split_special_tokens", False) else getattr(tokenizer, "backend_tokenizer", None)
 
 
 @functools.lru_cache(maxsize=16)

@@ -57,8 +57,12 @@ class ResponseCache:
         """Stores responses by prompt; returns what the cache now holds for them."""
         keyed = [(_key(teacher, prompt, max_new_tokens), response) for prompt, response in responses.items()]
         rows = [(key, response.text, response.tokens, response.finished, _digest(key, response)) for key, response in keyed]
-        with self._open() as connection, transaction(connection):
-            connection.executemany("INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?)", rows)
+        with self._open() as connection:
+            before = connection.total_changes
+            with transaction(connection):
+                connection.executemany("INSERT OR IGNORE INTO responses VALUES (?, ?, ?, ?, ?)", rows)
+            if connection.total_changes - before == len(rows):  # nobody was first
+                return dict(responses)
         return self.get(teacher, list(responses), max_new_tokens=max_new_tokens)
 
     def get_scores(self, teacher: str, sequences: Sequence[Scored], k: int = 0) -> dict[Scored, Vector]:

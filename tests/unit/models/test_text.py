@@ -33,3 +33,31 @@ def test_a_tokenizer_that_closes_every_text_leaves_prompts_open(folder: Path) ->
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(single="$A <eos>", special_tokens=[("<eos>", 1)])
     assert tokenizer.decode(render(tokenizer, "a")) == "a\n"
     assert tokenizer.decode(response_ids(tokenizer, "b")) == "b<eos>"
+
+
+@pytest.mark.parametrize("text", ["", "a", "naïve <eos> ☃", "x" * 40])
+def test_tokens_are_those_of_the_library(folder: Path, text: str) -> None:
+    tokenizer = load_tokenizer(folder)
+    assert response_ids(tokenizer, text, finished=False) == tokenizer.encode(text, add_special_tokens=False)
+    assert render(tokenizer, text) == tokenizer.encode(text + "\n")
+
+
+def test_a_limit_or_padding_saved_with_a_tokenizer_cuts_nothing(folder: Path) -> None:
+    tokenizer = load_tokenizer(folder)
+    for restrict in (
+        lambda: tokenizer.backend_tokenizer.enable_truncation(3),
+        lambda: tokenizer.backend_tokenizer.enable_padding(length=9),
+    ):
+        restrict()
+        assert tokenizer.decode(render(tokenizer, "12345")) == "12345\n"
+
+
+def test_a_tokenizer_that_encodes_in_its_own_way_is_let(folder: Path) -> None:
+    from transformers import PreTrainedTokenizerFast
+
+    class Reversed(PreTrainedTokenizerFast):
+        def _encode_plus(self, text: str, **given: object) -> object:
+            return super()._encode_plus(text[::-1], **given)
+
+    tokenizer = Reversed(tokenizer_file=str(folder / "tokenizer.json"), eos_token="<eos>")  # noqa: S106 - a token
+    assert tokenizer.decode(response_ids(tokenizer, "abc", finished=False)) == "cba"
