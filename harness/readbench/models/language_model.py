@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch.nn import functional
 
 from readbench.api import Response
 from readbench.base.errors import ConfigError, SurroundingError
@@ -215,7 +216,7 @@ class LanguageModel:
             for chunk in chunks_by_length([len(example.tokens) for example in examples], self._score_tokens):
                 batch = collate([examples[index] for index in chunk], self.device)
                 logits = self.label_logits(batch)
-                chosen = logits.gather(1, batch.labels[:, None]).squeeze(1) - logits.logsumexp(1)
+                chosen = -functional.cross_entropy(logits, batch.labels, reduction="none")
                 hits = logits.argmax(1) == batch.labels
                 log_likelihood[chunk] = np.add.reduceat(chosen.double().cpu().numpy(), batch.starts)
                 greedy[chunk] = np.logical_and.reduceat(hits.cpu().numpy(), batch.starts)

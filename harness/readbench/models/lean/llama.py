@@ -5,12 +5,13 @@ tokens a step) 12 ms of 41. This forward saves time as follows, with the same re
 the full forward; a test checks the gradients):
 
 - Fewer and larger products, with the norms' weights in them (`readbench.models.lean.weights`); a norm writes x / rms(x) once.
-- Rotation and attention are one function with a hand-written backward, in one layout; the rotation tables hold the softmax scale.
+- Rotation and attention are one function with a hand-written backward, in one layout; the rotations hold the softmax's scale.
 - After attention the last layer computes only label positions: nothing reads the others.
 
 Shapes: B rows of L tokens, width d, H heads of width D, F the width between gate and down, V the vocabulary.
 """
 
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,12 +19,13 @@ import torch
 from torch.nn import functional
 
 from readbench.models.lean.products import batched_products, whole_blocks
-from readbench.models.lean.weights import AttentionWeights, attention_weights, gated_weights, head_weights, inverse_rms
+from readbench.models.lean.weights import AttentionWeights, attention_weights, gated_weights, head_weights, inverse_rms, pairs, turns
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LONGEST = 128  # tokens in a sequence: beyond this, scoring all pairs costs more than the rest saves
+_SPREAD = 100.0  # powers of 2 between the largest score of all and the smallest of a row's own: far from where float32 ends
 _ROPES = ("default", "linear", "llama3")  # rotations that depend only on the position
 
 
@@ -45,33 +47,31 @@ class _Normalise(torch.autograd.Function):
 
 
 class _ShortAttention(torch.autograd.Function):
-    """z (B, L, 3H, D) of queries, keys, values → (B·L, H·D): rotation (Su et al. 2021, arXiv 2104.09864), causal softmax, mix.
+    """z (B, L, 3H, D) of queries, keys, values → (B·L, H·D): rotation, causal softmax, mix.
 
-    Computes all pairs at once, so it suits short sequences. `cos`, `sin` (2H, 1, L, D): the queries' tables
-    hold the softmax scale; the first half of `sin` is negated, so that rotation is z·cos + swap_halves(z)·sin.
+    Computes all pairs at once, so it suits short sequences. `turn` and `back` (2H, 1, L, D/2) are complex and rotate forth and back;
+    they hold the softmax's scale, which counts in powers of 2, and its derivative.
     """
 
     @staticmethod
-    def forward(ctx: Any, z: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def forward(ctx: Any, z: torch.Tensor, turn: torch.Tensor, back: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
         rows, length, heads, width = z.shape
         parts = z.permute(2, 0, 1, 3).contiguous()  # (3H, B, L, D)
-        rotated = parts[: cos.shape[0]]
-        swapped = rotated.roll(width // 2, -1)
-        rotated.mul_(cos).addcmul_(swapped, sin)
+        pairs(parts[: len(turn)]).mul_(turn)
         query, key, value = parts.view(3, -1, length, width)  # (H·B, L, D) each
         with batched_products():
-            share = torch.baddbmm(mask, query, key.transpose(1, 2)).softmax(-1)
+            share = _causal_softmax(torch.baddbmm(mask, query, key.transpose(1, 2)))
             mixed = torch.bmm(share, value)
-        ctx.save_for_backward(parts, share, cos, sin)
+        ctx.save_for_backward(parts, share, back)
         return mixed.view(heads // 3, rows, length, width).permute(1, 2, 0, 3).reshape(rows * length, -1)
 
     @staticmethod
     def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        parts, share, cos, sin = ctx.saved_tensors
+        parts, share, back = ctx.saved_tensors
         heads, rows, length, width = parts.shape
         query, key, value = parts.view(3, -1, length, width)
-        back = torch.empty_like(parts)
-        to_query, to_key, to_value = back.view(3, -1, length, width)
+        to_parts = torch.empty_like(parts)
+        to_query, to_key, to_value = to_parts.view(3, -1, length, width)
         grad = grad.view(rows, length, heads // 3, width).permute(2, 0, 1, 3).reshape(-1, length, width)
         with batched_products():
             torch.bmm(share.transpose(1, 2), grad, out=to_value)
@@ -79,10 +79,21 @@ class _ShortAttention(torch.autograd.Function):
             to_scores.sub_((to_scores * share).sum(-1, keepdim=True)).mul_(share)
             torch.bmm(to_scores, key, out=to_query)
             torch.bmm(to_scores.transpose(1, 2), query, out=to_key)
-        rotated = back[: cos.shape[0]]
-        swapped = rotated.roll(width // 2, -1)
-        rotated.mul_(cos).addcmul_(swapped, sin, value=-1.0)
-        return back.permute(1, 2, 0, 3).contiguous(), None, None, None
+        pairs(to_parts[: len(back)]).mul_(back)
+        return to_parts.permute(1, 2, 0, 3).contiguous(), None, None, None
+
+
+def _causal_softmax(scores: torch.Tensor) -> torch.Tensor:
+    """(N, L, L) exponents of 2, −∞ above the diagonal → shares, in the same memory.
+
+    torch's softmax looks for the largest of each row, which takes longer than the rest where rows are short. One bound for all does where
+    no row is so far below it that it would vanish: each has its diagonal.
+    """
+    largest = scores.max()
+    if float(largest - scores.diagonal(dim1=1, dim2=2).amin()) < _SPREAD:
+        share = scores.sub_(largest).exp2_()
+        return share.div_(share.sum(-1, keepdim=True))
+    return scores.mul_(math.log(2)).softmax(-1)
 
 
 class _GatedSilu(torch.autograd.Function):
@@ -141,20 +152,18 @@ class LeanLlama:
 
     def _attend(self, weights: AttentionWeights, x: torch.Tensor, shape: torch.Size) -> torch.Tensor:
         z = functional.linear(_normalise(x, weights.epsilon), weights.project, weights.bias)
-        cos, sin, mask = self._table(shape[1])
-        return _short_attention(z[: shape.numel()].view(*shape, 3 * self._heads, -1), cos, sin, mask)
+        turn, back, mask = self._table(shape[1])
+        return _short_attention(z[: shape.numel()].view(*shape, 3 * self._heads, -1), turn, back, mask)
 
     def _table(self, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Rotation tables (2H, 1, L, D) with the queries' scale and the sign of the swapped half; the causal mask (L, L)."""
+        """Rotations forth and back (2H, 1, L, D/2) with the softmax's scale and its derivative; the causal mask (L, L)."""
         if length not in self._tables:
             with torch.inference_mode(False), torch.no_grad():
-                cos, sin = self._decoder.rotary_emb(torch.zeros(1), torch.arange(length)[None])  # (1, L, D)
-                width = cos.shape[-1]
-                sin = torch.cat((-sin[..., : width // 2], sin[..., width // 2 :]), -1)
-                scale = torch.ones(2 * self._heads, 1, 1, 1)
-                scale[: self._heads] = width**-0.5
-                mask = torch.full((length, length), -torch.inf).triu_(1)
-                self._tables[length] = (cos * scale, sin * scale, mask)
+                turn = turns(self._decoder.rotary_emb, length).expand(self._heads, 1, length, -1)
+                away = turn.conj().resolve_conj()
+                scale, base = (2 * turn.shape[-1]) ** -0.5, math.log(2)
+                forth, back = torch.cat((turn * (scale / base), turn)), torch.cat((away * scale, away * base))
+                self._tables[length] = (forth, back, torch.full((length, length), -torch.inf).triu_(1))
         return self._tables[length]
 
 

@@ -17,7 +17,16 @@ from torch.nn import functional
 
 from readbench.models.lean.llama import LONGEST, is_known
 from readbench.models.lean.products import SMALL_BLOCK, batched_products, whole_blocks
-from readbench.models.lean.weights import AttentionWeights, GatedWeights, attention_weights, gated_weights, head_weights, inverse_rms
+from readbench.models.lean.weights import (
+    AttentionWeights,
+    GatedWeights,
+    attention_weights,
+    gated_weights,
+    head_weights,
+    inverse_rms,
+    pairs,
+    turns,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -167,9 +176,8 @@ class LeanDecoder:
         """Reads the prompts, padded on the right; what all of them begin with (a chat's system prompt) is read once."""
         rows, width = len(prompts), max(len(ids) for ids in prompts)
         places = width + max_new_tokens
-        cos, sin = self._rotary(torch.zeros(1), torch.arange(places)[None])
-        depth = cos.shape[-1]
-        self._cos, self._sin = cos[0], torch.cat((-sin[0, :, : depth // 2], sin[0, :, depth // 2 :]), -1)  # (T, D)
+        self._turns = turns(self._rotary, places)  # (T, D/2)
+        depth = 2 * self._turns.shape[-1]
         self._cache = self._blank(rows, places, depth)
         shared = _shared_prefix(prompts)
         if shared:
@@ -199,9 +207,7 @@ class LeanDecoder:
         mask = torch.full((width, end), -torch.inf).triu_(1 + begin)
         last = torch.arange(rows) * width + torch.tensor([len(ids) - 1 for ids in inputs])
         for number, ((attention, gated), cache) in enumerate(zip(self._layers, caches, strict=True)):
-            query, cache[0, :, :, begin:end], cache[1, :, :, begin:end] = self._project(
-                attention, x, self._cos[begin:end], self._sin[begin:end], (rows, width)
-            )
+            query, cache[0, :, :, begin:end], cache[1, :, :, begin:end] = self._project(attention, x, self._turns[begin:end], (rows, width))
             mixed = _mix(query, cache[0, :, :, :end], cache[1, :, :, :end], mask).permute(1, 2, 0, 3).reshape(rows * width, -1)
             if number == len(self._layers) - 1:
                 x, mixed = whole_blocks(x[last], SMALL_BLOCK), mixed[last]
@@ -211,13 +217,13 @@ class LeanDecoder:
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
         """Appends a token to each row, at the row's own place."""
         rows = torch.arange(len(tokens))
-        cos, sin = self._cos[self._lengths][:, None], self._sin[self._lengths][:, None]  # (B, 1, D)
+        turn = self._turns[self._lengths][:, None]  # (B, 1, D/2)
         filled = int(self._lengths.max()) + 1
         unseen = torch.arange(filled) > self._lengths[:, None]  # (B, T)
         mask = torch.zeros(unseen.shape).masked_fill_(unseen, -torch.inf).repeat(self._groups, 1)[:, None]  # (G·B, 1, T)
         x = whole_blocks(self._embedding[tokens], SMALL_BLOCK)
         for (attention, gated), cache in zip(self._layers, self._cache, strict=True):
-            query, key, value = self._project(attention, x, cos, sin, (len(tokens), 1))
+            query, key, value = self._project(attention, x, turn, (len(tokens), 1))
             cache[0][:, rows, self._lengths], cache[1][:, rows, self._lengths] = key[:, :, 0], value[:, :, 0]
             mixed = _mix(query, cache[0][:, :, :filled], cache[1][:, :, :filled], mask)
             x = _after_attention(attention, gated, x, mixed[:, :, 0].transpose(0, 1).reshape(len(tokens), -1))
@@ -234,14 +240,12 @@ class LeanDecoder:
         return LeanDecoder(self._model)
 
     def _project(
-        self, weights: AttentionWeights, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, shape: tuple[int, int]
+        self, weights: AttentionWeights, x: torch.Tensor, turn: torch.Tensor, shape: tuple[int, int]
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Scaled queries (H, B, L, D) and keys (G, B, L, D), both rotated by tables that broadcast to (B, L, D), and values like keys."""
+        """Scaled queries (H, B, L, D) and keys (G, B, L, D), both rotated by what broadcasts to (B, L, D/2), and values like keys."""
         z = functional.linear(x * inverse_rms(x, weights.epsilon), weights.project, weights.bias)
         heads = z[: shape[0] * shape[1]].view(*shape, self._heads + 2 * self._groups, -1).permute(2, 0, 1, 3).contiguous()
-        rotated = heads[: self._heads + self._groups]
-        swapped = rotated.roll(heads.shape[-1] // 2, -1)
-        rotated.mul_(cos).addcmul_(swapped, sin.expand_as(swapped))
+        pairs(heads[: self._heads + self._groups]).mul_(turn)
         key, value = heads[self._heads :].chunk(2)
         return heads[: self._heads].mul_(heads.shape[-1] ** -0.5), key, value
 
