@@ -6,25 +6,26 @@ the full forward; a test checks the gradients):
 
 - Fewer and larger products, with the norms' weights in them (`readbench.models.lean.weights`); a norm writes x / rms(x) once.
 - Rotation and attention are one function with a hand-written backward, in one layout; the rotations hold the softmax's scale.
-- After attention the last layer computes only label positions: nothing reads the others.
+- Padding is not computed, but in attention. After attention the last layer computes only label positions: nothing reads the others.
 
 Shapes: B rows of L tokens, width d, H heads of width D, F the width between gate and down, V the vocabulary.
 """
 
 import math
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch.nn import functional
 
-from readbench.models.lean.products import batched_products, whole_blocks
+from readbench.models.lean.products import batched_products, filled
 from readbench.models.lean.weights import AttentionWeights, attention_weights, gated_weights, head_weights, inverse_rms, pairs, turns
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 LONGEST = 128  # tokens in a sequence: beyond this, scoring all pairs costs more than the rest saves
+_FULL = 0.95  # the share of a batch that is no padding, above which leaving the rest out costs more than it saves
 _SPREAD = 100.0  # powers of 2 between the largest score of all and the smallest of a row's own: far from where float32 ends
 _ROPES = ("default", "linear", "llama3")  # rotations that depend only on the position
 
@@ -46,33 +47,68 @@ class _Normalise(torch.autograd.Function):
         return torch.addcmul(grad, normal, along, value=-1.0).mul_(inverse), None
 
 
+class _Layout(NamedTuple):
+    """Which tokens of a batch are computed, in rows one below the other: those that a label depends on."""
+
+    shape: torch.Size  # (B, L)
+    cells: torch.Tensor  # (N,) places in the flattened (B·L); after the first `number`, the first again, for whole blocks
+    number: int  # of the tokens that are computed
+    row: torch.Tensor | None  # (B·L,) the row of each place, 0 of one that is not computed; None where all are, in their order
+
+    @classmethod
+    def of(cls, shape: torch.Size, positions: torch.Tensor) -> "_Layout":
+        """That of a batch with labels at these places of the flattened (B·L)."""
+        rows, length = shape
+        last = torch.zeros(rows, dtype=torch.int64).scatter_reduce_(0, positions // length, positions % length, "amax")
+        number = int(last.sum()) + rows
+        if number > _FULL * rows * length:
+            return cls(shape, filled(torch.arange(rows * length)), rows * length, None)
+        cells = (torch.arange(length) <= last[:, None]).flatten().nonzero()[:, 0]
+        row = torch.zeros(rows * length, dtype=torch.int64)
+        row[cells] = torch.arange(number)
+        return cls(shape, filled(cells), number, row)
+
+
 class _ShortAttention(torch.autograd.Function):
-    """z (B, L, 3H, D) of queries, keys, values → (B·L, H·D): rotation, causal softmax, mix.
+    """z (N, 3H·D) of queries, keys, values → (M, H·D) at the first `count` of `wanted` (M,): rotation, causal softmax, mix.
 
     Computes all pairs at once, so it suits short sequences. `turn` and `back` (2H, 1, L, D/2) are complex and rotate forth and back;
     they hold the softmax's scale, which counts in powers of 2, and its derivative.
     """
 
     @staticmethod
-    def forward(ctx: Any, z: torch.Tensor, turn: torch.Tensor, back: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        rows, length, heads, width = z.shape
-        parts = z.permute(2, 0, 1, 3).contiguous()  # (3H, B, L, D)
-        pairs(parts[: len(turn)]).mul_(turn)
-        query, key, value = parts.view(3, -1, length, width)  # (H·B, L, D) each
+    def forward(
+        ctx: Any,
+        z: torch.Tensor,
+        layout: _Layout,
+        wanted: torch.Tensor,
+        count: int,
+        turn: torch.Tensor,
+        back: torch.Tensor,
+        mask: torch.Tensor,
+    ) -> torch.Tensor:
+        length, (heads, _, _, half) = layout.shape[1], turn.shape
+        cells = z[: layout.shape.numel()] if layout.row is None else z.index_select(0, layout.row)
+        parts = cells.view(*layout.shape, -1, 2 * half).permute(2, 0, 1, 3).contiguous()  # (3H, B, L, D)
+        pairs(parts[:heads]).mul_(turn)
+        query, key, value = parts.view(3, -1, length, 2 * half)  # (H·B, L, D) each
         with batched_products():
             share = _causal_softmax(torch.baddbmm(mask, query, key.transpose(1, 2)))
             mixed = torch.bmm(share, value)
-        ctx.save_for_backward(parts, share, back)
-        return mixed.view(heads // 3, rows, length, width).permute(1, 2, 0, 3).reshape(rows * length, -1)
+        ctx.save_for_backward(parts, share, back, wanted[:count])
+        ctx.layout, ctx.rows = layout, len(z)
+        return mixed.view(heads // 2, len(cells), -1).transpose(0, 1).reshape(len(cells), -1).index_select(0, wanted)
 
     @staticmethod
-    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None]:
-        parts, share, back = ctx.saved_tensors
+    def backward(ctx: Any, grad: torch.Tensor) -> tuple[torch.Tensor, None, None, None, None, None, None]:
+        parts, share, back, wanted = ctx.saved_tensors
+        layout: _Layout = ctx.layout
         heads, rows, length, width = parts.shape
         query, key, value = parts.view(3, -1, length, width)
         to_parts = torch.empty_like(parts)
         to_query, to_key, to_value = to_parts.view(3, -1, length, width)
-        grad = grad.view(rows, length, heads // 3, width).permute(2, 0, 1, 3).reshape(-1, length, width)
+        everywhere = grad.new_zeros(rows * length, grad.shape[1]).index_copy_(0, wanted, grad[: len(wanted)])
+        grad = everywhere.view(rows, length, heads // 3, width).permute(2, 0, 1, 3).reshape(-1, length, width)
         with batched_products():
             torch.bmm(share.transpose(1, 2), grad, out=to_value)
             to_scores = torch.bmm(grad, value.transpose(1, 2))
@@ -80,7 +116,10 @@ class _ShortAttention(torch.autograd.Function):
             torch.bmm(to_scores, key, out=to_query)
             torch.bmm(to_scores.transpose(1, 2), query, out=to_key)
         pairs(to_parts[: len(back)]).mul_(back)
-        return to_parts.permute(1, 2, 0, 3).contiguous(), None, None, None
+        to_cells = to_parts.permute(1, 2, 0, 3).reshape(rows * length, -1)
+        to_z = to_cells.new_zeros(ctx.rows, to_cells.shape[1])
+        to_z[: layout.number] = to_cells if layout.row is None else to_cells.index_select(0, layout.cells[: layout.number])
+        return to_z, None, None, None, None, None, None
 
 
 def _causal_softmax(scores: torch.Tensor) -> torch.Tensor:
@@ -119,7 +158,7 @@ class _GatedSilu(torch.autograd.Function):
 
 _normalise: Callable[[torch.Tensor, float], torch.Tensor] = _Normalise.apply
 _gated_silu: Callable[[torch.Tensor], torch.Tensor] = _GatedSilu.apply
-_short_attention: Callable[[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor], torch.Tensor] = _ShortAttention.apply
+_short_attention: Callable[..., torch.Tensor] = _ShortAttention.apply
 
 
 class LeanLlama:
@@ -133,15 +172,16 @@ class LeanLlama:
 
     def __call__(self, inputs: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         """Logits at the positions."""
-        x = whole_blocks(self._decoder.embed_tokens(inputs).flatten(0, 1))
+        layout, labels = _Layout.of(inputs.shape, positions), filled(positions)
+        x = self._decoder.embed_tokens(inputs.flatten()[layout.cells])
         last = len(self._decoder.layers) - 1
         for number, layer in enumerate(self._decoder.layers):
             attention = attention_weights(layer)
-            mixed = self._attend(attention, x, inputs.shape)
-            if number == last:
-                x, mixed = x.index_select(0, positions), mixed.index_select(0, positions)
-                x = whole_blocks(x)
-            mixed = whole_blocks(mixed)
+            if number < last:
+                mixed = self._attend(attention, x, layout, layout.cells, layout.number)
+            else:
+                mixed = self._attend(attention, x, layout, labels, len(positions))
+                x = x.index_select(0, labels if layout.row is None else layout.row[labels])
             x = torch.addmm(x, mixed, attention.out.t())
             gated = gated_weights(layer)
             hidden = _gated_silu(_normalise(x, gated.epsilon) @ gated.gate_up.t())
@@ -150,10 +190,9 @@ class LeanLlama:
         logits: torch.Tensor = _normalise(x, head.epsilon) @ head.weight.t()
         return logits[: len(positions)]
 
-    def _attend(self, weights: AttentionWeights, x: torch.Tensor, shape: torch.Size) -> torch.Tensor:
+    def _attend(self, weights: AttentionWeights, x: torch.Tensor, layout: _Layout, wanted: torch.Tensor, count: int) -> torch.Tensor:
         z = functional.linear(_normalise(x, weights.epsilon), weights.project, weights.bias)
-        turn, back, mask = self._table(shape[1])
-        return _short_attention(z[: shape.numel()].view(*shape, 3 * self._heads, -1), turn, back, mask)
+        return _short_attention(z, layout, wanted, count, *self._table(layout.shape[1]))
 
     def _table(self, length: int) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Rotations forth and back (2H, 1, L, D/2) with the softmax's scale and its derivative; the causal mask (L, L)."""
