@@ -20,6 +20,7 @@ from readbench.models.writing.decoding import LeanDecoder, LibraryDecoder
 from readbench.teachers.cached import CachedTeacher
 from readbench.teachers.local import LocalTeacher
 from readbench.teachers.responses import ResponseCache
+from readbench.teachers.spend.account import is_paid
 
 PROMPTS = [f"{letter * (index % 7 + 1)} {index}" for index, letter in enumerate(string.ascii_lowercase * 2)]
 PROMPT = st.text("abc 123", min_size=1, max_size=20)
@@ -229,6 +230,12 @@ def test_a_teacher_whose_answers_are_all_cached_is_never_loaded(folder_of: Calla
     lazy = LocalTeacher(folder_of("llama"), device="cpu")
     assert len(CachedTeacher(lazy, cache).respond(PROMPTS[:3], max_new_tokens=2)) == 3
     assert "_model" not in lazy.__dict__
+
+
+def test_asking_whether_it_costs_money_does_not_load_it(folder_of: Callable[[str], Path]) -> None:
+    teacher = LocalTeacher(folder_of("llama"), device="cpu")
+    assert not is_paid(teacher)
+    assert "model" not in vars(teacher)
 
 
 def test_a_damaged_cache_is_named(tmp_path: Path) -> None:

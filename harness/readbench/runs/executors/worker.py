@@ -30,7 +30,7 @@ from readbench.teachers.local import LocalTeacher
 from readbench.teachers.naming import serving
 from readbench.teachers.panel import Panel
 from readbench.teachers.responses import ResponseCache
-from readbench.teachers.spend.account import Account, PaidTeacher
+from readbench.teachers.spend.account import Account, is_paid
 from readbench.teachers.spend.ledger import FILE, SpendLedger
 from readbench.teachers.spend.prices import Limit, spend_limit
 from readbench.trials.briefing import Briefing
@@ -202,7 +202,7 @@ def make_teacher(
     with foreign("teacher", name, ConfigError):
         teacher: Teacher = make("teacher", name, model, device, **params)
         set_chat(teacher, name, spec.teacher_chat)
-    if isinstance(teacher, PaidTeacher):
+    if is_paid(teacher):
         fingerprint = teacher.fingerprint()
 
         def keep(answers: Mapping[str, Response], max_new_tokens: int) -> None:

@@ -16,7 +16,7 @@ from readbench.runs.references import only_remote, teacher_reference
 from readbench.suites.suite import Suite
 from readbench.teachers.chat import set_chat
 from readbench.teachers.naming import serving
-from readbench.teachers.spend.account import PaidTeacher
+from readbench.teachers.spend.account import PaidTeacher, is_paid
 
 # Parameters added after the first trials: while they are empty, those trials keep their ids.
 _YOUNGER = frozenset({("openai", "omit"), ("openai", "fields"), ("openai", "scores")})
@@ -59,7 +59,7 @@ def check_teachers(config: RunConfig, suite: Suite) -> Teachers:
             given.append(made)
             fingerprints.append(made.fingerprint())
     by_capability = [fingerprints[number] for number in serves]
-    paid = [teacher for teacher in given if isinstance(teacher, PaidTeacher)]
+    paid = [teacher for teacher in given if is_paid(teacher)]
     return Teachers(
         fingerprint=fingerprints[0] if len(references) == 1 else json_hash(by_capability),
         params=params,

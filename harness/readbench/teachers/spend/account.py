@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeGuard
 
 from readbench.api import Response, Scored, Vector
 from readbench.teachers.endpoint.settings import EndpointConfig
@@ -25,7 +25,6 @@ class Account:
     keep_scores: KeepScores  # likewise log-probabilities by sequence, and how many of the most probable tokens (0: of the sequence's own)
 
 
-@runtime_checkable
 class PaidTeacher(Protocol):
     """A teacher that books every request before it leaves."""
 
@@ -49,3 +48,8 @@ class PaidTeacher(Protocol):
 
     def respond(self, prompts: Sequence[str], *, max_new_tokens: int) -> list[Response]:
         """See `readbench.api.Teacher`."""
+
+
+def is_paid(teacher: object) -> TypeGuard[PaidTeacher]:
+    """Whether a teacher wants an account. Its class is asked: to look for a local teacher's `model` is to load it."""
+    return hasattr(type(teacher), "open_account")
