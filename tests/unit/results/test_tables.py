@@ -11,9 +11,11 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from readbench.base.documents import typed
 from readbench.base.errors import SurroundingError
 from readbench.base.files import open_folder
 from readbench.results.tables import interval_rows, metric_names, metric_rows, write_csv, write_parquet
+from readbench.trials.record.interval import Interval
 from support.results import parsed
 
 CAPABILITIES = ["math", "code"]
@@ -82,6 +84,12 @@ def test_every_trial_has_a_row_for_every_metric(document: dict[str, Any]) -> Non
     assert None not in first.values()
     unfinished = [row for row in rows if row.trial == "uniform-1"]
     assert {(row.status, row.value) for row in unfinished} == {("failed", None)}
+
+
+def test_a_loss_may_lie_below_zero() -> None:
+    """A divergence from an equal teacher is 0 but for rounding; an objective of a plug-in may be anything."""
+    written = {**interval(0, 0.4), "train_loss": {"math": -3e-9, "code": None}}
+    assert typed(Interval, written, "here").train_loss == {"math": -3e-9, "code": None}
 
 
 def test_every_interval_has_a_row_for_every_capability(document: dict[str, Any]) -> None:

@@ -68,7 +68,7 @@ class Interval(Strict):
     profile: ByCapability
     exact_match: ByCapability
     dev_utility: Share | None  # None where it was not measured (dev_every)
-    train_loss: dict[Name, Positive | None]  # nats a label token; None if nothing was taught
+    train_loss: dict[Name, float | None]  # nats a label token, below 0 where an objective has it so; None if nothing was taught
     reward: float
     epsilon: Positive  # the standard error of r·Δs
     figures: dict[str, float] = field(default_factory=dict)  # of the objective (docs/objectives.md), means over the interval
