@@ -113,8 +113,9 @@ def test_a_lie_about_the_most_probable_tokens_is_a_fault(stub: Any, office: Offi
 def test_more_than_the_server_allows_is_refused_with_its_words(stub: Any, office: Offices) -> None:
     said = "Requested prompt logprobs of 64, which is greater than max allowed: 20"
     stub.default = stub.sends(stub.http({"error": {"message": said}}, status="400 Bad Request"))
-    with pytest.raises(EndpointRefusalError, match=re.escape(f"HTTP 400: {said}")):
+    with pytest.raises(EndpointRefusalError, match=re.escape(f"HTTP 400: {said}")) as raised:
         office(scores="vllm").top(FIRST, k=64)
+    assert "params.objective.top-k.k" in raised.value.hint
     assert len(stub.requests) == 1
 
 

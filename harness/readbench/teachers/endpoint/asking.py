@@ -193,6 +193,12 @@ class _Answering(Requests[str, Response]):
                 f"it reports {completion.prompt_tokens:,} tokens for a prompt of at most {prompt_cap:,}; "
                 "if its chat template is long, run again with --set endpoint.template_tokens=N"
             )
+        if completion.finish_reason == "length" and 0 < completion.completion_tokens < most:
+            # vLLM does so where prompt and answer do not fit, with no word but the count
+            raise Fault(
+                f"it cut an answer off after {completion.completion_tokens:,} of {most:,} tokens: its context is full, or its own limit lower",
+                hint="start the server with a longer context (vLLM: --max-model-len) and resume, or begin a new run with shorter answers",
+            )
         cut = self._counter.cut(completion.text, most)
         if cut is not None:
             return Response(text=cut, tokens=most, finished=False)

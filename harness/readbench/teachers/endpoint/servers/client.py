@@ -26,6 +26,13 @@ _MAX_ERROR_BYTES = 1 << 16
 _CONNECT_SECONDS = 15.0
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415, 422})  # asking again would bring the same
 _UNREAD = frozenset({400, 422})  # a field of the request was not accepted
+_ROOM = "start the server with a longer context (vLLM: --max-model-len), or use shorter prompts or a smaller max_new_tokens"
+_REMEDIES = {  # what a refusal says, and what helps; the first that is found
+    "context length": _ROOM,
+    "max_tokens must be at least": _ROOM,  # the prompt alone fills the context
+    "prompt logprobs of": "start the server with a higher limit (vLLM: --max-logprobs), or ask for fewer: params.objective.top-k.k",
+    **{name: f"leave the field out: --set params.teacher.openai.omit={name}" for name in OMITTABLE},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +116,8 @@ async def _failure(response: "httpx2.Response", key: str) -> Fault:
         said = ""
     message = f"HTTP {status}{f': {said}' if said else ''}"
     if status in _REFUSED:
-        field = next((name for name in OMITTABLE if status in _UNREAD and name in said.lower()), "")
-        hint = f"leave the field out: --set params.teacher.openai.omit={field}" if field else ""
-        return Fault(message, in_doubt=False, refused=True, hint=hint)
+        hints = (hint for words, hint in _REMEDIES.items() if status in _UNREAD and words in said.lower())
+        return Fault(message, in_doubt=False, refused=True, hint=next(hints, ""))
     if status == 429:
         return Fault(message, in_doubt=False, retry=True, wait_seconds=retry_after(response.headers.get("retry-after", ""), time.time()))
     if status >= 500 or status == 408:
