@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4 << 20  # of an answer: some hundred times what a long one takes
 _MAX_ERROR_BYTES = 1 << 16
-_CONNECT_SECONDS = 15.0
+CONNECT_SECONDS = 15.0
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415, 422})  # asking again would bring the same
 _UNREAD = frozenset({400, 422})  # a field of the request was not accepted
 _ROOM = "start the server with a longer context (vLLM: --max-model-len), or use shorter prompts or a smaller max_new_tokens"
@@ -52,7 +52,7 @@ def open_client(*, near: bool, key: str, connections: int, deadline_seconds: flo
         headers["authorization"] = f"Bearer {key}"
     return httpx2.AsyncClient(
         headers=headers,
-        timeout=httpx2.Timeout(None, connect=min(_CONNECT_SECONDS, deadline_seconds)),
+        timeout=httpx2.Timeout(None, connect=min(CONNECT_SECONDS, deadline_seconds)),
         limits=httpx2.Limits(max_connections=connections),
         follow_redirects=False,
         trust_env=not near,
@@ -68,19 +68,19 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-async def exchange(client: "httpx2.AsyncClient", target: str, body: Mapping[str, Any], *, deadline_seconds: float, key: str = "") -> Answer:
-    """The answer to one request; Fault if none comes."""
+async def exchange(
+    client: "httpx2.AsyncClient", target: str, body: Mapping[str, Any] | None, *, deadline_seconds: float, key: str = ""
+) -> Answer:
+    """The answer to one request, a GET where there is no body; Fault if none comes."""
     import httpx2
 
+    method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
+    headers = {} if body is None else {"content-type": "application/json"}
     try:
-        async with (
-            asyncio.timeout(deadline_seconds),
-            client.stream("POST", target, content=json.dumps(body).encode(), headers={"content-type": "application/json"}) as response,
-        ):
+        async with asyncio.timeout(deadline_seconds), client.stream(method, target, content=content, headers=headers) as response:
             if response.status_code != 200:
                 raise await _failure(response, key)
-            content = await _read(response, MAX_BYTES)
-            return Answer(content, response.headers.get("content-type", ""))
+            return Answer(await _read(response, MAX_BYTES), response.headers.get("content-type", ""))
     except TimeoutError:
         raise Fault(f"no whole answer within {deadline_seconds:g} seconds", retry=True) from None
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
