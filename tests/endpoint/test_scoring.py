@@ -171,6 +171,7 @@ LIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a null value": (lambda answer: put(answer, 3, None), "it gives no log-probability of token 8 at place 3"),
     "NaN": (lambda answer: put(answer, 2, float("nan")), "it gives nan as the log-probability of a token"),
     "minus infinity": (lambda answer: put(answer, 2, float("-inf")), "it gives -inf as the log-probability of a token"),
+    "vLLM's minus infinity": (lambda answer: put(answer, 2, -9999.0), "it gives -9999.0 as the log-probability of a token"),
     "positive": (lambda answer: put(answer, 2, 0.5), "it gives 0.5 as the log-probability of a token"),
     "text": (lambda answer: put(answer, 2, "-1"), "it gives '-1' as the log-probability of a token"),
     "a boolean": (lambda answer: put(answer, 2, True), "it gives True as the log-probability of a token"),
