@@ -125,6 +125,7 @@ FAULTS = {
         lambda stub: stub.sends(stub.http(stub.document("9") | {"choices": stub.document("9")["choices"] * 2})), "choices"
     ),
     "a filtered answer": Fault(answer(finish="content_filter"), "its content filter stopped the answer"),
+    "an answer given up": Fault(answer(finish="abort"), "it gave an answer up half-way (finish_reason 'abort') (3 attempts)", attempts=3),
     "a tool call": Fault(answer(finish="tool_calls"), "a resume asks the same prompt again"),
     "no text": Fault(choice({"message": {"content": None}, "finish_reason": "stop"}), "its answer holds no text"),
     "a refusal": Fault(
