@@ -160,10 +160,11 @@ def test_a_server_of_another_model_is_refused_before_any_request(office: Offices
         Stub.listing(),
         Stub.http({"error": "no such method"}, status="405 No"),
         Stub.http({"error": "this key may not"}, status="403 No"),
+        Stub.http({"error": "no cache"}, status="500 Oh"),
         Stub.http(b"<html>", kind="text/html"),
         Stub.http([{"id": "other"}]),
     ],
-    ids=["a host's list", "an empty list", "no such method", "no right to list", "no JSON", "another form"],
+    ids=["a host's list", "an empty list", "no such method", "no right to list", "no way to list", "no JSON", "another form"],
 )
 def test_what_says_nothing_of_the_model_is_no_reason_to_refuse(office: Offices, stub: Stub, second: Stub, models: bytes) -> None:
     stub.models = second.models = models

@@ -75,7 +75,8 @@ async def exchange(
     import httpx2
 
     method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
-    headers = {} if body is None else {"content-type": "application/json"}
+    # a GET may fail, and a server then closes its connection: no request that costs is sent on it
+    headers = {"connection": "close"} if body is None else {"content-type": "application/json"}
     try:
         async with asyncio.timeout(deadline_seconds), client.stream(method, target, content=content, headers=headers) as response:
             if response.status_code != 200:
@@ -121,7 +122,8 @@ async def _failure(response: "httpx2.Response", key: str) -> Fault:
     if status == 429:
         return Fault(message, in_doubt=False, retry=True, wait_seconds=retry_after(response.headers.get("retry-after", ""), time.time()))
     if status >= 500 or status == 408:
-        return Fault(message, retry=True, wait_seconds=retry_after(response.headers.get("retry-after", ""), time.time()))
+        wait_seconds = retry_after(response.headers.get("retry-after", ""), time.time())
+        return Fault(message, retry=True, wait_seconds=wait_seconds, status=status)
     return Fault(message)
 
 

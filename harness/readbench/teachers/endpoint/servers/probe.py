@@ -1,11 +1,13 @@
 """Whether a server is well, and serves the model that is asked for: ``GET BASE/models``, which costs nothing.
 
-A server that cannot be reached, breaks or asks for time is ill. One that says no (404, 405, a key that may not list models) or what
-cannot be read is taken as well: requests tell. Only the lists of vLLM and SGLang are held against the model's name: they are whole, and
-SGLang answers to any name. Those of hosts lack aliases and deployments, that of `transformers serve` lacks folders.
+A server that cannot be reached, breaks, asks for time or is away (503) is ill. One that says no (404, 405, a key that may not list models)
+or what cannot be read, or that fails at listing alone (500: `transformers serve` without a cache), is taken as well: requests tell. Only
+the lists of vLLM and SGLang are held against the model's name: they are whole, and SGLang answers to any name. Those of hosts lack aliases
+and deployments, that of `transformers serve` lacks folders.
 """
 
 import json
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from readbench.teachers.endpoint.faults import Fault, one_line
@@ -24,7 +26,7 @@ async def probe(client: "httpx2.AsyncClient", address: Address, model: str, *, d
         deadline_seconds = min(CONNECT_SECONDS, deadline_seconds)
         answer = await exchange(client, f"{address.base}/models", None, deadline_seconds=deadline_seconds, key=key)
     except Fault as fault:
-        if not fault.retry:
+        if not fault.retry or fault.status == HTTPStatus.INTERNAL_SERVER_ERROR:
             return
         fault.in_doubt = False  # nothing was asked that costs
         raise
