@@ -40,6 +40,8 @@ class Stub:
 
     def __init__(self) -> None:
         self.requests: list[dict[str, Any]] = []  # bodies, as they came
+        self.probes = 0  # how often it was asked for its models
+        self.models = self.http({"error": "no such path"}, status="404 No")  # what it says then
         self.headers: list[str] = []
         self.script: deque[Behaviour] = deque()
         self.default: Behaviour = self.answers
@@ -66,6 +68,10 @@ class Stub:
             if not line:
                 return False
             head += line
+        if head.startswith(b"GET /v1/models "):
+            self.probes += 1
+            handler.connection.sendall(self.models)
+            return True
         length = next(int(line.split(b":")[1]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length"))
         request = json.loads(handler.rfile.read(length))
         self.headers.append(head.decode())
@@ -88,6 +94,11 @@ class Stub:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         size = len(content) if length is None else length
         return f"HTTP/1.1 {status}\r\nContent-Type: {kind}\r\nContent-Length: {size}\r\n{headers}\r\n".encode() + content
+
+    @classmethod
+    def listing(cls, *names: str, owner: str = "vllm") -> bytes:
+        """A list of models as vLLM and SGLang give it."""
+        return cls.http({"object": "list", "data": [{"id": name, "object": "model", "owned_by": owner} for name in names]})
 
     @staticmethod
     def sends(content: bytes) -> Behaviour:

@@ -69,6 +69,12 @@ FAULTS = {
     "503 without a body": Fault(body(b"", status="503 Busy"), "HTTP 503 (3 attempts)", attempts=3),
     "408": Fault(error("408 Timeout"), "HTTP 408", attempts=3),
     "400": Fault(error("400 Bad", "prompt too long"), "HTTP 400: prompt too long", charged=0, exit_code=2),
+    "400, the context": Fault(
+        error("400 Bad", "This model's maximum context length is 256 tokens. However, your prompt contains at least 257 input tokens"),
+        "start the server with a longer context (vLLM: --max-model-len)",
+        charged=0,
+        exit_code=2,
+    ),
     "400, a field that it does not take": Fault(
         error("400 Bad", "'temperature' does not support 0 with this model"),
         "leave the field out: --set params.teacher.openai.omit=temperature",
@@ -119,6 +125,7 @@ FAULTS = {
         lambda stub: stub.sends(stub.http(stub.document("9") | {"choices": stub.document("9")["choices"] * 2})), "choices"
     ),
     "a filtered answer": Fault(answer(finish="content_filter"), "its content filter stopped the answer"),
+    "an answer given up": Fault(answer(finish="abort"), "it gave an answer up half-way (finish_reason 'abort') (3 attempts)", attempts=3),
     "a tool call": Fault(answer(finish="tool_calls"), "a resume asks the same prompt again"),
     "no text": Fault(choice({"message": {"content": None}, "finish_reason": "stop"}), "its answer holds no text"),
     "a refusal": Fault(
@@ -267,6 +274,14 @@ def test_a_text_longer_than_asked_for_is_cut_and_unfinished(stub: Any, office: C
 def test_an_answer_at_the_limit_is_unfinished(stub: Any, office: Callable[..., Any]) -> None:
     stub.default = stub.sends(stub.http(stub.document("0123", finish="length", usage=None)))
     assert office().ask(PROMPT) == [Response(text="0123", tokens=4, finished=False)]
+
+
+def test_an_answer_that_the_server_cut_off_before_the_limit_is_not_taught(stub: Any, office: Callable[..., Any]) -> None:
+    stub.default = stub.sends(stub.http(stub.document("0123", finish="length", usage={"prompt_tokens": 5, "completion_tokens": 4})))
+    with pytest.raises(ReadbenchError, match="it cut an answer off after 4 of 8 tokens") as raised:
+        office().ask(PROMPT)
+    assert "--max-model-len" in raised.value.hint
+    assert office().ask(PROMPT, max_new_tokens=4) == [Response(text="0123", tokens=4, finished=False)]
 
 
 def test_what_is_under_way_when_a_prompt_fails_is_waited_for_and_kept(stub: Any, office: Callable[..., Any]) -> None:

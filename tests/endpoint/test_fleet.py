@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from readbench.base.errors import ConfigError
-from readbench.teachers.endpoint.faults import EndpointError, Fault
-from readbench.teachers.endpoint.servers.address import parse_address
-from readbench.teachers.endpoint.servers.fleet import Fleet
+from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault
+from readbench.teachers.endpoint.servers.address import Address, parse_address
+from readbench.teachers.endpoint.servers.fleet import Fleet, Probe
 from readbench.teachers.endpoint.settings import EndpointConfig
 
-from .conftest import Office, Stub
+from .conftest import MODEL, Office, Stub
 
 PROMPTS = [f"prompt {'x' * number}" for number in range(1, 25)]
 Offices = Callable[..., Office]
@@ -44,9 +44,13 @@ def fleet_of(time: Time, *names: str) -> Fleet:
     return Fleet(addresses, rest_seconds=1.0, sleep=time.sleep, clock=lambda: time.now)
 
 
-async def ask(fleet: Fleet, fault: Fault | None = None) -> str:
+async def well(_: Address) -> None:
+    """A probe that finds nothing wrong."""
+
+
+async def ask(fleet: Fleet, fault: Fault | None = None, probe: Probe = well) -> str:
     with suppress(Fault):
-        async with fleet.lent() as address:
+        async with fleet.lent(probe) as address:
             if fault is not None:
                 raise fault
     return address.host.partition(":")[0]
@@ -55,7 +59,7 @@ async def ask(fleet: Fleet, fault: Fault | None = None) -> str:
 def test_the_server_with_the_fewest_requests_is_asked() -> None:
     async def play() -> list[str]:
         fleet = fleet_of(Time(), "a", "b", "c")
-        async with fleet.lent() as first, fleet.lent() as second, fleet.lent() as third, fleet.lent() as fourth:
+        async with fleet.lent(well) as first, fleet.lent(well) as second, fleet.lent(well) as third, fleet.lent(well) as fourth:
             return [each.host for each in (first, second, third, fourth)]
 
     assert asyncio.run(play()) == ["a:8000", "b:8000", "c:8000", "a:8000"]
@@ -71,9 +75,9 @@ def test_a_server_that_fails_rests_longer_each_time_and_one_request_tries_it() -
             time.now += rest - 0.01
             assert await ask(fleet) == "b"
             time.now += 0.01
-        async with fleet.lent() as tried, fleet.lent() as meanwhile, fleet.lent() as again:
+        async with fleet.lent(well) as tried, fleet.lent(well) as meanwhile, fleet.lent(well) as again:
             assert [each.host for each in (tried, meanwhile, again)] == ["a:8000", "b:8000", "b:8000"]  # one at a time, until it is back
-        async with fleet.lent(), fleet.lent() as both:
+        async with fleet.lent(well), fleet.lent(well) as both:
             assert both.host == "b:8000"
         assert time.slept == []
 
@@ -104,6 +108,69 @@ def test_a_refusal_is_no_reason_to_rest() -> None:
         assert await ask(fleet) == "a"
 
     asyncio.run(play())
+
+
+def test_a_server_is_probed_before_it_is_asked_again_and_rests_on_where_it_is_ill() -> None:
+    async def play() -> None:
+        time = Time()
+        fleet = fleet_of(time, "a", "b")
+        probed: list[str] = []
+
+        async def ill(address: Address) -> None:
+            probed.append(address.host)
+            raise Fault("cannot be reached", in_doubt=False, retry=True)
+
+        assert await ask(fleet, Fault("broken", retry=True)) == "a"
+        time.now += 1.0
+        with pytest.raises(Fault) as raised:
+            async with fleet.lent(ill):
+                pytest.fail("a server that is ill was lent")
+        assert raised.value.message == "a:8000: cannot be reached"
+        assert await ask(fleet, probe=ill) == "b"
+        time.now += 2.0
+        assert [await ask(fleet) for _ in range(2)] == ["a", "a"]
+        assert probed == ["a:8000"]
+
+    asyncio.run(play())
+
+
+def test_a_server_that_is_ill_at_the_start_gets_no_request(office: Offices, stub: Stub, second: Stub) -> None:
+    second.models = Stub.http({"error": "loading"}, status="503 Loading")
+    made = office(replicas=(second.url,), backoff_seconds=60.0)
+    assert [answer.text for answer in made.ask(*PROMPTS)] == [str(len(prompt)) for prompt in PROMPTS]
+    made.ask("another batch")
+    assert (len(stub.requests), second.requests) == (len(PROMPTS) + 1, [])
+    assert (stub.probes, second.probes) == (1, 1)
+
+
+@pytest.mark.parametrize("owner", ["vllm", "sglang"])
+def test_a_server_of_another_model_is_refused_before_any_request(office: Offices, stub: Stub, second: Stub, owner: str) -> None:
+    stub.models, second.models = Stub.listing("adapter", MODEL, owner=owner), Stub.listing("other", "adapter", owner=owner)
+    made = office(replicas=(second.url,))
+    with pytest.raises(EndpointRefusalError, match=rf"127\.0\.0\.1:{second.url[17:-3]}: it serves other, adapter, not {MODEL};"):
+        made.ask(*PROMPTS)
+    assert stub.requests == second.requests == []
+    assert made.ledger.spent().tokens == 0
+
+
+@pytest.mark.parametrize(
+    "models",
+    [
+        Stub.listing("models/stub", owner="a host"),
+        Stub.listing(),
+        Stub.http({"error": "no such method"}, status="405 No"),
+        Stub.http({"error": "this key may not"}, status="403 No"),
+        Stub.http({"error": "no cache"}, status="500 Oh"),
+        Stub.http(b"<html>", kind="text/html"),
+        Stub.http([{"id": "other"}]),
+    ],
+    ids=["a host's list", "an empty list", "no such method", "no right to list", "no way to list", "no JSON", "another form"],
+)
+def test_what_says_nothing_of_the_model_is_no_reason_to_refuse(office: Offices, stub: Stub, second: Stub, models: bytes) -> None:
+    stub.models = second.models = models
+    assert [answer.text for answer in office(replicas=(second.url,)).ask(*PROMPTS)] == [str(len(prompt)) for prompt in PROMPTS]
+    assert stub.requests
+    assert second.requests
 
 
 def test_both_servers_answer_and_the_answers_are_those_of_one(office: Offices, stub: Stub, second: Stub) -> None:

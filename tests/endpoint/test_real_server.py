@@ -2,11 +2,8 @@
 
 import os
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +22,10 @@ from readbench.teachers.local import LocalTeacher
 from readbench.teachers.spend.account import Account
 from readbench.teachers.spend.ledger import FILE, SpendLedger, Spent, prepare_ledger
 from readbench.teachers.spend.prices import Limit
+from support.servers import free_port, started
 
 pytestmark = pytest.mark.slow
 TEACHER = resolve_model("lab/teacher")
-START_SECONDS = 120
 
 
 @pytest.fixture
@@ -44,33 +41,16 @@ def serve() -> Iterator[Callable[[Path], str]]:
     servers: list[subprocess.Popen[bytes]] = []
 
     def start(model: Path) -> str:
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = str(free.getsockname()[1])
+        port = free_port()
         program = Path(sys.executable).parent / "transformers"
         command = [program, "serve", model, "--host", "127.0.0.1", "--port", port, "--device", "cpu"]
-        environment = os.environ | {"HF_HUB_OFFLINE": "1"}
-        servers.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment))
-        wait_for(f"http://127.0.0.1:{port}/health", servers[-1])
+        servers.append(started(command, port, os.environ | {"HF_HUB_OFFLINE": "1"}))
         return f"http://127.0.0.1:{port}/v1"
 
     yield start
     for server in servers:
         server.terminate()
         server.wait()
-
-
-def wait_for(address: str, server: "subprocess.Popen[bytes]") -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    for _ in range(START_SECONDS):
-        assert server.poll() is None, "the server has ended"
-        try:
-            opener.open(address, timeout=5).close()
-        except OSError:
-            time.sleep(1)
-        else:
-            return
-    pytest.fail("the server does not answer")
 
 
 @dataclass(frozen=True)

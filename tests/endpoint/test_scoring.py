@@ -113,8 +113,9 @@ def test_a_lie_about_the_most_probable_tokens_is_a_fault(stub: Any, office: Offi
 def test_more_than_the_server_allows_is_refused_with_its_words(stub: Any, office: Offices) -> None:
     said = "Requested prompt logprobs of 64, which is greater than max allowed: 20"
     stub.default = stub.sends(stub.http({"error": {"message": said}}, status="400 Bad Request"))
-    with pytest.raises(EndpointRefusalError, match=re.escape(f"HTTP 400: {said}")):
+    with pytest.raises(EndpointRefusalError, match=re.escape(f"HTTP 400: {said}")) as raised:
         office(scores="vllm").top(FIRST, k=64)
+    assert "params.objective.top-k.k" in raised.value.hint
     assert len(stub.requests) == 1
 
 
@@ -170,6 +171,7 @@ LIES: dict[str, tuple[Callable[[dict[str, Any]], None], str]] = {
     "a null value": (lambda answer: put(answer, 3, None), "it gives no log-probability of token 8 at place 3"),
     "NaN": (lambda answer: put(answer, 2, float("nan")), "it gives nan as the log-probability of a token"),
     "minus infinity": (lambda answer: put(answer, 2, float("-inf")), "it gives -inf as the log-probability of a token"),
+    "vLLM's minus infinity": (lambda answer: put(answer, 2, -9999.0), "it gives -9999.0 as the log-probability of a token"),
     "positive": (lambda answer: put(answer, 2, 0.5), "it gives 0.5 as the log-probability of a token"),
     "text": (lambda answer: put(answer, 2, "-1"), "it gives '-1' as the log-probability of a token"),
     "a boolean": (lambda answer: put(answer, 2, True), "it gives True as the log-probability of a token"),

@@ -17,9 +17,11 @@ from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalErr
 from readbench.teachers.endpoint.request import Endpoint, request_body
 from readbench.teachers.endpoint.retry import Sleep, retrying
 from readbench.teachers.endpoint.schema import Completion, parse_completion
+from readbench.teachers.endpoint.servers.address import Address
 from readbench.teachers.endpoint.servers.client import Answer as Received
 from readbench.teachers.endpoint.servers.client import exchange, open_client
 from readbench.teachers.endpoint.servers.fleet import Fleet
+from readbench.teachers.endpoint.servers.probe import probe
 from readbench.teachers.spend.account import Account
 from readbench.teachers.spend.booking import Answer, BatchBooking, Key
 
@@ -59,6 +61,7 @@ async def ask_all(
         near=fleet.near, key=key, connections=settings.concurrency, deadline_seconds=settings.deadline_seconds
     ) as client:
         batch = make(client)
+        await batch.begin()
         answers = await asyncio.gather(*(batch.answer(one) for one in asked))
     if batch.failure is not None:
         raise batch.failure
@@ -93,9 +96,20 @@ class Requests(Generic[Key, Answer]):
         """One request: reserved, sent, its answer checked, stored, settled; Fault where it brought none."""
         raise NotImplementedError
 
+    async def begin(self) -> None:
+        """Before the first request of a process: EndpointRefusalError where a server serves another model."""
+        try:
+            await self._fleet.begin(self._probe)
+        except Fault as fault:
+            raise self._final(fault, 1) from None
+
+    async def _probe(self, address: Address) -> None:
+        seconds = self._account.settings.deadline_seconds
+        await probe(self._client, address, self._endpoint.model, deadline_seconds=seconds, key=self._key)
+
     async def _posted(self, target: Callable[[Endpoint], str], body: Mapping[str, Any]) -> Received:
         """What one of the servers answers."""
-        async with self._fleet.lent() as address:
+        async with self._fleet.lent(self._probe) as address:
             there = replace(self._endpoint, address=address)
             return await exchange(
                 self._client, target(there), body, deadline_seconds=self._account.settings.deadline_seconds, key=self._key
@@ -192,6 +206,13 @@ class _Answering(Requests[str, Response]):
             raise Fault(
                 f"it reports {completion.prompt_tokens:,} tokens for a prompt of at most {prompt_cap:,}; "
                 "if its chat template is long, run again with --set endpoint.template_tokens=N"
+            )
+        reported = completion.completion_tokens
+        if completion.finish_reason == "length" and 0 < reported < most:
+            # vLLM does so where prompt and answer do not fit, with no word but the count
+            raise Fault(
+                f"it cut an answer off after {reported:,} of {most:,} tokens: its context is full, or its own limit lower",
+                hint="start the server with a longer context (vLLM: --max-model-len) and resume, or begin a new run with shorter answers",
             )
         cut = self._counter.cut(completion.text, most)
         if cut is not None:

@@ -17,6 +17,7 @@ class Fault(Exception):
         wait_seconds: float | None = None,
         refused: bool = False,
         hint: str = "",
+        status: int = 0,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -24,6 +25,7 @@ class Fault(Exception):
         self.retry = retry  # another attempt may do better
         self.wait_seconds = wait_seconds  # that the endpoint asks for (Retry-After)
         self.refused = refused  # the request itself is wrong: key, model, parameters
+        self.status = status  # of HTTP; 0 where none came
         self.hint = hint  # what to do, where a resume would bring the same answer
 
 

@@ -90,6 +90,8 @@ def parse_completion(api: str, content: bytes, content_type: str) -> Completion:
         place = ".".join(str(part) for part in found["loc"])
         raise Fault(f"its answer does not keep to the API: {place}: {found['msg'][0].lower()}{found['msg'][1:]}") from None
     choice = wire.choices[0]
+    if choice.finish_reason == "abort":  # vLLM and SGLang, of requests that they let go
+        raise Fault("it gave an answer up half-way (finish_reason 'abort')", retry=True)
     if choice.finish_reason not in ("stop", "length"):
         ended = _ENDINGS.get(choice.finish_reason, f"its answer ended with {one_line(choice.finish_reason)!r}, not with stop or length")
         raise Fault(ended, hint=_SAME_AGAIN)

@@ -22,6 +22,7 @@ SERVERS = ("vllm", "sglang")
 _REPEATED = 0.1  # nats: half precision and other batches move a log-probability by some hundredths
 _MASS = 0.01  # that rounding may put beyond 1
 _ABOVE = 1e-3  # nats that rounding may lift a log-probability above 0
+_MINUS_INFINITY = -9999.0  # as vLLM writes it: JSON has no other
 
 
 def check_server(server: str, *, tokenizer: str) -> str:
@@ -80,7 +81,7 @@ def _value(at: Mapping[int, Any], token: int, place: int) -> float:
 
 
 def _checked(value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value > _ABOVE:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not _MINUS_INFINITY < value <= _ABOVE:
         raise Fault(f"it gives {one_line(repr(value))} as the log-probability of a token")
     return min(float(value), 0.0)
 

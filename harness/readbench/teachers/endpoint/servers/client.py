@@ -23,9 +23,16 @@ if TYPE_CHECKING:
 
 MAX_BYTES = 4 << 20  # of an answer: some hundred times what a long one takes
 _MAX_ERROR_BYTES = 1 << 16
-_CONNECT_SECONDS = 15.0
+CONNECT_SECONDS = 15.0
 _REFUSED = frozenset({400, 401, 403, 404, 405, 413, 415, 422})  # asking again would bring the same
 _UNREAD = frozenset({400, 422})  # a field of the request was not accepted
+_ROOM = "start the server with a longer context (vLLM: --max-model-len), or use shorter prompts or a smaller max_new_tokens"
+_REMEDIES = {  # what a refusal says, and what helps; the first that is found
+    "context length": _ROOM,
+    "max_tokens must be at least": _ROOM,  # the prompt alone fills the context
+    "prompt logprobs of": "start the server with a higher limit (vLLM: --max-logprobs), or ask for fewer: params.objective.top-k.k",
+    **{name: f"leave the field out: --set params.teacher.openai.omit={name}" for name in OMITTABLE},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ def open_client(*, near: bool, key: str, connections: int, deadline_seconds: flo
         headers["authorization"] = f"Bearer {key}"
     return httpx2.AsyncClient(
         headers=headers,
-        timeout=httpx2.Timeout(None, connect=min(_CONNECT_SECONDS, deadline_seconds)),
+        timeout=httpx2.Timeout(None, connect=min(CONNECT_SECONDS, deadline_seconds)),
         limits=httpx2.Limits(max_connections=connections),
         follow_redirects=False,
         trust_env=not near,
@@ -61,19 +68,20 @@ def _tls() -> ssl.SSLContext:
     return httpx2.create_ssl_context()
 
 
-async def exchange(client: "httpx2.AsyncClient", target: str, body: Mapping[str, Any], *, deadline_seconds: float, key: str = "") -> Answer:
-    """The answer to one request; Fault if none comes."""
+async def exchange(
+    client: "httpx2.AsyncClient", target: str, body: Mapping[str, Any] | None, *, deadline_seconds: float, key: str = ""
+) -> Answer:
+    """The answer to one request, a GET where there is no body; Fault if none comes."""
     import httpx2
 
+    method, content = ("GET", None) if body is None else ("POST", json.dumps(body).encode())
+    # a GET may fail, and a server then closes its connection: no request that costs is sent on it
+    headers = {"connection": "close"} if body is None else {"content-type": "application/json"}
     try:
-        async with (
-            asyncio.timeout(deadline_seconds),
-            client.stream("POST", target, content=json.dumps(body).encode(), headers={"content-type": "application/json"}) as response,
-        ):
+        async with asyncio.timeout(deadline_seconds), client.stream(method, target, content=content, headers=headers) as response:
             if response.status_code != 200:
                 raise await _failure(response, key)
-            content = await _read(response, MAX_BYTES)
-            return Answer(content, response.headers.get("content-type", ""))
+            return Answer(await _read(response, MAX_BYTES), response.headers.get("content-type", ""))
     except TimeoutError:
         raise Fault(f"no whole answer within {deadline_seconds:g} seconds", retry=True) from None
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
@@ -109,13 +117,13 @@ async def _failure(response: "httpx2.Response", key: str) -> Fault:
         said = ""
     message = f"HTTP {status}{f': {said}' if said else ''}"
     if status in _REFUSED:
-        field = next((name for name in OMITTABLE if status in _UNREAD and name in said.lower()), "")
-        hint = f"leave the field out: --set params.teacher.openai.omit={field}" if field else ""
-        return Fault(message, in_doubt=False, refused=True, hint=hint)
+        hints = (hint for words, hint in _REMEDIES.items() if status in _UNREAD and words in said.lower())
+        return Fault(message, in_doubt=False, refused=True, hint=next(hints, ""))
     if status == 429:
         return Fault(message, in_doubt=False, retry=True, wait_seconds=retry_after(response.headers.get("retry-after", ""), time.time()))
     if status >= 500 or status == 408:
-        return Fault(message, retry=True, wait_seconds=retry_after(response.headers.get("retry-after", ""), time.time()))
+        wait_seconds = retry_after(response.headers.get("retry-after", ""), time.time())
+        return Fault(message, retry=True, wait_seconds=wait_seconds, status=status)
     return Fault(message)
 
 

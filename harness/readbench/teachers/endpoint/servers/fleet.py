@@ -1,12 +1,14 @@
 """The servers of one model: each request goes to the one with the fewest under way.
 
-A server that cannot be reached, breaks or asks for time (429, Retry-After) rests, the longer the more often it did so in a row; the first
-request after its rest is its health check, and the next one waits for its outcome. Where all rest, requests wait for the one that is back
-first: whoever asks is slowed to what the servers take. One server alone never rests: its requests are asked again by their own back-off.
+Before the first request of a process every server is probed (`readbench.teachers.endpoint.servers.probe`). One that cannot be reached,
+breaks or asks for time (429, Retry-After) rests, the longer the more often it did so in a row. After its rest it is probed again, then one
+request tries it, and the next one waits for the outcome. Where all rest, requests wait for the one that is back first: whoever asks is
+slowed to what the servers take. One server alone never rests: its requests are asked again by their own back-off.
 """
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,6 +17,7 @@ from readbench.teachers.endpoint.retry import LONGEST_SECONDS, Sleep
 from readbench.teachers.endpoint.servers.address import Address
 
 Clock = Callable[[], float]
+Probe = Callable[[Address], Awaitable[None]]
 
 
 @dataclass(slots=True)
@@ -37,18 +40,35 @@ class Fleet:
         self._servers = [_Server(address) for address in dict.fromkeys(addresses)]
         self._rest_seconds = rest_seconds
         self._sleep, self._clock = sleep, clock
+        self._probed = False
 
     @property
     def near(self) -> bool:
         """Whether all are on this machine or a private network."""
         return all(server.address.near for server in self._servers)
 
+    async def begin(self, probe: Probe) -> None:
+        """Probes every server, once: those that are ill rest; the `Fault` of one that will not do, which names it."""
+        if self._probed:
+            return
+        found = await asyncio.gather(*(probe(server.address) for server in self._servers), return_exceptions=True)
+        for server, fault in zip(self._servers, found, strict=True):
+            if isinstance(fault, BaseException) and not isinstance(fault, Fault):
+                raise fault
+            if fault is not None and len(self._servers) > 1:
+                self._rest(server, fault)
+            if fault is not None and fault.refused:
+                raise fault
+        self._probed = True
+
     @asynccontextmanager
-    async def lent(self) -> AsyncIterator[Address]:
-        """A server for one request; a `Fault` of the block that may pass lets it rest, and names it."""
+    async def lent(self, probe: Probe) -> AsyncIterator[Address]:
+        """A server for one request; a `Fault` of the block or of the probe that may pass lets it rest, and names it."""
         server = await self._next()
         server.under_way += 1
         try:
+            if server.faults:
+                await probe(server.address)
             yield server.address
             server.faults = 0
         except Fault as fault:
