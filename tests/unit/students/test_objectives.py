@@ -347,3 +347,12 @@ class Unasked:
 def test_the_kit_names_the_rule_that_is_broken(made: Callable[..., Objective], rule: str) -> None:
     with pytest.raises(AssertionError, match=f"^{rule}: "):
         check_objective(made)
+
+
+def test_a_token_of_the_teacher_that_the_student_s_table_lacks_is_named() -> None:
+    given = with_top(batch(), 3)
+    assert given.teacher_top is not None
+    rows = given.logits.shape[1]
+    given.teacher_top[0, 0] = rows
+    with pytest.raises(ValueError, match=f"token {rows} probable, which the student's table of {rows} rows"):
+        divergences.top_k(k=3).loss(given)

@@ -92,6 +92,9 @@ class TopDivergence(FullDivergence):
     def _teacher(self, batch: Batch) -> "tuple[torch.Tensor, ...]":
         if batch.teacher_top is None or batch.teacher_top_logprob is None:
             raise ValueError("the teacher's most probable tokens are missing")
+        largest, rows = int(batch.teacher_top.max()), batch.logits.shape[1]
+        if largest >= rows:  # an unused row of a longer table
+            raise ValueError(f"the teacher holds token {largest} probable, which the student's table of {rows} rows does not have")
         return batch.teacher_top, batch.teacher_top_logprob
 
     def _piece(self, student: "torch.Tensor", *teacher: "torch.Tensor") -> "torch.Tensor":
