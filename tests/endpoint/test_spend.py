@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from readbench.base.errors import DamagedError
+from readbench.runs.executors.cluster.hub import RemoteLedger
 from readbench.teachers.endpoint.faults import SpendLimitError
-from readbench.teachers.spend.ledger import FILE, SpendLedger, prepare_ledger, read_spent
+from readbench.teachers.spend.ledger import FILE, SpendLedger, Spent, prepare_ledger, read_spent
 from readbench.teachers.spend.prices import Limit
 
 
@@ -50,6 +51,32 @@ def test_nothing_is_charged_above_its_cap(run_dir: Path) -> None:
     ledger = opened(run_dir)
     ledger.settle(ledger.reserve(b"p", prompt_tokens=30, completion_tokens=8), prompt_tokens=10**9, completion_tokens=10**9)
     assert ledger.spent().tokens == 38
+    ledger.close()
+
+
+def test_a_booking_that_is_repeated_is_one(run_dir: Path) -> None:
+    """Who books for others may die after a line is on disk and before it has said so."""
+    ledger = opened(run_dir)
+    for _ in range(2):
+        assert ledger.reserve(b"p", prompt_tokens=30, completion_tokens=8, request=7) == 7
+    assert (ledger.spent().requests, ledger.spent().tokens) == (1, 38)
+    for _ in range(2):
+        assert ledger.settle(7, prompt_tokens=9, completion_tokens=10**9) == 7
+    assert (ledger.spent().tokens, ledger.spent().in_doubt) == (17, 0)
+    for other in (lambda: ledger.settle(7, prompt_tokens=8, completion_tokens=8), lambda: ledger.refuse(7), lambda: ledger.doubt(8)):
+        with pytest.raises(AssertionError, match="is not under way"):
+            other()
+    ledger.close()
+
+
+def test_a_cluster_s_task_books_once_where_its_call_comes_twice(run_dir: Path) -> None:
+    ledger = opened(run_dir)
+    remote = RemoteLedger(lambda method, *given, **named: [getattr(ledger, method)(*given, **named) for _ in range(2)][1])
+    requests = [remote.reserve(b"p", prompt_tokens=30, completion_tokens=8) for _ in range(3)]
+    remote.settle(requests[0], prompt_tokens=9, completion_tokens=2)
+    remote.doubt(requests[1])
+    remote.refuse(requests[2])
+    assert ledger.spent() == Spent(requests=3, in_doubt=1, prompt_tokens=39, completion_tokens=10)
     ledger.close()
 
 

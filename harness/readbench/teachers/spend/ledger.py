@@ -98,9 +98,14 @@ class SpendLedger:
             finally:
                 self._together = False
 
-    def reserve(self, prompt: bytes, *, prompt_tokens: int, completion_tokens: int) -> int:
-        """Books a request at its cap, before it leaves; its id. SpendLimitError where the limit could then be passed."""
+    def reserve(self, prompt: bytes, *, prompt_tokens: int, completion_tokens: int, request: int | None = None) -> int:
+        """Books a request at its cap, before it leaves; its id. SpendLimitError where the limit could then be passed.
+
+        With an id of the caller's the booking may be repeated: it is one.
+        """
         with self._transaction() as connection:
+            if request is not None and connection.execute("SELECT 1 FROM requests WHERE id = ?", (request,)).fetchone():
+                return request
             spent = _spent(connection)
             if not self._limit.holds(spent.prompt_tokens + prompt_tokens, spent.completion_tokens + completion_tokens):
                 raise SpendLimitError(
@@ -109,28 +114,23 @@ class SpendLedger:
                     hint=f"resume with a higher one: readbench resume {self._path.parent} --spend-limit N",
                 )
             cursor = connection.execute(
-                "INSERT INTO requests (prompt, state, cap_prompt, cap_completion, prompt_tokens, completion_tokens)"
-                " VALUES (?, 'reserved', ?, ?, ?, ?)",
-                (prompt, prompt_tokens, completion_tokens, prompt_tokens, completion_tokens),
+                "INSERT INTO requests (id, prompt, state, cap_prompt, cap_completion, prompt_tokens, completion_tokens)"
+                " VALUES (?, ?, 'reserved', ?, ?, ?, ?)",
+                (request, prompt, prompt_tokens, completion_tokens, prompt_tokens, completion_tokens),
             )
             return int(cursor.lastrowid or 0)
 
     def settle(self, request: int, *, prompt_tokens: int, completion_tokens: int) -> int:
         """Charges what a request came to, at most its cap; its id."""
-        return self._close(
-            request,
-            "state = 'settled', prompt_tokens = MIN(cap_prompt, ?), completion_tokens = MIN(cap_completion, ?)",
-            prompt_tokens,
-            completion_tokens,
-        )
+        return self._close(request, "settled", prompt_tokens, completion_tokens)
 
     def doubt(self, request: int) -> int:
         """The request may have been worked on: it stays at its cap; its id."""
-        return self._close(request, "state = 'in_doubt'")
+        return self._close(request, "in_doubt", None, None)
 
     def refuse(self, request: int) -> int:
         """The request did no work: it is charged nothing; its id."""
-        return self._close(request, "state = 'refused', prompt_tokens = 0, completion_tokens = 0")
+        return self._close(request, "refused", 0, 0)
 
     def spent(self) -> Spent:
         """What is charged so far."""
@@ -143,10 +143,16 @@ class SpendLedger:
             self._connection.close()
             self._connection = None
 
-    def _close(self, request: int, change: str, *values: int) -> int:
+    def _close(self, request: int, state: str, *came_to: int | None) -> int:
+        """Ends a request at what it came to, at most its cap (None: at it); to end it in the same way again is nothing."""
         with self._transaction() as connection:
-            query = f"UPDATE requests SET {change} WHERE id = ? AND state = 'reserved'"  # noqa: S608 - the changes above
-            if connection.execute(query, (*values, request)).rowcount != 1:
+            query = "SELECT state, cap_prompt, cap_completion, prompt_tokens, completion_tokens FROM requests WHERE id = ?"
+            known, *numbers = connection.execute(query, (request,)).fetchone() or ("unknown", 0, 0, 0, 0)
+            charged = [cap if tokens is None else min(cap, tokens) for cap, tokens in zip(numbers[:2], came_to, strict=True)]
+            if known == "reserved":
+                change = "UPDATE requests SET state = ?, prompt_tokens = ?, completion_tokens = ? WHERE id = ?"
+                connection.execute(change, (state, *charged, request))
+            elif (known, charged) != (state, numbers[2:]):
                 raise AssertionError(f"request {request} is not under way")
         return request
 

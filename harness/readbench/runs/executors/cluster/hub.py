@@ -4,6 +4,7 @@ A task reaches it over the network where the workers of a pool open the files. A
 keeps the spend limit for the whole cluster.
 """
 
+import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +17,11 @@ from readbench.teachers.spend.ledger import FILE, SpendLedger, Spent
 from readbench.teachers.spend.prices import Limit
 from readbench.trials.events import Event
 
+_ID_BITS = 62  # of a request: SQLite's ids have 63
+
 
 class Hub:
-    """The actor; one call at a time. Its files survive it, so that it may be started again."""
+    """The actor; one call at a time. Its files survive it, so that it may be started again: the call that it was at comes twice then."""
 
     def __init__(self, run_dir: Path) -> None:
         self._run_dir = run_dir
@@ -120,9 +123,11 @@ class RemoteLedger(SpendLedger):
         """Bookings stay one transaction each."""
         yield
 
-    def reserve(self, prompt: bytes, *, prompt_tokens: int, completion_tokens: int) -> int:
-        """See `SpendLedger`."""
-        return int(released(self._call("reserve", prompt, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens)))
+    def reserve(self, prompt: bytes, *, prompt_tokens: int, completion_tokens: int, request: int | None = None) -> int:
+        """See `SpendLedger`; with an id of its own, since Ray repeats the call that a hub was at when its process died."""
+        named = secrets.randbits(_ID_BITS) if request is None else request
+        call = self._call("reserve", prompt, prompt_tokens=prompt_tokens, completion_tokens=completion_tokens, request=named)
+        return int(released(call))
 
     def settle(self, request: int, *, prompt_tokens: int, completion_tokens: int) -> int:
         """See `SpendLedger`."""
