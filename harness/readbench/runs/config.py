@@ -165,7 +165,7 @@ def _settled(key: str, value: Any) -> tuple[str, Any]:
     """Lists that people write as text: ``seeds: "3,7"``, ``allocators: read,uniform``, ``trackers: mlflow``; and one of a list."""
     if key in SINGULAR:
         return SINGULAR[key], [value]
-    if key == "budgets" and isinstance(value, int):
+    if key == "budgets" and isinstance(value, int | float):
         return key, [value]
     if key == "budgets" and isinstance(value, str):
         return key, [_number(part) for part in value.split(",")]
@@ -176,12 +176,17 @@ def _settled(key: str, value: Any) -> tuple[str, Any]:
     return key, value
 
 
-def _number(text: str) -> int | str:
-    """The text where it is no whole number: its type is checked with all others."""
+def _number(text: str) -> int | float | str:
+    """``60000`` or ``6e4``; the text where it is no number: its type is checked with all others."""
     try:
         return int(text)
     except ValueError:
+        pass
+    try:
+        number = float(text)
+    except ValueError:
         return text
+    return int(number) if number.is_integer() else number
 
 
 def _path(dotted: str) -> tuple[str, ...]:

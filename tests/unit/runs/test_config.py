@@ -63,6 +63,17 @@ def test_a_suite_cannot_allow_code_to_run_and_the_user_can(tmp_path: Path, writt
     assert own.config.params["verifier"]["code"]["run"] is True
 
 
+@pytest.mark.parametrize(("text", "budgets"), [("3e4,6e4", (30_000, 60_000)), ("1e5", (100_000,)), ("3e4, 60_000", (30_000, 60_000))])
+def test_budgets_are_numbers_as_people_write_them(text: str, budgets: tuple[int, ...]) -> None:
+    assert tuple(resolved(sets=[f"budgets={text}"]).config.budgets) == budgets
+    assert tuple(resolved(environment={"READBENCH_BUDGETS": text}).config.budgets) == budgets
+
+
+def test_half_a_token_is_no_budget() -> None:
+    with pytest.raises(ConfigError, match="a valid integer"):
+        resolved(sets=["budgets=3.5,4"])
+
+
 def test_scientific_notation_is_a_number() -> None:
     assert resolved(sets=["training.learning_rate=3e-4"]).config.training.learning_rate == 3e-4
 
