@@ -142,6 +142,8 @@ class _GatedSilu(torch.autograd.Function):
     def forward(ctx: Any, both: torch.Tensor) -> torch.Tensor:
         gate, up = both.chunk(2, -1)
         active = functional.silu(gate)
+        if not ctx.needs_input_grad[0]:
+            return active.mul_(up)
         ctx.save_for_backward(both, active)
         return active * up
 
