@@ -8,9 +8,9 @@ import pytest
 import torch
 
 from readbench.base.errors import ConfigError
-from readbench.models.batches import Encoded
+from readbench.models.batches import Encoded, collate
 from readbench.models.language_model import LanguageModel
-from readbench.models.lean.llama import LONGEST, lean_llama
+from readbench.models.lean.llama import LONGEST, _Layout, lean_llama
 from support.models import PAIRS, plain_log_probabilities
 
 FAMILIES = ("llama", "gpt2", "qwen2", "gemma2")
@@ -62,6 +62,23 @@ def test_a_lean_forward_that_differs_is_not_taken(model: LanguageModel, monkeypa
     assert lean_llama(model.network) is not None
     monkeypatch.setattr("readbench.models.lean.llama.LeanLlama.__call__", lambda *_: torch.zeros(12, 258))
     assert lean_llama(model.network) is None
+
+
+@pytest.mark.parametrize(("longest", "computes_padding"), [(8, True), (60, False)])
+def test_the_lean_forward_has_the_general_one_s_logits_and_gradients(model: LanguageModel, longest: int, computes_padding: bool) -> None:
+    batch = collate([Encoded(tuple(range(2, 2 + size)), size - 3) for size in (8, 7, longest, 8, 8, 8)], model.device)
+    assert (_Layout.of(batch.inputs.shape, batch.positions).row is None) == computes_padding
+    assert model._lean is not None
+    found = []
+    for forward in (model._lean, None):
+        model._lean = forward
+        model.network.zero_grad()
+        logits = model.label_logits(batch)
+        logits.log_softmax(1)[:, 5].sum().backward()  # type: ignore[no-untyped-call]
+        gradients = {name: parameter.grad.clone() for name, parameter in model.network.named_parameters() if parameter.grad is not None}
+        found.append((logits.detach(), gradients))
+    assert found[0][1].keys() == dict(model.network.named_parameters()).keys()
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
 
 
 def test_sequences_beyond_the_lean_forward_take_the_general_one(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
