@@ -34,29 +34,29 @@ def test_surface_is_the_golden_one() -> None:
     assert surface(typer.main.get_command(app), "readbench") == GOLDEN.read_text().splitlines()
 
 
-def test_help_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; from readbench.views.cli.main import main; main(['--help'])\n"
-        "heavy = {'torch', 'transformers', 'lm_eval', 'matplotlib', 'numpy', 'pydantic', 'scipy', 'datasets', 'rich'} & set(sys.modules)\n"
-        "sys.exit(f'imported: {sorted(heavy)}' if heavy else 0)"
+def printed_without(heavy: set[str], code: str) -> str:
+    """What code prints in a process of its own, which must not import those."""
+    check = f"found = {heavy!r} & sys.modules.keys()"
+    whole = (
+        f"import sys\nfrom readbench.views.cli.main import main\n{code}\n{check}\nsys.exit(f'imported: {{sorted(found)}}' if found else 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    done = subprocess.run([sys.executable, "-c", whole], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert "compare" in done.stdout
+    return done.stdout
+
+
+def test_help_imports_nothing_heavy() -> None:
+    heavy = {"torch", "transformers", "lm_eval", "matplotlib", "numpy", "pydantic", "scipy", "datasets", "rich"}
+    assert "compare" in printed_without(heavy, "main(['--help'])")
 
 
 def test_the_process_that_drives_a_run_never_imports_torch() -> None:
     """That takes a second, before each command and beside the workers, and memory that they need."""
     code = (
-        "import sys; from readbench.views.cli.main import main\n"
         "main(['run', '--suite', 'reasoning', '--allocators', 'read', '--dry-run'])\n"
-        "import readbench.results.document.building, readbench.runs.execute\n"
-        "heavy = {'torch', 'transformers', 'lm_eval', 'datasets', 'ray'} & set(sys.modules)\n"
-        "sys.exit(f'imported: {sorted(heavy)}' if heavy else 0)"
+        "import readbench.results.document.building, readbench.runs.execute"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "tokens" in done.stdout
+    assert "tokens" in printed_without({"torch", "transformers", "lm_eval", "datasets", "ray"}, code)
 
 
 def test_help_is_shown_where_nothing_was_asked(readbench: Callable[..., Any]) -> None:

@@ -6,7 +6,8 @@ the full forward; a test checks the gradients):
 
 - Fewer and larger products, with the norms' weights in them (`readbench.models.lean.weights`); a norm writes x / rms(x) once.
 - Rotation and attention are one function with a hand-written backward, in one layout; the rotations hold the softmax's scale.
-- Padding is not computed, but in attention. After attention the last layer computes only label positions: nothing reads the others.
+- Where a batch has much padding, attention alone computes it.
+- After attention the last layer computes only label positions: nothing reads the others.
 
 Shapes: B rows of L tokens, width d, H heads of width D, F the width between gate and down, V the vocabulary.
 """

@@ -50,11 +50,15 @@ def batched_products() -> AbstractContextManager[None]:
 
 def whole_blocks(x: torch.Tensor, block: int = BLOCK) -> torch.Tensor:
     """(N, d), with rows of zeros to a multiple of `block` where oneDNN multiplies: few shapes, whose code is made once."""
-    missing = -len(x) % block if onednn_is_faster() else 0
+    missing = _missing(len(x), block)
     return functional.pad(x, (0, 0, 0, missing)) if missing else x
 
 
 def filled(places: torch.Tensor) -> torch.Tensor:
     """(N,) indices, with the first again up to whole blocks: rows that are chosen by them need no more rows."""
-    missing = -len(places) % BLOCK if onednn_is_faster() else 0
+    missing = _missing(len(places), BLOCK)
     return torch.cat((places, places[:1].expand(missing))) if missing else places
+
+
+def _missing(number: int, block: int) -> int:
+    return -number % block if onednn_is_faster() else 0

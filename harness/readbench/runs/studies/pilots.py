@@ -98,8 +98,7 @@ class PilotStudy:
 
         {"pilots": [...]} of pilots or {"trials": [[interval, ...], ...]} of pilot trials, and their "tokens": {kind: tokens}.
         """
-        found = group_of(read_part(self.run_dir, self.part, self.run), **self._key())
-        if found:
+        if found := self._noted():
             return found
         cached = self._cached()
         return None if cached is None else self._write(cached)
@@ -110,12 +109,16 @@ class PilotStudy:
 
     def end(self) -> Mapping[str, Any]:
         """What they found, once they have ended; ConfigError if one failed."""
-        if known := self.done():
-            return known
+        if noted := self._noted():
+            return noted
         records = records_of(self.run_dir, self.specs)
         found = _FOUND[self.part](records) | {"tokens": _tokens(records)}
         self._cache(found)
         return self._write(found)
+
+    def _noted(self) -> Mapping[str, Any]:
+        """What the run directory says that they found; nothing, if it does not."""
+        return group_of(read_part(self.run_dir, self.part, self.run), **self._key())
 
     def _key(self) -> dict[str, str | int]:
         return {"objective": self.specs[0].objective, "budget_tokens": self.specs[0].budget_tokens}
