@@ -7,6 +7,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <stdexcept>
 #include <string>
@@ -22,6 +23,8 @@ void register_ledger(py::module_& module);
 void register_scheduler(py::module_& module);
 void register_bandit(py::module_& module);
 void register_horizon(py::module_& module);
+void register_layers(py::module_& module);
+void register_attention(py::module_& module);
 
 template <typename T>
 using Array = py::array_t<T, py::array::c_style>;
@@ -39,6 +42,24 @@ Array<T> checked(const py::array& array, const char* name, py::ssize_t rank) {
     }
     return Array<T>::ensure(array);
 }
+
+// Not copied: what is read here is as large as a batch, and what is written must be the caller's.
+template <typename T = float>
+py::array_t<T> in_place(const py::array& array, const char* name, const std::vector<py::ssize_t>& shape) {
+    if (!array.dtype().equal(py::dtype::of<T>()) || (array.flags() & py::array::c_style) == 0) {
+        throw std::invalid_argument(std::string(name) + " must be contiguous " +
+                                    py::str(py::dtype::of<T>()).template cast<std::string>());
+    }
+    const bool fits = array.ndim() == static_cast<py::ssize_t>(shape.size()) &&
+                      std::equal(shape.begin(), shape.end(), array.shape(),
+                                 [](py::ssize_t wanted, py::ssize_t found) { return wanted < 0 || wanted == found; });
+    if (!fits) {
+        throw std::invalid_argument(std::string(name) + " has a shape that does not fit the other arguments");
+    }
+    return py::reinterpret_borrow<py::array_t<T>>(array);
+}
+
+constexpr py::ssize_t kAny = -1;
 
 template <typename T>
 std::vector<T> to_vector(const py::array& array, const char* name) {

@@ -21,4 +21,6 @@ PYBIND11_MODULE(_core, module) {
     readbench::bindings::register_scheduler(module);
     readbench::bindings::register_bandit(module);
     readbench::bindings::register_horizon(module);
+    readbench::bindings::register_layers(module);
+    readbench::bindings::register_attention(module);
 }

@@ -3,24 +3,13 @@
 #include <vector>
 
 #include "check.hpp"
+#include "instruction_sets.hpp"
 #include "readbench/mlp.hpp"
 #include "readbench/rng.hpp"
 
 using namespace readbench; // NOLINT(google-build-using-namespace): a test of this namespace
 
 namespace {
-
-// What this processor can run.
-std::vector<Isa> instruction_sets() {
-    std::vector<Isa> sets = {Isa::portable};
-    if (detect_isa() >= Isa::avx2) {
-        sets.push_back(Isa::avx2);
-    }
-    if (detect_isa() >= Isa::avx512) {
-        sets.push_back(Isa::avx512);
-    }
-    return sets;
-}
 
 void inverse_sqrt_is_accurate_over_the_range() {
     for (int exponent = -60; exponent <= 60; ++exponent) {
@@ -118,7 +107,7 @@ void gradients_are_those_of_the_loss(Isa isa) {
 
 void training_lowers_the_loss_and_instruction_sets_agree() {
     std::vector<double> losses;
-    for (const Isa isa : instruction_sets()) {
+    for (const Isa isa : readbench_test::instruction_sets()) {
         Setup setup(25, 64, 24);
         const double before = setup.loss(isa);
         for (int step = 0; step < 50; ++step) {
@@ -134,7 +123,7 @@ void training_lowers_the_loss_and_instruction_sets_agree() {
 
 int main() {
     inverse_sqrt_is_accurate_over_the_range();
-    for (const Isa isa : instruction_sets()) {
+    for (const Isa isa : readbench_test::instruction_sets()) {
         gradients_are_those_of_the_loss(isa);
     }
     training_lowers_the_loss_and_instruction_sets_agree();

@@ -1,4 +1,4 @@
-"""The C++ core: counter-based random numbers, token accounts, scheduler, ReAD's bandit.
+"""The C++ core: counter-based random numbers, token accounts, scheduler, ReAD's bandit, what is between a small model's matrix products.
 
 Arrays must have the dtype and shape that is said; nothing is cast. Every argument outside its range is a ValueError.
 `to_bytes` / `from_bytes` are exact and carry a version and a checksum; `from_bytes` raises ValueError for bytes that are
@@ -10,6 +10,7 @@ from typing import Literal, final
 import numpy as np
 import numpy.typing as npt
 
+_Floats = npt.NDArray[np.float32]
 _Doubles = npt.NDArray[np.float64]
 _Integers = npt.NDArray[np.int64]
 
@@ -203,3 +204,38 @@ def plan_horizon(
     `forgetting` (K,) logits a unit of log recency; `shares` (C,) of the items; `exponents` (C, K) of the scores in them. `left`, the
     second phase's length `late` and the recency's `decay` are shares of the trial's learning time.
     """
+
+def normalise(x: _Floats, epsilon: float, normal: _Floats, inverse: _Floats) -> None:
+    """X (N, d) → `normal` (N, d) = x / rms(x), `inverse` (N,) = 1 / rms(x), with `epsilon` added to the mean square."""
+
+def normalise_backward(normal: _Floats, inverse: _Floats, grad: _Floats, to_x: _Floats) -> None:
+    """The gradient of `normalise`: by that of `normal` (N, d) that of x, in `to_x` (N, d)."""
+
+def gated_silu(both: _Floats, product: _Floats) -> None:
+    """Both (N, 2F), gate and up → `product` (N, F) = silu(gate)·up."""
+
+def gated_silu_backward(both: _Floats, grad: _Floats, to_both: _Floats) -> None:
+    """The gradient of `gated_silu`: by that of the product (N, F) that of both, in `to_both` (N, 2F)."""
+
+def attend(z: _Floats, starts: _Integers, turns: _Floats, heads: int, groups: int, mixed: _Floats) -> None:
+    """Causal attention of B sequences in rows [starts[b], starts[b + 1]) of z, whose tokens begin at place 0.
+
+    z (N, (H + 2G)·D) holds H heads of queries, G of keys, G of values; turns (T, D) of each place the cosines of a head's D/2 angles
+    and the sines. Writes `mixed` (N, H·D); rows beyond the last start are left alone.
+    """
+
+def attend_backward(z: _Floats, starts: _Integers, turns: _Floats, heads: int, groups: int, grad: _Floats, to_z: _Floats) -> None:
+    """The gradient of `attend`: by that of `mixed` (N, H·D) that of z, in `to_z`."""
+
+@final
+class AttentionCache:
+    """Keys and values of B sequences that grow together."""
+
+    def __init__(self, num_sequences: int, turns: _Floats, heads: int, groups: int) -> None:
+        """Each has room for as many tokens as `turns` (T, D) has places."""
+
+    def attend(self, z: _Floats, starts: _Integers, first: int, mixed: _Floats) -> None:
+        """As the function `attend`, of tokens that are appended to the sequences from `first` on: they attend to those before, too."""
+
+    def keep(self, sequences: _Integers) -> None:
+        """Keeps these sequences, one as often as it is named."""

@@ -16,6 +16,7 @@
 #endif
 
 #define READBENCH_INLINE __attribute__((always_inline)) inline
+#define READBENCH_INLINE_LAMBDA __attribute__((always_inline))
 
 #if defined(__x86_64__)
 #define READBENCH_HAS_X86_TARGETS 1

@@ -6,11 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from readbench.base.errors import ConfigError
 from readbench.models.batches import Encoded, collate
 from readbench.models.language_model import LanguageModel
-from readbench.models.lean.llama import LONGEST, _Layout, lean_llama
+from readbench.models.lean.llama import lean_llama
 from support.models import PAIRS, plain_log_probabilities
 
 FAMILIES = ("llama", "gpt2", "qwen2", "gemma2")
@@ -54,7 +55,7 @@ def test_which_forward_is_taken(model_of: Callable[..., LanguageModel]) -> None:
 
 
 def test_a_variant_that_the_lean_forward_does_not_know_takes_the_general_one(model: LanguageModel) -> None:
-    model.network.config.num_key_value_heads = 2
+    model.network.config.hidden_act = "gelu"
     assert lean_llama(model.network) is None
 
 
@@ -64,10 +65,9 @@ def test_a_lean_forward_that_differs_is_not_taken(model: LanguageModel, monkeypa
     assert lean_llama(model.network) is None
 
 
-@pytest.mark.parametrize(("longest", "computes_padding"), [(8, True), (60, False)])
-def test_the_lean_forward_has_the_general_one_s_logits_and_gradients(model: LanguageModel, longest: int, computes_padding: bool) -> None:
+@pytest.mark.parametrize("longest", [8, 60])
+def test_the_lean_forward_has_the_general_one_s_logits_and_gradients(model: LanguageModel, longest: int) -> None:
     batch = collate([Encoded(tuple(range(2, 2 + size)), size - 3) for size in (8, 7, longest, 8, 8, 8)], model.device)
-    assert (_Layout.of(batch.inputs.shape, batch.positions).row is None) == computes_padding
     assert model._lean is not None
     found = []
     for forward in (model._lean, None):
@@ -81,8 +81,20 @@ def test_the_lean_forward_has_the_general_one_s_logits_and_gradients(model: Lang
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
 
 
+def test_heads_that_share_their_keys_are_lean() -> None:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=64, hidden_size=32, num_hidden_layers=2, num_attention_heads=4, num_key_value_heads=2, intermediate_size=48
+    )
+    network = LlamaForCausalLM(config)
+    lean = lean_llama(network)
+    assert lean is not None
+    inputs, positions = torch.arange(2 * 30).reshape(2, 30), torch.tensor([5, 6, 57])
+    expected = network(input_ids=inputs, use_cache=False).logits.flatten(0, 1)[positions]
+    torch.testing.assert_close(lean(inputs, positions), expected, rtol=1e-4, atol=1e-5)
+
+
 def test_sequences_beyond_the_lean_forward_take_the_general_one(model: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert LONGEST >= 64
     lean, widths = model._lean, []
     assert lean is not None
 

@@ -5,22 +5,16 @@ from typing import Any
 import pytest
 import torch
 
-from readbench.models.lean.weights import attention_weights, gated_weights, head_weights, inverse_rms
+from readbench.models.lean.kernels import normal
+from readbench.models.lean.weights import attention_weights, gated_weights, head_weights
 from support.models import random_model
-
-
-def alternating(x: torch.Tensor, width: int) -> torch.Tensor:
-    """Of each head the first value of its first half, the first of its second half, the second of its first ..."""
-    places = [place for head in range(0, x.shape[-1], width) for i in range(width // 2) for place in (head + i, head + width // 2 + i)]
-    return x[:, places]
 
 
 def library_products(model: Any, x: torch.Tensor) -> torch.Tensor:
     """Queries, keys, values, gate, up and logits, each by a module of its own."""
     layer = model.base_model.layers[0]
     before, after = layer.input_layernorm(x), layer.post_attention_layernorm(x)
-    query, key, value = (each(before) for each in (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj))
-    projections = [alternating(query, layer.self_attn.head_dim), alternating(key, layer.self_attn.head_dim), value]
+    projections = [each(before) for each in (layer.self_attn.q_proj, layer.self_attn.k_proj, layer.self_attn.v_proj)]
     head = model.get_output_embeddings()(model.base_model.norm(x))
     return torch.cat([*projections, layer.mlp.gate_proj(after), layer.mlp.up_proj(after), head], -1)
 
@@ -28,7 +22,7 @@ def library_products(model: Any, x: torch.Tensor) -> torch.Tensor:
 def fused_products(model: Any, x: torch.Tensor) -> torch.Tensor:
     layer = model.base_model.layers[0]
     attention, gated, head = attention_weights(layer), gated_weights(layer), head_weights(model)
-    before, after, last = (x * inverse_rms(x, weights.epsilon) for weights in (attention, gated, head))
+    before, after, last = (normal(x, weights.epsilon)[0] for weights in (attention, gated, head))
     projections = torch.nn.functional.linear(before, attention.project, attention.bias)
     return torch.cat((projections, after @ gated.gate_up.t(), last @ head.weight.t()), -1)
 

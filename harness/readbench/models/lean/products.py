@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 
 import torch
-from torch.nn import functional
 
 from readbench.models.lean.cpu import Products, onednn_is_faster
 
@@ -43,22 +42,7 @@ def _set(wanted: str) -> Iterator[None]:
         torch.set_float32_matmul_precision(before)
 
 
-def batched_products() -> AbstractContextManager[None]:
-    """Products of many small matrices, whose shapes hardly repeat: by BLAS, since oneDNN makes code for each new shape."""
-    return _set("highest")
-
-
-def whole_blocks(x: torch.Tensor, block: int = BLOCK) -> torch.Tensor:
-    """(N, d), with rows of zeros to a multiple of `block` where oneDNN multiplies: few shapes, whose code is made once."""
-    missing = _missing(len(x), block)
-    return functional.pad(x, (0, 0, 0, missing)) if missing else x
-
-
-def filled(places: torch.Tensor) -> torch.Tensor:
-    """(N,) indices, with the first again up to whole blocks: rows that are chosen by them need no more rows."""
-    missing = _missing(len(places), BLOCK)
+def filled(places: torch.Tensor, block: int = BLOCK) -> torch.Tensor:
+    """(N,) indices, with the first again up to whole blocks where oneDNN multiplies: few shapes of products, whose code is made once."""
+    missing = -len(places) % block if onednn_is_faster() else 0
     return torch.cat((places, places[:1].expand(missing))) if missing else places
-
-
-def _missing(number: int, block: int) -> int:
-    return -number % block if onednn_is_faster() else 0

@@ -1,8 +1,7 @@
 """A Llama's weights as the lean paths multiply them: fewer and larger matrices, with the norms' weights in them.
 
 An RMS norm is x / rms(x) times a weight. The weight is multiplied into the matrix that follows, which is smaller than the
-input. One product gives queries, keys and values; one gives gate and up. In queries and keys a head's two halves, which the
-rotation combines, alternate: it is a product of complex numbers then, and the products of queries and keys are what they were.
+input. One product gives queries, keys and values; one gives gate and up.
 
 The results are computed from the model's own parameters, so gradients reach them. A training forward recomputes them at every
 step; decoding, which changes no weight, computes them once.
@@ -10,7 +9,6 @@ step; decoding, which changes no weight, computes them once.
 Shapes: N tokens, width d, H heads and G key-value heads of width D, F the width between gate and down, V the vocabulary.
 """
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
@@ -47,29 +45,16 @@ def attention_weights(layer: Any) -> AttentionWeights:
     """The attention weights of a library decoder layer."""
     attention, norm = layer.self_attn, layer.input_layernorm
     projections = (attention.q_proj, attention.k_proj, attention.v_proj)
-    width = int(attention.head_dim)
-    project = _together([each.weight for each in projections], width) * norm.weight
-    bias = None if projections[0].bias is None else _together([each.bias for each in projections], width)
+    project = torch.cat([each.weight for each in projections]) * norm.weight
+    bias = None if projections[0].bias is None else torch.cat([each.bias for each in projections])
     return AttentionWeights(project, bias, attention.o_proj.weight, norm.variance_epsilon)
 
 
-def _together(parts: Sequence[torch.Tensor], width: int) -> torch.Tensor:
-    """Rows of queries, keys and values, one below the other; of queries and keys, each head's two halves alternate."""
-    rest = parts[0].shape[1:]
-    query, key = (each.view(-1, 2, width // 2, *rest).transpose(1, 2) for each in parts[:2])
-    return torch.cat((query, key, parts[2].view(-1, width // 2, 2, *rest))).view(-1, *rest)
-
-
-def turns(rotary: Any, length: int) -> torch.Tensor:
-    """(L, D/2) complex: what the rotation of a model (Su et al. 2021, arXiv 2104.09864) multiplies the pairs of a place by."""
-    cos, sin = rotary(torch.zeros(1), torch.arange(length)[None])  # (1, L, D), each half the same
+def turns(rotary: Any, places: int) -> torch.Tensor:
+    """(T, D) cosines of a place's D/2 angles, and their sines: a model's rotation (Su et al. 2021, arXiv 2104.09864)."""
+    cos, sin = rotary(torch.zeros(1), torch.arange(places)[None])  # (1, T, D), each half the same
     half = cos.shape[-1] // 2
-    return torch.complex(cos[0, :, :half], sin[0, :, :half])
-
-
-def pairs(heads: torch.Tensor) -> torch.Tensor:
-    """(..., D) queries or keys as complex numbers (..., D/2), in the same memory."""
-    return torch.view_as_complex(heads.view(*heads.shape[:-1], -1, 2))
+    return torch.cat((cos[0, :, :half], sin[0, :, :half]), 1)
 
 
 def gated_weights(layer: Any) -> GatedWeights:
@@ -83,9 +68,3 @@ def head_weights(model: "PreTrainedModel") -> HeadWeights:
     norm: Any = model.base_model.norm
     head: Any = model.get_output_embeddings()  # type: ignore[no-untyped-call]
     return HeadWeights(head.weight * norm.weight, norm.variance_epsilon)
-
-
-def inverse_rms(x: torch.Tensor, epsilon: float) -> torch.Tensor:
-    """(N, d) → (N, 1): 1 / rms(x) of an RMS norm (Zhang and Sennrich 2019, arXiv 1910.07467)."""
-    mean_square: torch.Tensor = torch.linalg.vector_norm(x, dim=-1, keepdim=True).square_().div_(x.shape[-1])
-    return mean_square.add_(epsilon).rsqrt_()

@@ -10,23 +10,17 @@ Shapes: B rows, L tokens, H heads of width D in G groups that share keys and val
 
 import inspect
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 from torch.nn import functional
 
-from readbench.models.lean.llama import LONGEST, is_known
-from readbench.models.lean.products import SMALL_BLOCK, batched_products, whole_blocks
-from readbench.models.lean.weights import (
-    AttentionWeights,
-    GatedWeights,
-    attention_weights,
-    gated_weights,
-    head_weights,
-    inverse_rms,
-    pairs,
-    turns,
-)
+from readbench import _core
+from readbench.models.lean.kernels import gated, normal
+from readbench.models.lean.llama import is_known
+from readbench.models.lean.products import BLOCK, SMALL_BLOCK, filled
+from readbench.models.lean.weights import attention_weights, gated_weights, head_weights, turns
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -173,84 +167,54 @@ class LeanDecoder:
         self._head = head_weights(model)
 
     def start(self, prompts: Prompts, max_new_tokens: int) -> torch.Tensor:
-        """Reads the prompts, padded on the right; what all of them begin with (a chat's system prompt) is read once."""
+        """Reads the prompts; what all of them begin with (a chat's system prompt) is read once."""
         rows, width = len(prompts), max(len(ids) for ids in prompts)
-        places = width + max_new_tokens
-        self._turns = turns(self._rotary, places)  # (T, D/2)
-        depth = 2 * self._turns.shape[-1]
-        self._cache = self._blank(rows, places, depth)
+        angles = turns(self._rotary, width + max_new_tokens).numpy()
         shared = _shared_prefix(prompts)
+        self._caches = [_core.AttentionCache(1 if shared else rows, angles, self._heads, self._groups) for _ in self._layers]
         if shared:
-            alone = self._blank(1, shared, depth)
-            self._read(alone, [prompts[0][:shared]], 0)
-            for cache, beginning in zip(self._cache, alone, strict=True):
-                cache[:, :, :, :shared] = beginning
-        self._lengths = torch.tensor([len(ids) for ids in prompts])
+            self._append([prompts[0][:shared]], 0)
+            self.keep(torch.zeros(rows, dtype=torch.int64))
         at_once = max(_READ_TOKENS // width, 1)
-        found = []
-        for start in range(0, rows, at_once):
-            part = slice(start, start + at_once)
-            read = self._read([cache[:, :, part] for cache in self._cache], [ids[shared:] for ids in prompts[part]], shared)
-            found.append(self._logits(read)[: len(prompts[part])])
-        return torch.cat(found)
-
-    def _blank(self, rows: int, places: int, depth: int) -> list[torch.Tensor]:
-        """An empty cache: a tensor (2, G, B, T, D) of keys and values for each layer."""
-        # zeros, not empty: a masked place has weight 0, and 0·NaN is NaN
-        return [torch.zeros(2, self._groups, rows, places, depth) for _ in self._layers]
-
-    def _read(self, caches: list[torch.Tensor], inputs: Prompts, begin: int) -> torch.Tensor:
-        """Reads tokens from the place `begin` on, where the caches hold what came before; (B, d) the output at each row's last one."""
-        rows, width = len(inputs), max(len(ids) for ids in inputs)
-        end = begin + width
-        x = whole_blocks(self._embedding[torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in inputs])].flatten(0, 1))
-        mask = torch.full((width, end), -torch.inf).triu_(1 + begin)
-        last = torch.arange(rows) * width + torch.tensor([len(ids) - 1 for ids in inputs])
-        for number, ((attention, gated), cache) in enumerate(zip(self._layers, caches, strict=True)):
-            query, cache[0, :, :, begin:end], cache[1, :, :, begin:end] = self._project(attention, x, self._turns[begin:end], (rows, width))
-            mixed = _mix(query, cache[0, :, :, :end], cache[1, :, :, :end], mask).permute(1, 2, 0, 3).reshape(rows * width, -1)
-            if number == len(self._layers) - 1:
-                x, mixed = whole_blocks(x[last], SMALL_BLOCK), mixed[last]
-            x = _after_attention(attention, gated, x, mixed)
-        return x
+        parts = [self._append([ids[shared:] for ids in prompts[first : first + at_once]], first) for first in range(0, rows, at_once)]
+        return torch.cat(parts)
 
     def step(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Appends a token to each row, at the row's own place."""
-        rows = torch.arange(len(tokens))
-        turn = self._turns[self._lengths][:, None]  # (B, 1, D/2)
-        filled = int(self._lengths.max()) + 1
-        unseen = torch.arange(filled) > self._lengths[:, None]  # (B, T)
-        mask = torch.zeros(unseen.shape).masked_fill_(unseen, -torch.inf).repeat(self._groups, 1)[:, None]  # (G·B, 1, T)
-        x = whole_blocks(self._embedding[tokens], SMALL_BLOCK)
-        for (attention, gated), cache in zip(self._layers, self._cache, strict=True):
-            query, key, value = self._project(attention, x, turn, (len(tokens), 1))
-            cache[0][:, rows, self._lengths], cache[1][:, rows, self._lengths] = key[:, :, 0], value[:, :, 0]
-            mixed = _mix(query, cache[0][:, :, :filled], cache[1][:, :, :filled], mask)
-            x = _after_attention(attention, gated, x, mixed[:, :, 0].transpose(0, 1).reshape(len(tokens), -1))
-        self._lengths = self._lengths + 1
-        return self._logits(x)[: len(tokens)]
+        """Appends a token to each row."""
+        return self._logits(self._forward(tokens, torch.arange(len(tokens) + 1), 0, SMALL_BLOCK))[: len(tokens)]
 
     def keep(self, rows: torch.Tensor) -> None:
         """Keeps these rows, one as often as it is named."""
-        self._lengths = self._lengths[rows]
-        self._cache = [cache[:, :, rows] for cache in self._cache]
+        for cache in self._caches:
+            cache.keep(rows.numpy())
 
     def renewed(self) -> Decoder:
         """With the weights laid out anew."""
         return LeanDecoder(self._model)
 
-    def _project(
-        self, weights: AttentionWeights, x: torch.Tensor, turn: torch.Tensor, shape: tuple[int, int]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Scaled queries (H, B, L, D) and keys (G, B, L, D), both rotated by what broadcasts to (B, L, D/2), and values like keys."""
-        z = functional.linear(x * inverse_rms(x, weights.epsilon), weights.project, weights.bias)
-        heads = z[: shape[0] * shape[1]].view(*shape, self._heads + 2 * self._groups, -1).permute(2, 0, 1, 3).contiguous()
-        pairs(heads[: self._heads + self._groups]).mul_(turn)
-        key, value = heads[self._heads :].chunk(2)
-        return heads[: self._heads].mul_(heads.shape[-1] ** -0.5), key, value
+    def _append(self, inputs: Prompts, first: int) -> torch.Tensor:
+        """Appends tokens to the rows from `first` on; (B, V) logits of the next one of each."""
+        starts = torch.tensor([0, *accumulate(map(len, inputs))])
+        x = self._forward(torch.tensor([token for ids in inputs for token in ids]), starts, first, BLOCK)
+        return self._logits(x)[: len(inputs)]
+
+    def _forward(self, tokens: torch.Tensor, starts: torch.Tensor, first: int, block: int) -> torch.Tensor:
+        """(B, d) the output at the last of the tokens of each row from `first` on, in whole blocks; `starts` (B + 1,) are theirs."""
+        x, last = self._embedding[filled(tokens, block)], starts[1:] - 1
+        for (attention, gated_perceptron), cache in zip(self._layers, self._caches, strict=True):
+            z = functional.linear(normal(x, attention.epsilon)[0], attention.project, attention.bias)
+            mixed = torch.zeros(len(x), attention.out.shape[1])
+            cache.attend(z.numpy(), starts.numpy(), first, mixed.numpy())
+            if cache is self._caches[-1] and len(last) < len(tokens):
+                chosen = filled(last, SMALL_BLOCK)
+                x, mixed = x[chosen], mixed[chosen]
+            x = torch.addmm(x, mixed, attention.out.t())
+            hidden = gated(functional.linear(normal(x, gated_perceptron.epsilon)[0], gated_perceptron.gate_up))
+            x = torch.addmm(x, hidden, gated_perceptron.down.t())
+        return x
 
     def _logits(self, x: torch.Tensor) -> torch.Tensor:
-        return functional.linear(x * inverse_rms(x, self._head.epsilon), self._head.weight)
+        return functional.linear(normal(x, self._head.epsilon)[0], self._head.weight)
 
 
 def _shared_prefix(prompts: Prompts) -> int:
@@ -259,31 +223,3 @@ def _shared_prefix(prompts: Prompts) -> int:
     most = min(len(ids) for ids in prompts) - 1
     shared = next((place for place in range(most) if any(ids[place] != first[place] for ids in others)), most)
     return shared if others and shared >= _WORTH_SHARING else 0
-
-
-def _mix(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-    """(H, B, L, D) attention of scaled queries (H, B, L, D) to keys and values (G, B, T, D), each shared by H/G heads.
-
-    The mask is one for all rows (L, T), or each row's own for one query (G·B, 1, T). Short ones are products per group, for all its
-    heads at once.
-    """
-    groups, rows, places, depth = key.shape
-    heads, _, length, _ = query.shape
-    if length > LONGEST:
-        key, value = (each.repeat_interleave(heads // groups, 0) for each in (key, value))
-        return functional.scaled_dot_product_attention(query, key, value, mask, scale=1.0)
-    together = query.view(groups, -1, rows, length, depth).transpose(1, 2).reshape(groups * rows, -1, depth)
-    mask = mask.repeat(heads // groups, 1) if mask.dim() == 2 else mask
-    with batched_products():
-        share = torch.baddbmm(mask, together, key.reshape(-1, places, depth).transpose(1, 2)).softmax(-1)
-        mixed = torch.bmm(share, value.reshape(-1, places, depth))
-    return mixed.view(groups, rows, -1, length, depth).transpose(1, 2).reshape(query.shape)
-
-
-def _after_attention(attention: AttentionWeights, gated: GatedWeights, x: torch.Tensor, mixed: torch.Tensor) -> torch.Tensor:
-    """(N, d) the residual stream after the layer; `mixed` may have fewer rows, where N is a whole number of blocks."""
-    if len(mixed) < len(x):
-        mixed = functional.pad(mixed, (0, 0, 0, len(x) - len(mixed)))
-    x = torch.addmm(x, mixed, attention.out.t())
-    gate, up = functional.linear(x * inverse_rms(x, gated.epsilon), gated.gate_up).chunk(2, -1)
-    return torch.addmm(x, functional.silu(gate).mul_(up), gated.down.t())
