@@ -34,7 +34,7 @@ from readbench.students.student import Student
 from readbench.suites.grading import Grader
 from readbench.suites.prompts import held_out_questions
 from readbench.suites.suite import load_suite
-from readbench.trials.environments.rollouts import advantages
+from readbench.trials.environments.rollouts.supply import advantages
 
 UPDATES, REPEATS = 16, 3
 PROMPTS, GROUP, NEW_TOKENS = 8, 8, 32  # of an update: 64 answers

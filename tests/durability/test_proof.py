@@ -40,7 +40,7 @@ DROPPED = {
     "t.derive_seed = lambda *parts: next(count)",
 }
 OWN_DROPPED = {name: DROPPED[name] for name in ("the deficits", "the ledger", "the places in the streams", "the weights")} | {
-    "the seeds of the answers": "import readbench.trials.environments.rollouts as t\nimport itertools\ncount = itertools.count()\n"
+    "the seeds of the answers": "import readbench.trials.environments.rollouts.supply as t\nimport itertools\ncount = itertools.count()\n"
     "t.derive_seed = lambda *parts: next(count)",
 }
 

@@ -1,4 +1,7 @@
-"""A genuine vLLM serves the lab's teacher: its answers and scores are those of the local one, and so is what a run learns from them."""
+"""A genuine vLLM serves the lab's teacher: its answers and scores are those of the local one, and so is what a run learns from them.
+
+Another one writes a student's rollouts, with the weights that the student has after each step.
+"""
 
 import json
 import os
@@ -13,13 +16,23 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from readbench.api import Scored
 from readbench.base.errors import ReadbenchError
-from readbench.models.folder import resolve_model
+from readbench.models.folder import load_causal_lm, load_tokenizer, resolve_model
+from readbench.models.ranks import ALONE
+from readbench.models.writing.generation import Written
+from readbench.models.writing.sampling import Sampling
 from readbench.runs.planning.estimate import sample_questions
+from readbench.students.objectives.sft import sft
+from readbench.students.schedule import LoraConfig, TrainingConfig
+from readbench.students.student import Student
 from readbench.suites.suite import load_suite
 from readbench.teachers.local import LocalTeacher
+from readbench.trials.environments.rollouts.served import ServedSampler
+from readbench.trials.environments.rollouts.settings import SamplerConfig
 from support.commands import Done, command
 from support.servers import free_port, started
 
@@ -32,6 +45,7 @@ K = 5
 SIZES = ["--dtype", "float32", "--enforce-eager", "--max-model-len", "256", "--max-num-seqs", "8", "--gpu-memory-utilization", "0.2"]
 # the build for CPUs: 1 GiB for its cache instead of half the memory, one thread
 FOR_CPU = {"VLLM_CPU_KVCACHE_SPACE": "1", "OMP_NUM_THREADS": "1", "VLLM_NO_USAGE_STATS": "1", "HF_HUB_OFFLINE": "1"}
+TAKING_OVER = {"VLLM_SERVER_DEV_MODE": "1", "VLLM_ALLOW_RUNTIME_LORA_UPDATING": "1"}
 
 Server = tuple[str, "subprocess.Popen[bytes]"]
 Make = Callable[..., Office]
@@ -42,11 +56,11 @@ def serve() -> Iterator[Callable[..., Server]]:
     """Starts a vLLM at a port: its address and its process."""
     servers: list[subprocess.Popen[bytes]] = []
 
-    def start(port: str) -> Server:
+    def start(port: str, model: Path = TEACHER, *more: str) -> Server:
         assert VLLM is not None
-        line = [VLLM, "serve", TEACHER, "--served-model-name", MODEL, "--host", "127.0.0.1", "--port", port, *SIZES]
+        line = [VLLM, "serve", model, *more, "--served-model-name", MODEL, "--host", "127.0.0.1", "--port", port, *SIZES]
         environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        servers.append(started(line, port, environment | FOR_CPU))
+        servers.append(started(line, port, environment | FOR_CPU | TAKING_OVER))
         return f"http://127.0.0.1:{port}/v1", servers[-1]
 
     yield start
@@ -179,3 +193,87 @@ def test_a_server_that_dies_and_comes_back_changes_no_answer(serve: Callable[...
     metrics = urllib.request.build_opener(urllib.request.ProxyHandler({})).open(f"http://127.0.0.1:{port}/metrics", timeout=30).read()
     answered = re.findall(rb"^vllm:request_success_total{.*} (.+)$", metrics, re.MULTILINE)
     assert sum(map(float, answered)) > 0
+
+
+# --- a student's rollouts ---
+
+DRAWING = Sampling(temperature=0.8, top_p=0.9)
+WHOLE = TrainingConfig(learning_rate=3e-3, warmup_share=0.0)
+ADAPTER = TrainingConfig(learning_rate=3e-2, warmup_share=0.0, lora=LoraConfig(rank=4))
+
+
+def copy_of_teacher(folder: Path, *, tied: bool) -> Path:
+    """The lab's teacher as a student: vLLM's attention on a CPU takes no heads as narrow as the lab's student has."""
+    teacher = load_causal_lm(TEACHER, "cpu")
+    network = LlamaForCausalLM(LlamaConfig(**{**teacher.config.to_dict(), "tie_word_embeddings": tied}))
+    network.load_state_dict({**teacher.state_dict(), "lm_head.weight": teacher.get_input_embeddings().weight})  # type: ignore[no-untyped-call]
+    network.save_pretrained(folder)
+    load_tokenizer(TEACHER).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def untied(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_of_teacher(tmp_path_factory.mktemp("models") / "student", tied=False)
+
+
+@pytest.fixture(scope="module")
+def sampler_url(serve: Callable[..., Server], untied: Path) -> str:
+    return serve(free_port(), untied, "--enable-lora", "--max-lora-rank", "8")[0]
+
+
+def rollouts(url: str, student: Student, folder: Path, **more: Any) -> ServedSampler:
+    config = SamplerConfig(**{"url": url, "folder": str(folder), "tolerance": 1e-3} | more)
+    return ServedSampler(student.model, config, steps_done=student.steps_done, ranks=ALONE)
+
+
+def student_of(path: Path, training: TrainingConfig) -> Student:
+    return Student.load(path, training=training, objective=sft(), device="cpu")
+
+
+def drawn(sampler: ServedSampler, student: Student, count: int = 24) -> list[Written]:
+    asked = student.model.render(prompts()[:count])
+    return sampler.sample(asked, range(len(asked)), sampling=DRAWING, max_new_tokens=12)
+
+
+def shift(student: Student) -> None:
+    """A step that changes what the student says."""
+    student.train([student.model.encode(prompt, "zzzz") for prompt in prompts()[:24]], progress=(0.3, 0.4), seed=0)
+
+
+@pytest.mark.parametrize("training", [ADAPTER, WHOLE], ids=["adapter", "whole"])  # the second changes what an adapter is added to
+def test_a_server_writes_with_the_weights_of_now(training: TrainingConfig, sampler_url: str, untied: Path, tmp_path: Path) -> None:
+    student = student_of(untied, training)
+    sampler = rollouts(sampler_url, student, tmp_path / "weights")
+    first = drawn(sampler, student)
+    for _ in range(3):
+        shift(student)
+        later = drawn(sampler, student)  # compared with the student's own log-probabilities
+    assert [each.ids for each in later] != [each.ids for each in first]
+    assert sum("z" in each.text for each in later) > sum("z" in each.text for each in first)
+    total, tokens = sampler.figures()["sampler_gap"]
+    assert tokens >= len(later)
+    assert total / tokens < 1e-3
+    assert all(each.finished == (each.ids[-1] == student.model.tokenizer.eos_token_id) for each in later)
+    assert drawn(sampler, student) == later  # the same seeds, one server, the same batch
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="on a GPU vLLM takes a tied head over")
+def test_a_tied_head_that_is_not_taken_over_is_noticed(serve: Callable[..., Server], tmp_path: Path) -> None:
+    tied = copy_of_teacher(tmp_path / "tied", tied=True)
+    student = student_of(tied, WHOLE)
+    sampler = rollouts(serve(free_port(), tied)[0], student, tmp_path / "weights")
+    drawn(sampler, student)
+    shift(student)
+    with pytest.raises(ReadbenchError, match="holds other weights than the student"):  # the build for CPUs keeps the old head
+        drawn(sampler, student)
+
+
+def test_a_run_has_its_rollouts_from_a_server(sampler_url: str, untied: Path, tmp_path: Path) -> None:
+    flags = ["--objective", "on-policy-kl", "--student", untied, "--set=params.objective.on-policy-kl.sampler=vllm"]
+    done = run(tmp_path, "run", *flags, f"--set=sampler.url={sampler_url}", "--set=sampler.tolerance=0.001")
+    assert done.returncode == 0, done.stderr
+    (trial,) = json.loads((tmp_path / "run" / "results.json").read_text())["trials"]
+    assert trial["status"] == "complete"
+    assert all(0.0 <= interval["figures"]["sampler_gap"] < 1e-3 for interval in trial["intervals"])
+    assert sum(interval["tokens"]["rollout"] for interval in trial["intervals"]) > 0

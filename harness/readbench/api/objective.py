@@ -35,6 +35,7 @@ class Rollouts:
     temperature: float = 1.0  # of the distribution that tokens are drawn from
     top_p: float = 1.0  # draws from the most probable tokens with so much mass
     round_tokens: int = 1024  # written by the student before it is trained on them
+    sampler: str = "local"  # who writes them: the student here (local), or a vLLM server that gets its weights (vllm; settings `sampler.`)
     token_budget: int = 0  # a longer answer earns no reward (BARD, arXiv 2511.01470); 0: any length does
     # a prompt none of whose answers earns a reward is answered once more with so much of the teacher's answer, a share of its characters,
     # below it; the student is trained on the prompt without it (after HINT, arXiv 2510.09388); 0: none is tried again
@@ -48,6 +49,8 @@ class Rollouts:
         _check("top_p", self.top_p, 0.0 < self.top_p <= 1.0, "in (0, 1]")
         _check("round_tokens", self.round_tokens, self.round_tokens >= 1, "at least 1")
         _check("token_budget", self.token_budget, self.token_budget >= 0, "at least 0")
+        if self.sampler not in ("local", "vllm"):
+            raise ValueError(f"sampler must be local or vllm, got {self.sampler!r}")
         _check("hint", self.hint, 0.0 <= self.hint <= 1.0, "in [0, 1]")
 
 

@@ -127,6 +127,10 @@ class LanguageModel:
         with gathered(self._shares):
             yield self.writer()
 
+    def trained_adapter(self) -> Kept | None:
+        """The adapter that is being trained, as it is now."""
+        return None if self._adapter is None else self._adapter.kept()
+
     def merge_adapter(self) -> None:
         """Takes the adapter, if there is one, into the weights; the model cannot be trained any more."""
         if self._adapter is not None:
@@ -194,14 +198,18 @@ class LanguageModel:
 
     def sample(self, prompts: Sequence[tuple[int, ...]], seeds: Sequence[int], *, sampling: Sampling, max_new_tokens: int) -> list[Written]:
         """Answers to rendered prompts, each drawn with the current weights by its own seed; ConfigError where one might not fit."""
+        self.check_room(prompts, max_new_tokens)
+        with self._writing() as writer:
+            return self._ranks.agree(writer.sample(prompts, seeds, sampling=sampling, max_new_tokens=max_new_tokens))
+
+    def check_room(self, prompts: Sequence[tuple[int, ...]], max_new_tokens: int) -> None:
+        """ConfigError where an answer to one of the prompts might not fit."""
         longest = max(map(len, prompts))
         if longest + max_new_tokens > self.context:
             raise ConfigError(
                 f"a prompt has {longest} tokens, and {max_new_tokens} new ones do not fit the student's context of {self.context}",
                 hint="use shorter prompts, a smaller max_new_tokens, or a student with a longer context",
             )
-        with self._writing() as writer:
-            return self._ranks.agree(writer.sample(prompts, seeds, sampling=sampling, max_new_tokens=max_new_tokens))
 
     def log_likelihoods(self, examples: Sequence[Encoded]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
         """(N,) summed log-probability of the labels in nats, and (N,) whether every label is the most likely token (greedy).

@@ -27,6 +27,7 @@ from readbench.runs.references import PLACES, absolute, only_remote, suite_place
 from readbench.suites.suite import Suite, load_suite
 from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.teachers.naming import renamed
+from readbench.trials.environments.rollouts.settings import SamplerConfig
 from readbench.trials.spec import MAX_SEEDS, SINGULAR, RunIdentity, placeless
 
 ENVIRONMENT_PREFIX = "READBENCH_"
@@ -45,6 +46,7 @@ class RunConfig(RunIdentity):
     only_trial: Annotated[str, Field(pattern="^([0-9]{1,6}/[0-9]{1,6})?$")] = ""  # i/n: this run is the i-th of n parts of the grid
     trackers: tuple[str, ...] = ()  # sinks that receive the measurements
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)  # of a teacher reached over HTTP
+    sampler: SamplerConfig = field(default_factory=SamplerConfig)  # of a server that writes the student's answers
 
 
 @plain_dataclass(frozen=True, kw_only=True)
@@ -251,8 +253,9 @@ def _placed(config: RunConfig) -> RunConfig:
     endpoint = config.endpoint if not prices else replace(config.endpoint, prices=absolute(prices))
     storage = config.cluster.storage
     cluster = config.cluster if not storage or "://" in storage else replace(config.cluster, storage=absolute(storage))
+    sampler = config.sampler if not config.sampler.folder else replace(config.sampler, folder=absolute(config.sampler.folder))
     places: dict[str, Any] = {name: place(getattr(config, name)) for name, place in PLACES.items()}
-    return replace(config, endpoint=endpoint, cluster=cluster, **places)
+    return replace(config, endpoint=endpoint, sampler=sampler, cluster=cluster, **places)
 
 
 def _check_known(layer: Mapping[str, Any], origin: str) -> None:

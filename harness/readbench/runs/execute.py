@@ -24,7 +24,18 @@ from readbench.runs.studies.pilots import PilotStudy, begun, records_of
 from readbench.teachers.spend.ledger import prepare_ledger
 from readbench.trials.briefing import Briefing, briefing_of
 from readbench.trials.events import Event
-from readbench.trials.record.run_files import IDENTIFIED, PILOTS, PROFILING, START, STORED, group_of, is_complete, read_part, write_part
+from readbench.trials.record.run_files import (
+    IDENTIFIED,
+    PILOTS,
+    PROFILING,
+    SAMPLER,
+    START,
+    STORED,
+    group_of,
+    is_complete,
+    read_part,
+    write_part,
+)
 from readbench.trials.record.store import remove_checkpoints
 from readbench.trials.record.trial_file import TrialRecord
 from readbench.trials.spec import TrialSpec, trial_names
@@ -123,12 +134,13 @@ class _Grid:
         """Drives an executor; if that fails or is interrupted, lets the running intervals be committed first."""
         if self._planned.spend is not None:
             prepare_ledger(self._run_dir)
-        workers, cluster = num_workers(self._config, max(num_tasks, 1)), self._config.cluster
+        workers, cluster, sampler = num_workers(self._config, max(num_tasks, 1)), self._config.cluster, self._config.sampler
         config = WorkerConfig(
             run_dir=self._run_dir,
             device=self._config.device,
             shared=self._planned.trials[0],
             endpoint=self._config.endpoint,
+            sampler=replace(sampler, folder=sampler.folder or str((self._run_dir / SAMPLER).absolute())),
             cluster=replace(cluster, storage=storage_place(self._run_dir, self._run, cluster)),
         )
         if self._config.executor == "ray":
@@ -143,6 +155,7 @@ class _Grid:
                 except KeyboardInterrupt:
                     executor.kill()
                 raise
+        remove(self._run_dir / SAMPLER)
         if self._config.executor == "ray":
             bring_all(self._run_dir, config.cluster.storage)
             remove(self._run_dir / STORED)

@@ -19,6 +19,7 @@ from readbench.runs.planning.checks import (
     foreign_prompts,
     params_of,
     too_few_pilots,
+    unused_sampler,
 )
 from readbench.runs.planning.estimate import (
     check_micro_batches,
@@ -160,7 +161,11 @@ def plan(resolved: Resolved, *, piloted: bool = False) -> Plan:
         )
         if teachers.paid is not None
         else None,
-        warnings=(*foreign_prompts(resolved.suite, student_path), *too_few_pilots(config, resolved.suite, piloted=piloted)),
+        warnings=(
+            *foreign_prompts(resolved.suite, student_path),
+            *too_few_pilots(config, resolved.suite, piloted=piloted),
+            *unused_sampler(config, cells),
+        ),
     )
 
 

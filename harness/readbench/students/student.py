@@ -179,7 +179,7 @@ class Student:
         odd = "" if finite and all(math.isfinite(sum(sums)) for _, sums in halves) else _FIGURE if finite else _LOSS
         if odd := next(filter(None, self._ranks.each(odd)), ""):
             self._optimizer.zero_grad()
-            raise TrialFailure(f"optimiser step {self._steps_done() + 1}: {odd} is not finite")
+            raise TrialFailure(f"optimiser step {self.steps_done() + 1}: {odd} is not finite")
         losses = []
         for part, (batch, loss), (tokens, sums) in zip(parts, done, halves, strict=True):
             if part.indices:
@@ -218,7 +218,8 @@ class Student:
             raise SurroundingError(f"the device has too little memory for a pass over {size} tokens", hint=hint) from error
         return batch, loss
 
-    def _steps_done(self) -> int:
+    def steps_done(self) -> int:
+        """Optimiser steps since the student was untrained."""
         first = next(iter(self._parameters.values()))
         return int(self._optimizer.state[first]["step"])
 

@@ -4,6 +4,7 @@ Torch-free at import. Of a folder's adapter only what changes the model's number
 readbench does not know is refused: the library would import modules that the folder names, and unpickle weights.
 """
 
+import copy
 import importlib.util
 import json
 import warnings
@@ -144,17 +145,23 @@ class Adapter:
         self._config = config
         self._peft = _wrapped(network, config)
 
-    def merge(self) -> "tuple[PreTrainedModel, Kept]":
-        """The network with the adapter in its weights, and what is to be saved of the adapter."""
+    def kept(self) -> "Kept":
+        """What is to be saved of the adapter."""
         from peft import get_peft_model_state_dict
 
-        weights = {name: tensor.detach().to("cpu", copy=True) for name, tensor in get_peft_model_state_dict(self._peft).items()}
-        network = cast("PreTrainedModel", self._peft.merge_and_unload(safe_merge=True))
-        return network, Kept(self._config, weights)
+        return Kept(
+            copy.copy(self._config),
+            {n: tensor.detach().to("cpu", copy=True) for n, tensor in get_peft_model_state_dict(self._peft).items()},
+        )
+
+    def merge(self) -> "tuple[PreTrainedModel, Kept]":
+        """The network with the adapter in its weights, and what is to be saved of the adapter."""
+        kept = self.kept()
+        return cast("PreTrainedModel", self._peft.merge_and_unload(safe_merge=True)), kept
 
 
 class Kept:
-    """A trained adapter that has been merged."""
+    """A trained adapter, apart from its network."""
 
     def __init__(self, config: Any, weights: dict[str, Any]) -> None:
         self._config = config

@@ -52,10 +52,9 @@ class Writer:
     """A loaded model that answers."""
 
     def __init__(self, model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", decoder: Decoder) -> None:
-        stated = getattr(model.generation_config, "eos_token_id", None)  # chat models end a turn and a text with different tokens
         self.tokenizer = tokenizer
         self.decoder = decoder
-        self._ends = frozenset({tokenizer.eos_token_id, turn_end(tokenizer), *(stated if isinstance(stated, list) else [stated])} - {None})
+        self._ends = ends_of(model, tokenizer)
 
     def respond(self, prompts: Sequence[tuple[int, ...]], *, max_new_tokens: int) -> list[Response]:
         """Greedy answers, in order, to prompts rendered as tokens that leave room for the answer."""
@@ -73,7 +72,7 @@ class Writer:
             for batch in _batches(each_once, max_new_tokens, mixed=self.decoder.mixes):
                 decoded = self._decode(batch, 0, max_new_tokens, sampling)
                 rows.update((one, self._settled(one, row, max_new_tokens, sampling)) for one, row in zip(batch, decoded, strict=True))
-        return [self._written(rows[one]) for one in asked]
+        return [written_as(self.tokenizer, rows[one].tokens, finished=rows[one].finished) for one in asked]
 
     def _settled(self, asked: Asked, row: _Row, max_new_tokens: int, sampling: Sampling | None) -> _Row:
         """The row with its near ties decided alone; where one falls the other way, the rest is decoded again, alone."""
@@ -128,10 +127,17 @@ class Writer:
         self.decoder.keep(lines)
         return logits[lines]
 
-    def _written(self, row: _Row) -> Written:
-        ids = row.tokens[:-1] if row.finished else row.tokens
-        text = self.tokenizer.decode(ids, skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Written(tuple(row.tokens), str(text), row.finished)
+
+def ends_of(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase") -> frozenset[int]:
+    """The tokens that end an answer: chat models end a turn and a text with different ones."""
+    stated = getattr(model.generation_config, "eos_token_id", None)
+    return frozenset({tokenizer.eos_token_id, turn_end(tokenizer), *(stated if isinstance(stated, list) else [stated])} - {None})
+
+
+def written_as(tokenizer: "PreTrainedTokenizerBase", tokens: Sequence[int], *, finished: bool) -> Written:
+    """An answer of these tokens, with the end of the turn if it is finished."""
+    text = tokenizer.decode(list(tokens[:-1] if finished else tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False)
+    return Written(tuple(tokens), str(text), finished)
 
 
 def _chosen(logits: torch.Tensor, sampling: Sampling | None, seeds: Sequence[int], place: int) -> tuple[torch.Tensor, torch.Tensor]:

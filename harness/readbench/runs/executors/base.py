@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from readbench.runs.executors.cluster.settings import ClusterConfig
 from readbench.teachers.endpoint.settings import EndpointConfig
 from readbench.trials.briefing import Briefing
+from readbench.trials.environments.rollouts.settings import NO_SAMPLER, SamplerConfig
 from readbench.trials.events import Event
 from readbench.trials.record.run_files import PILOT_FOLDER
 from readbench.trials.spec import TrialSpec
@@ -25,6 +26,7 @@ class WorkerConfig:
     device: str  # as the user gave it
     shared: TrialSpec  # any trial's: its allocator and seed are ignored
     endpoint: EndpointConfig = field(default_factory=EndpointConfig)
+    sampler: SamplerConfig = NO_SAMPLER
     cluster: ClusterConfig = field(default_factory=ClusterConfig)
 
     def shared_by(self, workers: int) -> "WorkerConfig":

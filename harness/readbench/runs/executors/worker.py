@@ -79,6 +79,7 @@ class Worker:
                 reference_scores=lambda examples, temperature: ranks.told(
                     lambda: self._untrained.label_log_probabilities(examples, temperature=temperature)
                 ),
+                sampler=config.sampler,
                 ranks=ranks,
             )
         )

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from readbench.api import Kind, Problem, Teacher
+from readbench.api import Kind, Problem, Rollouts, Teacher
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make, make_allocator
 from readbench.models.counting import open_counter
+from readbench.models.ranks import placed
 from readbench.runs.config import Resolved, RunConfig
 from readbench.runs.planning.estimate import check_readable, check_rollouts
 from readbench.runs.studies.pilots import profiled
@@ -15,6 +16,7 @@ from readbench.students.needs import asked_by, num_readers, reads_teacher, top_o
 from readbench.suites.suite import Suite
 from readbench.teachers.spend.forecast import Asked, OwnAnswers
 from readbench.trials.requirement.known import check_identifier
+from readbench.trials.spec import TrialSpec
 
 
 def check_objective(
@@ -39,6 +41,7 @@ def check_objective(
         tokens = min(config.budgets) // config.num_intervals
         if piloted:
             tokens = min(tokens, config.pilots.tokens)
+        check_sampler(name, rollouts, config)
         check_rollouts(suite, student, rollouts, interval_tokens=tokens, max_new_tokens=config.max_new_tokens, readers=own.readers)
     if reads_teacher(needs):
         top = top_of(made)
@@ -46,6 +49,27 @@ def check_objective(
         for teacher in teachers:
             check_readable(name, needs, temperature, teacher, student, called=config.teacher)
     return Asked(own=own, reads=reads_teacher(needs, own=False))
+
+
+def check_sampler(objective: str, rollouts: Rollouts, config: RunConfig) -> None:
+    """ConfigError if a server is to write the student's answers, and it is not said which, or it would serve several students at once."""
+    if rollouts.sampler == "local":
+        return
+    if not config.sampler.url:
+        raise ConfigError(
+            f"objective {objective} has its rollouts from a vLLM server, and none is named",
+            hint="--set sampler.url=http://127.0.0.1:8000/v1",
+        )
+    one_at_a_time = placed()[1] > 1 or config.executor == "inline" or (config.executor == "pool" and config.workers == 1)
+    if not one_at_a_time:
+        raise ConfigError("a vLLM server writes for one student at a time", hint="give --workers 1, and no --executor ray")
+
+
+def unused_sampler(config: RunConfig, trials: Sequence[TrialSpec]) -> list[str]:
+    """What is to be said of a server that nobody asks."""
+    if not config.sampler.url or any(trial.objective_params.get("sampler") == "vllm" for trial in trials):
+        return []
+    return [f"sampler.url is not used: the student writes its rollouts itself (--set params.objective.{trials[0].objective}.sampler=vllm)"]
 
 
 def check_one_objective(config: RunConfig, what: str) -> None:

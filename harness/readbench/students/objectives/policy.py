@@ -154,6 +154,7 @@ def grpo(
     top_p: float = 1.0,
     round_tokens: int = 1024,
     warmup: float = 0.0,
+    sampler: str = "local",
     token_budget: int = 0,
     hint: float = 0.0,
 ) -> Objective:
@@ -164,6 +165,7 @@ def grpo(
         top_p=top_p,
         round_tokens=round_tokens,
         warmup=warmup,
+        sampler=sampler,
         token_budget=token_budget,
         hint=hint,
     )
@@ -182,6 +184,7 @@ def kdrl(
     top_p: float = 1.0,
     round_tokens: int = 1024,
     warmup: float = 0.0,
+    sampler: str = "local",
     token_budget: int = 0,
     hint: float = 0.0,
 ) -> Objective:
@@ -193,6 +196,7 @@ def kdrl(
         top_p=top_p,
         round_tokens=round_tokens,
         warmup=warmup,
+        sampler=sampler,
         token_budget=token_budget,
         hint=hint,
     )
@@ -212,6 +216,7 @@ def rlad(
     top_p: float = 1.0,
     round_tokens: int = 1024,
     warmup: float = 0.0,
+    sampler: str = "local",
     token_budget: int = 0,
     hint: float = 0.0,
 ) -> Objective:
@@ -222,6 +227,7 @@ def rlad(
         top_p=top_p,
         round_tokens=round_tokens,
         warmup=warmup,
+        sampler=sampler,
         token_budget=token_budget,
         hint=hint,
     )
@@ -237,9 +243,12 @@ def on_policy_kl(
     top_p: float = 1.0,
     round_tokens: int = 1024,
     warmup: float = 0.0,
+    sampler: str = "local",
 ) -> Objective:
     """Reverse KL to the teacher, estimated on the student's own samples from the probability of one token each."""
-    rollouts = Rollouts(group_size=group_size, temperature=temperature, top_p=top_p, round_tokens=round_tokens, warmup=warmup)
+    rollouts = Rollouts(
+        group_size=group_size, temperature=temperature, top_p=top_p, round_tokens=round_tokens, warmup=warmup, sampler=sampler
+    )
     return OnSamples(rollouts=rollouts, rewarded=False, teacher=1.0, normalise=normalise)
 
 

@@ -28,6 +28,7 @@ from readbench.suites.prompts import HeldOut, PromptStreams, held_out_questions
 from readbench.suites.splits import Split
 from readbench.suites.suite import Suite
 from readbench.teachers.panel import Panel
+from readbench.trials.environments.rollouts.settings import NO_SAMPLER, SamplerConfig
 
 Scorer = Callable[[Sequence[Encoded], float], list[Vector]]  # examples, temperature → the log-probabilities of each one's labels
 
@@ -47,12 +48,14 @@ class Setting:
         max_new_tokens: int,
         verifier_params: Mapping[str, Mapping[str, Any]],
         reference_scores: Scorer | None = None,
+        sampler: SamplerConfig = NO_SAMPLER,
         ranks: Ranks = ALONE,
     ) -> None:
         self.suite = suite
         self.student_path = student_path
         self.teachers = teachers
         self.reference_scores = reference_scores  # for objectives that compare the student with what it was
+        self.sampler = sampler  # a server that writes the student's answers, where an objective asks for it
         self.device = device
         self.ranks = ranks  # that train a student together
         self.grader = Grader(verifier_params)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from readbench._core import Ledger, Scheduler
-from readbench.api import Vector
+from readbench.api import Rollouts, Vector
 from readbench.base.seeds import derive_seed
 from readbench.students.guarded import make_objective
 from readbench.students.needs import num_readers
@@ -15,7 +15,8 @@ from readbench.students.passes import Outcomes, Pass
 from readbench.students.student import Student
 from readbench.suites.prompts import PromptQueue
 from readbench.trials.environments.resources import Setting
-from readbench.trials.environments.rollouts import RolloutSupply
+from readbench.trials.environments.rollouts.served import ServedSampler
+from readbench.trials.environments.rollouts.supply import OwnSampler, RolloutSupply, Sampler
 from readbench.trials.environments.stopwatch import Stopwatch
 from readbench.trials.environments.supervision import Example, Supply
 from readbench.trials.spec import TrialSpec
@@ -66,6 +67,7 @@ class Teaching:
             else RolloutSupply(
                 queue,
                 self.student.model,
+                self._sampler(objective.rollouts),
                 setting.grader,
                 objective.rollouts,
                 seed=spec.seed,
@@ -75,6 +77,12 @@ class Teaching:
                 teachers=setting.teachers,
             )
         )
+
+    def _sampler(self, rollouts: Rollouts) -> Sampler:
+        if rollouts.sampler == "local":
+            return OwnSampler(self.student.model)
+        student, setting = self.student, self._setting
+        return ServedSampler(student.model, setting.sampler, steps_done=student.steps_done, ranks=setting.ranks)
 
     def teach(
         self, interval: int, allocation: Vector, tokens: int, scheduler: Scheduler, ledger: Ledger, *, horizon: float, last: bool

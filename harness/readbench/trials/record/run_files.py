@@ -21,6 +21,7 @@ IDENTIFIED = "identified.json"  # the requirement that the identifier reads from
 PILOTS = "pilots.json"  # what the pilots found, and the requirement that they infer
 PROFILING = "profiling.json"  # the intervals of the pilot trials
 STORED = "storage.json"  # where a cluster's tasks keep what they commit, while they run
+SAMPLER = "sampler"  # the weights that a sampler takes over, while the run goes on
 FINGERPRINT = "fingerprint.json"  # what the bits depend on, noted before any trial
 _RUN_KEYS = {"config", "environment", "identity", "origins", "provenance", "run", "suite", "trials"}
 _TRIAL_ID = re.compile("[0-9a-f]{16}")

@@ -15,7 +15,7 @@ from readbench.models.writing.sampling import Sampling
 from readbench.students.needs import dearest_group
 from readbench.suites.grading import Grader
 from readbench.suites.prompts import HeldOut, PromptQueue, PromptStreams, Slot
-from readbench.trials.environments.rollouts import RolloutSupply, Round, advantages
+from readbench.trials.environments.rollouts.supply import OwnSampler, RolloutSupply, Round, advantages
 
 LONGEST, PROMPT = 6, 3  # tokens of an answer at most, and of a prompt
 
@@ -91,6 +91,7 @@ class Trial:
         self._supply = RolloutSupply(
             self.queue,
             self.writer,  # type: ignore[arg-type]
+            OwnSampler(self.writer),  # type: ignore[arg-type]
             Grader(),
             self.rollouts,
             seed=9,

@@ -24,7 +24,7 @@ class Address:
     near: bool  # this machine or a private network: no proxy is asked
 
 
-def parse_address(url: str, api: str) -> Address:
+def parse_address(url: str, api: str, *, called: str = "the teacher's URL") -> Address:
     """ConfigError in one line for what is not taken."""
     hint = "for example --teacher-url http://127.0.0.1:8000/v1"
     if not url:
@@ -35,14 +35,14 @@ def parse_address(url: str, api: str) -> Address:
         parts = urlsplit(url)
         host, port = parts.hostname or "", parts.port
     except ValueError:
-        raise ConfigError("the teacher's URL cannot be read", hint=hint) from None
+        raise ConfigError(f"{called} cannot be read", hint=hint) from None
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ConfigError(
-            "the teacher's URL holds more than an address (a user, a password, a query)",
+            f"{called} holds more than an address (a user, a password, a query)",
             hint="give the key in the environment variable that endpoint.key_env names",
         )
     if parts.scheme not in ("http", "https") or not host or not url.isascii() or not url.isprintable() or " " in url:
-        raise ConfigError(f"the teacher's URL is {url!r}, which is not an HTTP address", hint=hint)
+        raise ConfigError(f"{called} is {url!r}, which is not an HTTP address", hint=hint)
     near = _is_near(host)
     if parts.scheme == "http" and not near:
         raise ConfigError(f"http://{host} would show key and prompts to everybody on the way", hint="use https, or a tunnel to localhost")

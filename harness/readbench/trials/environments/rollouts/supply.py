@@ -9,6 +9,7 @@ never kept. A function of the trial's seed, the slots and the student's weights 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 
@@ -50,6 +51,27 @@ class Round:
     figures: Mapping[str, tuple[float, int]]  # by name: sum and count
 
 
+class Sampler(Protocol):
+    """Who writes the student's answers."""
+
+    def sample(self, prompts: Sequence[tuple[int, ...]], seeds: Sequence[int], *, sampling: Sampling, max_new_tokens: int) -> list[Written]:
+        """An answer to each rendered prompt, drawn by its own seed with the student's weights of now."""
+
+    def figures(self) -> Mapping[str, tuple[float, int]]:
+        """What there is to say of the last ones, by name: sum and count."""
+
+
+class OwnSampler:
+    """The student itself."""
+
+    def __init__(self, model: LanguageModel) -> None:
+        self.sample = model.sample
+
+    def figures(self) -> Mapping[str, tuple[float, int]]:
+        """Nothing."""
+        return {}
+
+
 class RolloutSupply:
     """Draws the rounds of a trial's intervals."""
 
@@ -57,6 +79,7 @@ class RolloutSupply:
         self,
         queue: PromptQueue,
         model: LanguageModel,
+        sampler: Sampler,
         grader: Grader,
         rollouts: Rollouts,
         *,
@@ -68,6 +91,7 @@ class RolloutSupply:
     ) -> None:
         self._queue = queue
         self._model = model
+        self._sampler = sampler
         self._grader = grader
         self._rollouts = rollouts
         self._sampling = Sampling(temperature=rollouts.temperature, top_p=rollouts.top_p)
@@ -107,13 +131,14 @@ class RolloutSupply:
                 **({"hinted": (float(len(failed)), len(prompts))} if self._rollouts.hint else {}),
                 "finished": (float(sum(answer.finished for answer in answers)), len(answers)),
                 "length": (float(sum(len(answer.ids) for answer in answers)), len(answers)),
+                **self._sampler.figures(),
             },
         )
 
     def _answered(self, prompts: list[Asked], shown: Sequence[tuple[int, ...]], *, first: int) -> list[_Group]:
         """The student's answers to each prompt, from number `first` on; `shown` are the tokens that it sees."""
         size = self._rollouts.group_size
-        written = self._model.sample(
+        written = self._sampler.sample(
             [ids for ids in shown for _ in range(size)],
             [self._seed_of(slot, first + number) for slot, _ in prompts for number in range(size)],
             sampling=self._sampling,

@@ -1,0 +1,1 @@
+"""Rounds of the student's own answers: what they buy, and who writes them."""
