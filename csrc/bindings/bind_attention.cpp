@@ -12,13 +12,16 @@ namespace readbench::bindings {
 
 namespace {
 
+constexpr std::size_t kMostHeads = std::size_t{1} << 16;  // and columns of a head: products of them do not overflow
+constexpr std::size_t kMostCached = std::size_t{1} << 38; // numbers in a cache: 1 TiB
+
 AttentionShape shape_of(std::size_t heads, std::size_t groups, const py::array& turns) {
     const auto width = static_cast<std::size_t>(turns.ndim() == 2 ? turns.shape(1) : 0);
-    if (groups < 1 || heads < groups || heads % groups != 0) {
-        throw std::invalid_argument("heads must be a multiple of groups");
+    if (groups < 1 || heads < groups || heads % groups != 0 || heads > kMostHeads) {
+        throw std::invalid_argument("heads must be a multiple of groups, and at most " + std::to_string(kMostHeads));
     }
-    if (width < 2 || width % 2 != 0) {
-        throw std::invalid_argument("turns must have an even number of columns");
+    if (width < 2 || width % 2 != 0 || width > kMostHeads) {
+        throw std::invalid_argument("turns must have an even number of columns, at most " + std::to_string(kMostHeads));
     }
     return {heads, groups, width};
 }
@@ -83,6 +86,11 @@ void attend_whole_backward(const py::array& z, const py::array& starts, const py
 AttentionCache make_cache(std::size_t num_sequences, const py::array& turns, std::size_t heads, std::size_t groups) {
     const AttentionShape shape = shape_of(heads, groups, turns);
     const auto angles = in_place(turns, "turns", {kAny, kAny});
+    const std::size_t each = groups * shape.padded() * (static_cast<std::size_t>(angles.shape(0)) + 2 * kWidestFloats);
+    if (num_sequences > kMostCached / each) {
+        throw std::invalid_argument("num_sequences must be at most " + std::to_string(kMostCached / each) + ", got " +
+                                    std::to_string(num_sequences));
+    }
     return {shape, num_sequences, std::vector<float>(angles.data(), angles.data() + angles.size())};
 }
 

@@ -97,6 +97,21 @@ def test_a_server_that_keeps_its_weights_is_refused(stub: SamplerStub, served: C
         drawn(sampler, student)
 
 
+def test_what_else_is_in_the_folder_stays(served: Callable[..., ServedSampler], tmp_path: Path) -> None:
+    (tmp_path / "mine.txt").write_text("mine")
+    student = made(WHOLE)
+    drawn(served(student, folder=str(tmp_path)), student)
+    assert {path.name for path in tmp_path.iterdir()} == {"mine.txt", "readbench-weights"}
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(stub: SamplerStub, served: Callable[..., ServedSampler], tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    student = made(LORA)
+    with pytest.raises(SurroundingError, match=r"the student's weights cannot be saved for the sampler in .*file"):
+        drawn(served(student, folder=str(tmp_path / "file")), student)
+    assert not stub.requests
+
+
 def test_the_key_is_sent(stub: SamplerStub, served: Callable[..., ServedSampler], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MY_KEY", "abc")
     student = made(WHOLE)

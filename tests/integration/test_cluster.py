@@ -80,7 +80,7 @@ def started(run_dir: Path, address: str) -> subprocess.Popen[str]:
 
 def until(found: Callable[[], Any]) -> Any:
     """What is found, as soon as it is."""
-    for _ in range(1200):
+    for _ in range(2400):
         if value := found():
             return value
         time.sleep(0.05)

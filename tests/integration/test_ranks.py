@@ -18,6 +18,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 from readbench.models.folder import load_tokenizer, resolve_model
 from readbench.trials.record.trial_file import read_trial
 from support.commands import command
+from support.sampler import SamplerStub
 
 OWN = ("--objective", "jsd", "--set", "params.objective.jsd.own_share=0.5", "--set", "max_new_tokens=16")
 OWN += ("--set", "training.micro_tokens=300")
@@ -47,6 +48,26 @@ def ranks(count: int, *arguments: object) -> subprocess.Popen[str]:
 
 def results(run_dir: Path) -> Any:
     return json.loads((run_dir / "results.json").read_text())["trials"]
+
+
+def test_a_server_writes_for_two_ranks_what_they_write_themselves(student: Path, tmp_path: Path) -> None:
+    """Twice a round with one set of weights: prompts that nobody solves are asked again with a hint."""
+    given = (*SMALL, "--objective", "grpo", "--set", "params.objective.grpo.hint=0.5", "--set", "max_new_tokens=16")
+    given = (*given, "--allocators", "uniform", "--student", student, "--budget", "8000")
+    served, stub = ("--set", "params.objective.grpo.sampler=vllm"), SamplerStub(student)
+    try:
+        for name, flags in (("served", (*served, "--set", f"sampler.url={stub.url}")), ("own", ())):
+            together = ranks(2, "run", *given, *flags, "--out", tmp_path / name)
+            _, errors = together.communicate(timeout=200)
+            assert together.returncode == 0, errors
+    finally:
+        stub.close()
+    (one,), (two,) = results(tmp_path / "served"), results(tmp_path / "own")
+    assert 0 < stub.paths().count("/collective_rpc") <= len(stub.paths()) / 4
+    gaps = [each["figures"].pop("sampler_gap") for each in one["intervals"] if each["figures"]]  # an interval may buy no group
+    assert gaps
+    assert max(gaps) < 1e-3
+    assert one["intervals"] == two["intervals"]
 
 
 def test_two_ranks_train_the_student_that_one_trains(student: Path, tmp_path: Path) -> None:

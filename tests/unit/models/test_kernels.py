@@ -83,6 +83,8 @@ MIXED = np.zeros((4, 8), np.float32)
         ((Z, [0, 2], TURNS, 1, 1, MIXED[:2]), "mixed has a shape that does not fit the other arguments"),
         ((Z, [0, 2], TURNS, 2, 1, MIXED), "z has a shape that does not fit the other arguments"),
         ((Z, [0, 2], TURNS, 1, 0, MIXED), "heads must be a multiple of groups"),
+        ((Z, [0, 2], TURNS, 2**61 + 1, 2**61 + 1, MIXED), "heads must be a multiple of groups, and at most 65536"),
+        ((Z.astype(">f4"), [0, 2], TURNS, 1, 1, MIXED), "z must be contiguous float32"),
         ((Z, [0, 2], TURNS[:, :7], 1, 1, MIXED), "turns must have an even number of columns"),
         ((Z, [], TURNS, 1, 1, MIXED), "starts must begin with 0"),
         ((Z, [1, 2], TURNS, 1, 1, MIXED), "starts must begin with 0"),
@@ -113,6 +115,18 @@ def test_a_cache_refuses_what_it_does_not_hold() -> None:
         cache.keep(np.array([0, 2]))
     with pytest.raises(ValueError, match="sequence -1 is not one of 2"):
         cache.keep(np.array([-1]))
+
+
+def test_a_cache_that_no_machine_holds_is_refused() -> None:
+    with pytest.raises(ValueError, match="num_sequences must be at most"):
+        _core.AttentionCache(2**62, TURNS, 1, 1)
+
+
+def test_what_cannot_be_written_is_not_written() -> None:
+    mixed = MIXED.copy()
+    mixed.setflags(write=False)
+    with pytest.raises(ValueError, match="not writeable"):
+        _core.attend(Z, np.array([0, 2]), TURNS, 1, 1, mixed)
 
 
 def test_layers_refuse_arrays_of_other_shapes() -> None:

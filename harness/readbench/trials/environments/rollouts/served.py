@@ -11,12 +11,14 @@ answer again on another machine, or in another batch.
 """
 
 import asyncio
+import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from safetensors import SafetensorError
 
 from readbench.base.errors import ReadbenchError, SurroundingError
 from readbench.models.batches import Encoded
@@ -24,7 +26,7 @@ from readbench.models.language_model import LanguageModel
 from readbench.models.ranks import Ranks
 from readbench.models.writing.generation import Written, ends_of, written_as
 from readbench.models.writing.sampling import Sampling
-from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault
+from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault, one_line
 from readbench.teachers.endpoint.retry import retrying
 from readbench.teachers.endpoint.servers.address import parse_address
 from readbench.teachers.endpoint.servers.client import Answer, exchange, open_client
@@ -33,6 +35,7 @@ from readbench.trials.environments.rollouts.settings import SamplerConfig
 from readbench.trials.environments.rollouts.wire import (
     ADAPTER,
     Drawn,
+    Request,
     adapter_request,
     draw_request,
     parse_drawn,
@@ -42,10 +45,11 @@ from readbench.trials.environments.rollouts.wire import (
 
 if TYPE_CHECKING:
     import httpx2
+    import torch
 
 Found = TypeVar("Found")
 _BACKOFF_SECONDS = 1.0
-_COMPARED = 64  # answers of a round that the student reads again: enough to tell weights apart, little beside training on all
+_COMPARED = 128  # answers of a round, at most, that the student reads again: enough to tell weights apart
 
 
 class ServedSampler:
@@ -55,10 +59,11 @@ class ServedSampler:
         """`steps_done` counts the changes of the weights."""
         self._model, self._config, self._ranks, self._steps_done = model, config, ranks, steps_done
         self._address = parse_address(config.url, "completions", called="the sampler's URL")
-        self._folder = Path(config.folder)
+        self._folder = Path(config.folder) / "readbench-weights"  # emptied each time: what else is in the folder is not ours
         self._key = read_key(config.key_env)
         self._holds = -1  # the steps after which the server took the weights over
-        self._serves = ""  # the name that its answers are asked by
+        self._serves = ""  # the name of its own model
+        self._adapts = model.trained_adapter() is not None
         self._apart = (0.0, 0)
 
     def figures(self) -> Mapping[str, tuple[float, int]]:
@@ -71,60 +76,54 @@ class ServedSampler:
         SurroundingError where the server holds other weights than the student.
         """
         self._model.check_room(prompts, max_new_tokens)
-        adapter = self._saved()
+        steps = self._steps_done()
+        taken_over = self._holds == steps
+        weights = None if taken_over else self._model.whole_weights()  # of all ranks
         ends = ends_of(self._model.network, self._model.tokenizer)
         asked = [draw_request(ids, seed, sampling, max_new_tokens, ends) for ids, seed in zip(prompts, seeds, strict=True)]
-        drawn = self._ranks.told(lambda: asyncio.run(self._drawn(asked, adapter)))
+
+        def work() -> list[Drawn]:
+            requests = [] if taken_over else self._saved(weights)
+            return asyncio.run(self._drawn(asked, requests))
+
+        drawn = self._ranks.told(work)
+        self._holds = steps
         self._compare(prompts, drawn)
         return [written_as(self._model.tokenizer, each.ids, finished=each.finished) for each in drawn]
 
-    def _saved(self) -> bool:
-        """Saves the weights if the server has others; whether they are an adapter's."""
-        if self._holds == self._steps_done():
-            return False
-        weights = self._model.whole_weights()  # of all ranks
-        if not self._ranks.leads:
-            return False
+    def _saved(self, weights: "dict[str, torch.Tensor] | None") -> list[Request]:
+        """Saves what the server is to take over, and what is to be asked of it."""
+        adapter = self._model.trained_adapter()
         try:
             shutil.rmtree(self._folder, ignore_errors=True)
-            adapter = self._model.trained_adapter()
             if adapter is None:
                 self._model.save_pretrained(self._folder, weights=weights)
-            else:
-                self._folder.parent.mkdir(parents=True, exist_ok=True)
-                adapter.save(self._folder, base=str(self._model.network.name_or_path))
-            return adapter is not None
-        except OSError as error:
-            raise SurroundingError(
-                f"the student's weights cannot be saved for the sampler in {self._folder} ({error.strerror})", hint="set sampler.folder"
-            ) from error
+                return reload_requests(self._folder)
+            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            adapter.save(self._folder, base=str(self._model.network.name_or_path))
+            return [adapter_request(self._folder)]
+        except (OSError, SafetensorError) as error:
+            message = f"the student's weights cannot be saved for the sampler in {self._folder}: {one_line(str(error))}"
+            raise SurroundingError(message, hint="set sampler.folder") from error
 
-    async def _drawn(self, asked: Sequence[Mapping[str, Any]], adapter: bool) -> list[Drawn]:
+    async def _drawn(self, asked: Sequence[Mapping[str, Any]], hand_over: Sequence[Request]) -> list[Drawn]:
         config = self._config
         async with open_client(
             near=self._address.near, key=self._key, connections=config.concurrency, deadline_seconds=config.deadline_seconds
         ) as client:
-            if self._holds != self._steps_done():
-                await self._hand_over(client, adapter)
+            if not self._serves:
+                self._serves = await self._asked(client, f"{self._address.base}/models", None, lambda answer: parse_served(answer.content))
+            for request in hand_over:
+                await self._asked(client, self._address.base.removesuffix("/v1") + request.path, request.body, _nothing, hint=request.hint)
+            model = ADAPTER if self._adapts else self._serves
             gate = asyncio.Semaphore(config.concurrency)
 
             async def one(request: Mapping[str, Any]) -> Drawn:
                 async with gate:
-                    body = {"model": self._serves, **request}
+                    body = {"model": model, **request}
                     return await self._asked(client, self._address.target, body, lambda answer: parse_drawn(answer.content, request))
 
             return list(await asyncio.gather(*(one(request) for request in asked)))
-
-    async def _hand_over(self, client: "httpx2.AsyncClient", adapter: bool) -> None:
-        """The server takes the saved weights over."""
-        if not self._serves:
-            self._serves = await self._asked(client, f"{self._address.base}/models", None, lambda answer: parse_served(answer.content))
-        requests = [adapter_request(self._folder)] if adapter else reload_requests(self._folder)
-        for request in requests:
-            await self._asked(client, self._address.base.removesuffix("/v1") + request.path, request.body, _nothing, hint=request.hint)
-        if adapter:
-            self._serves = ADAPTER
-        self._holds = self._steps_done()
 
     async def _asked(
         self,
@@ -156,7 +155,7 @@ class ServedSampler:
 
     def _compare(self, prompts: Sequence[tuple[int, ...]], drawn: Sequence[Drawn]) -> None:
         """SurroundingError unless the student holds the tokens as probable as the server did."""
-        chosen = range(0, len(drawn), max(1, len(drawn) // _COMPARED))
+        chosen = range(0, len(drawn), math.ceil(len(drawn) / _COMPARED))
         own = self._model.label_log_probabilities([Encoded((*prompts[n], *drawn[n].ids), len(prompts[n])) for n in chosen])
         apart = np.abs(np.concatenate(own) - np.concatenate([drawn[n].logprobs for n in chosen]))
         self._apart = float(apart.sum()), len(apart)
