@@ -114,7 +114,7 @@ def _run(
     observe: Callable[[Event], None],
     stopped: Callable[[], bool],
 ) -> None:
-    """Plays the remaining intervals, committing each while the next one runs, and finishes the trial."""
+    """Plays the remaining intervals, committing each while the next one or the evaluation runs, and finishes the trial."""
     charged_tokens = event.budget_tokens
     with Commits() as commits:
         for step in play(environment, allocator):
@@ -122,8 +122,9 @@ def _run(
             charged_tokens = step.charged_tokens
             if stopped():
                 raise Interrupted
-    observe(replace(event, kind="evaluating", interval=event.num_intervals, charged_tokens=charged_tokens))
-    outcome = environment.finish()
+        evaluating = replace(event, kind="evaluating", interval=event.num_intervals, charged_tokens=charged_tokens)
+        commits.follow(lambda: observe(evaluating))
+        outcome = environment.finish()
     store.finish({**outcome.record, "seconds": environment.watch.lap()}, outcome.save_student)
 
 

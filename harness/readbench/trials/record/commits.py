@@ -1,4 +1,4 @@
-"""Commits while the work goes on: the disk writes interval t while interval t + 1 is taught.
+"""Commits while the work goes on: the disk writes interval t while interval t + 1 is taught, the last one while the student is evaluated.
 
 A commit waits on the disk for tens of milliseconds; an interval of a small student takes half a second. Each commit writes
 a snapshot taken before; commits run one after another, in order; a commit that fails stops the trial at the next one.
@@ -21,6 +21,17 @@ class Commits:
         """Starts the commit once the previous one is on disk; raises what that one raised."""
         self._wait()
         self._pending = self._executor.submit(commit)
+
+    def follow(self, report: Callable[[], None]) -> None:
+        """Reports behind the last commit, unless that fails."""
+        before = self._pending
+
+        def work() -> None:
+            if before is not None:
+                before.result()  # has ended: there is one thread
+            report()
+
+        self._pending = self._executor.submit(work)
 
     def _wait(self) -> None:
         pending, self._pending = self._pending, None

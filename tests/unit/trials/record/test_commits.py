@@ -38,3 +38,35 @@ def test_the_last_commit_s_failure_is_not_lost() -> None:
 
     with pytest.raises(OSError, match="no space"), Commits() as commits:
         commits.submit(full)
+
+
+def test_a_report_follows_the_last_commit_while_the_work_goes_on() -> None:
+    done: list[str] = []
+    gate = threading.Event()
+
+    def slow() -> None:
+        gate.wait(10)
+        done.append("commit")
+
+    with Commits() as commits:
+        commits.submit(slow)
+        commits.follow(lambda: done.append("report"))
+        assert done == []
+        gate.set()
+    assert done == ["commit", "report"]
+
+
+def test_nothing_is_reported_behind_a_commit_that_fails() -> None:
+    def full() -> None:
+        raise OSError("no space left")
+
+    with pytest.raises(OSError, match="no space"), Commits() as commits:
+        commits.submit(full)
+        commits.follow(lambda: pytest.fail("it was not committed"))
+
+
+def test_a_report_needs_no_commit() -> None:
+    done: list[str] = []
+    with Commits() as commits:
+        commits.follow(lambda: done.append("report"))
+    assert done == ["report"]
