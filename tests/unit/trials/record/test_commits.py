@@ -60,9 +60,13 @@ def test_nothing_is_reported_behind_a_commit_that_fails() -> None:
     def full() -> None:
         raise OSError("no space left")
 
-    with pytest.raises(OSError, match="no space"), Commits() as commits:
-        commits.submit(full)
-        commits.follow(lambda: pytest.fail("it was not committed"))
+    def work() -> None:
+        with Commits() as commits:
+            commits.submit(full)
+            commits.follow(lambda: pytest.fail("it was not committed"))
+
+    with pytest.raises(OSError, match="no space"):
+        work()
 
 
 def test_a_report_needs_no_commit() -> None:
