@@ -55,6 +55,20 @@ def test_each_request_is_booked_and_settled_at_what_was_read(server: str, office
     assert (spent.prompt_tokens, spent.completion_tokens) == (4 + 4 + 3, 3)
 
 
+def test_a_sequence_that_was_given_up_is_asked_again(server: str, stub: Any, office: Offices) -> None:
+    def gives_up(connection: Any, request: dict[str, Any]) -> None:
+        given = stub.scored(request)
+        where = given["meta_info"] if server == "sglang" else given["choices"][0]
+        where["finish_reason"] = {"type": "abort"} if server == "sglang" else "abort"
+        connection.sendall(stub.http(given))
+
+    stub.script.append(gives_up)
+    made = office(scores=server)
+    assert [each.tolist() for each in made.score(FIRST)] == [expected(stub, FIRST)]
+    spent = made.ledger.spent()
+    assert (spent.requests, spent.in_doubt) == (3, 1)  # one lost, and the first sequence twice
+
+
 def test_what_was_scored_is_never_asked_again(server: str, stub: Any, office: Offices) -> None:
     first = office(scores=server).score(FIRST)
     asked = len(stub.requests)

@@ -17,7 +17,7 @@ from readbench.models.folder import resolve_model
 from readbench.models.loading.headers import num_parameters
 from readbench.runs.config import Resolved
 from readbench.runs.plan import Plan
-from readbench.runs.planning.estimate import sample_questions
+from readbench.runs.planning.estimate import STARTUP_SECONDS, sample_questions
 from readbench.students.schedule import TrainingConfig
 from readbench.suites.suite import Suite
 from readbench.teachers.spend.forecast import Training, shared
@@ -36,7 +36,6 @@ DEVICES: Mapping[str, float] = {
 TRAINING_SHARE, READING_SHARE, WRITING_SHARE = 0.40, 0.50, 0.08
 _BYTES_A_TOKEN = 4  # of text
 _RECORD_BYTES = 300_000  # of a trial's database
-STARTUP_SECONDS = 6.0  # of a run on one machine: imports, loading and measuring the models
 
 
 @dataclass(frozen=True, kw_only=True)

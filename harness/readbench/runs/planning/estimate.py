@@ -16,8 +16,8 @@ from readbench.students.needs import dearest_group
 from readbench.suites.suite import Suite
 
 _SAMPLES = 12  # questions a capability, a third of each difficulty
-_STARTUP_SECONDS = 15.0  # imports of torch and lm-eval, measuring the models
-_EFFICIENCY = 0.3  # of the matmul limit, over a trial's whole time (teacher, probes and evaluation included)
+STARTUP_SECONDS = 6.0  # of a run on one machine: imports, loading and measuring the models
+_EFFICIENCY = 0.23  # of the matmul limit, over a trial's whole time (teacher, probes and evaluation included)
 
 
 def sample_questions(suite: Suite) -> list[Question]:
@@ -112,7 +112,7 @@ def check_readable(
 
 def estimate_seconds(tokens: int, student: Path, workers: int) -> float:
     """About how long it takes to charge that many tokens: 6 FLOP a parameter and token, at a share of this machine's matmul speed."""
-    return _STARTUP_SECONDS + tokens * 6 * num_parameters(student) / (_EFFICIENCY * _matmul_flops()) / workers
+    return STARTUP_SECONDS + tokens * 6 * num_parameters(student) / (_EFFICIENCY * _matmul_flops()) / workers
 
 
 def _matmul_flops() -> float:

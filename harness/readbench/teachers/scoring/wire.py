@@ -104,12 +104,16 @@ def _top(at: Mapping[int, Any], token: int, place: int, k: int) -> list[float]:
 
 def _vllm(answer: Any) -> tuple[list[dict[int, Any]], int]:
     (choice,) = answer["choices"]
+    if choice.get("finish_reason") == "abort":
+        raise Fault("it gave a sequence up half-way (finish_reason 'abort')", retry=True)
     places = [{} if each is None else {int(key): value["logprob"] for key, value in each.items()} for each in choice["prompt_logprobs"]]
     return places, _count((answer.get("usage") or {}).get("prompt_tokens", 0))
 
 
 def _sglang(answer: Any, k: int) -> tuple[list[dict[int, Any]], int]:
     about = answer["meta_info"]
+    if (about.get("finish_reason") or {}).get("type") == "abort":
+        raise Fault("it gave a sequence up half-way (finish_reason 'abort')", retry=True)
     places = [{} if value is None else {int(token): value} for value, token, *_ in about["input_token_logprobs"]]
     if k:  # the sequence's own token beside the most probable ones
         for own, top in zip(places, about["input_top_logprobs"], strict=True):

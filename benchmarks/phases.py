@@ -1,6 +1,6 @@
 """Where a trial's time goes: by phase, as trials record it, and by kernel, as torch's profiler counts it.
 
-    python benchmarks/kernels.py [--suite reasoning] [--objective sft] [--budget 60000]       # a minute, one thread
+    python benchmarks/phases.py [--suite reasoning] [--objective sft] [--budget 60000]       # a minute, one thread
 
 The first table is of whole trials of `task-static` without the profiler; the second of one more trial under it, which costs time of its
 own: its shares count, not its seconds. Both run in this process.
