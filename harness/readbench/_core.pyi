@@ -15,7 +15,7 @@ _Doubles = npt.NDArray[np.float64]
 _Integers = npt.NDArray[np.int64]
 
 def instruction_set() -> Literal["avx512", "avx2", "portable"]:
-    """What the bandit's kernels run on here.
+    """What the kernels run on here.
 
     One machine always gives the same bits; `portable` differs from the other two in the last ones.
     """

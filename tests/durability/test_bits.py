@@ -5,10 +5,13 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from torch.nn import functional
 
-from readbench.runs.executors.fingerprint import fingerprint
+from readbench import _core
+from readbench.runs.executors.fingerprint import fingerprint, measured_hash
 
 GRID = ("--suite", "multilingual", "--allocators", "uniform,gap", "--seeds", "1", "--budget", "4000", "--intervals", "1")
 RUN = ("run", *GRID, "--set", "num_probes=4", "--set", "num_dev=4", "--out", "run")
@@ -53,3 +56,19 @@ def test_a_run_begun_with_other_kernels_is_refused(setting: dict[str, str], tmp_
     assert "the run was begun where other bits are computed" in refused.stderr
     resumed = readbench(tmp_path, "resume", "run", **setting)
     assert resumed.returncode == 0, resumed.stderr
+
+
+def test_a_fingerprint_depends_on_the_library_s_attention_and_on_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole, attend = functional.scaled_dot_product_attention, _core.attend
+
+    def moved(*given: Any) -> None:
+        attend(*given)
+        given[-1][...] *= 1 + 1e-6
+
+    found = {measured_hash("cpu")}
+    with monkeypatch.context() as patched:
+        patched.setattr(functional, "scaled_dot_product_attention", lambda *given, **named: whole(*given, **named) * (1 + 1e-6))
+        found.add(measured_hash("cpu"))
+    monkeypatch.setattr(_core, "attend", moved)
+    found.add(measured_hash("cpu"))
+    assert len(found) == 3

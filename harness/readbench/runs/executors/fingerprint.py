@@ -6,7 +6,7 @@ a trial's work, through the same code, and hashes all results. The labels with i
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -22,6 +22,9 @@ from readbench.models.lean.cpu import onednn_is_faster
 from readbench.students.schedule import TrainingConfig
 from readbench.students.student import Student
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 _PROMPTS = ("7+5=", "copy: abc def", "x=3;print(x*4)", "which comes after monday? list: sun mon tue wed", "[DOG!]", "12*12=")
 _WIDE = ((48, 576), (576, 1536))  # shapes of a matrix product that reach the kernels of larger models
 
@@ -36,7 +39,7 @@ def fingerprint(device: str) -> dict[str, Any]:
         "blas": _blas(),
         "products": "oneDNN" if onednn_is_faster() and not on_gpu else "BLAS",
         "threads": torch.get_num_threads(),
-        "instructions": instruction_set(),  # of the bandit's kernels
+        "instructions": instruction_set(),  # of the kernels in C++
         "device": torch.cuda.get_device_name(device) if on_gpu else "cpu",
         "dtype": "bfloat16 autocast over float32" if on_gpu else "float32",
         "optimizer": "fused AdamW",
@@ -45,7 +48,7 @@ def fingerprint(device: str) -> dict[str, Any]:
 
 
 def measured_hash(device: str) -> str:
-    """32 hex digits of a small fixed computation: training, scoring, generation, the bandit's kernels and numpy's; about 0.3 s."""
+    """32 hex digits of a small fixed computation, about 0.3 s: training, scoring, generation, the library's forward, the bandit, numpy."""
     return parts_digest(_parts(device), prefix_bytes=8).hex()
 
 
@@ -53,7 +56,7 @@ def _parts(device: str) -> Iterator[bytes]:
     student = Student.load(resolve_model("lab/student"), training=TrainingConfig(), objective=make("objective", "sft"), device=device)
     model = student.model
     examples = [model.encode(prompt, prompt[::-1]) for prompt in _PROMPTS]
-    long = Encoded(tuple((7 * index) % 250 for index in range(200)), 50)  # too long for the lean path: uses the library's own forward
+    long = Encoded(tuple((7 * index) % 250 for index in range(200)), 50)
     for step in range(2):
         yield student.train([*examples, long], progress=(step / 4, (step + 1) / 4), seed=step).losses.tobytes()
     for name, tensor in sorted(student.state().items()):
@@ -61,10 +64,20 @@ def _parts(device: str) -> Iterator[bytes]:
     yield model.log_likelihoods([*examples, long])[0].tobytes()
     answers = model.answer(_PROMPTS, max_new_tokens=8)
     yield repr([(answer.text, answer.tokens, answer.finished) for answer in answers]).encode()
+    yield _whole_pass(model.network, long)
     yield _library_pass(device)
     yield _bandit()
     weights = np.arange(1.0, 65.0) / 7.0
     yield np.array([weights @ np.sqrt(weights), np.exp(-weights).mean(), np.std(np.log(weights), ddof=1)]).tobytes()
+
+
+def _whole_pass(network: "PreTrainedModel", example: Encoded) -> bytes:
+    """Forward and backward by the library, as of models that have no faster one."""
+    inputs = torch.tensor([example.tokens], device=network.device)
+    loss = functional.cross_entropy(network(input_ids=inputs, use_cache=False).logits[0, :-1].float(), inputs[0, 1:])
+    loss.backward()  # type: ignore[no-untyped-call]
+    gradients = [parameter.grad for parameter in network.parameters() if parameter.grad is not None]
+    return b"".join(tensor.detach().float().cpu().numpy().tobytes() for tensor in (loss, *gradients))
 
 
 def _library_pass(device: str) -> bytes:
