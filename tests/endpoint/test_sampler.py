@@ -140,7 +140,11 @@ def letters(count: int) -> dict[str, Any]:
     ("changes", "said"),
     [
         ({"token_ids": None}, "its answer is not as vLLM gives it (TypeError"),
-        ({"token_ids": lambda ids: [float(each) for each in ids]}, "its answer is not as vLLM gives it (TypeError"),
+        ({"token_ids": lambda ids: [float(each) for each in ids]}, "token ids are whole numbers below 258"),
+        ({"token_ids": [65, 258]}, "token ids are whole numbers below 258"),
+        ({"token_ids": [-1]}, "token ids are whole numbers below 258"),
+        ({"logprobs": {"token_logprobs": ["-1"]}}, "log-probabilities are numbers"),
+        ({"logprobs": {"token_logprobs": [-(10**400)]}}, "(OverflowError"),
         ({"token_ids": []}, "it gives 0 tokens"),
         ({"token_ids": lambda ids: [*ids, 1]}, "log-probabilities, of at most 8"),
         ({"prompt_token_ids": lambda ids: ids[1:]}, "it read another prompt"),

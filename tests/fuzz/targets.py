@@ -163,6 +163,20 @@ def answer(data: bytes) -> None:
                 completion.text.encode()
 
 
+def drawn(data: bytes) -> None:
+    """What a sampler's server says of its models, and the rollout that it draws."""
+    from readbench.teachers.endpoint.faults import Fault
+    from readbench.trials.environments.rollouts.wire import parse_drawn, parse_served
+
+    request = {"prompt": [5, 6], "max_tokens": 3, "stop_token_ids": [1]}
+    for read in (parse_served, lambda content: parse_drawn(content, request, num_tokens=8)):
+        try:
+            read(data)
+        except Fault as fault:
+            if len(str(fault).splitlines()) != 1:
+                raise AssertionError("a fault is one line") from fault
+
+
 def pyproject(data: bytes) -> None:
     """``[tool.readbench.check]``."""
     from readbench.suites.metric_names import metrics_of
@@ -237,6 +251,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
         prices,
         fields,
         answer,
+        drawn,
         model,
         states,
     )

@@ -11,6 +11,7 @@ answer again on another machine, or in another batch.
 """
 
 import asyncio
+import functools
 import math
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -29,7 +30,7 @@ from readbench.models.writing.sampling import Sampling
 from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault, one_line
 from readbench.teachers.endpoint.retry import retrying
 from readbench.teachers.endpoint.servers.address import parse_address
-from readbench.teachers.endpoint.servers.client import Answer, exchange, open_client
+from readbench.teachers.endpoint.servers.client import exchange, open_client
 from readbench.teachers.endpoint.settings import read_key
 from readbench.trials.environments.rollouts.settings import SamplerConfig
 from readbench.trials.environments.rollouts.wire import (
@@ -63,6 +64,7 @@ class ServedSampler:
         self._key = read_key(config.key_env)
         self._holds = -1  # the steps after which the server took the weights over
         self._serves = ""  # the name of its own model
+        self._num_tokens = int(model.network.config.get_text_config().vocab_size)  # rows of the table
         self._adapts = model.trained_adapter() is not None
         self._apart = (0.0, 0)
 
@@ -112,16 +114,16 @@ class ServedSampler:
             near=self._address.near, key=self._key, connections=config.concurrency, deadline_seconds=config.deadline_seconds
         ) as client:
             if not self._serves:
-                self._serves = await self._asked(client, f"{self._address.base}/models", None, lambda answer: parse_served(answer.content))
+                self._serves = await self._asked(client, f"{self._address.base}/models", None, parse_served)
             for request in hand_over:
                 await self._asked(client, self._address.base.removesuffix("/v1") + request.path, request.body, _nothing, hint=request.hint)
             model = ADAPTER if self._adapts else self._serves
             gate = asyncio.Semaphore(config.concurrency)
 
             async def one(request: Mapping[str, Any]) -> Drawn:
+                read = functools.partial(parse_drawn, request=request, num_tokens=self._num_tokens)
                 async with gate:
-                    body = {"model": model, **request}
-                    return await self._asked(client, self._address.target, body, lambda answer: parse_drawn(answer.content, request))
+                    return await self._asked(client, self._address.target, {"model": model, **request}, read)
 
             return list(await asyncio.gather(*(one(request) for request in asked)))
 
@@ -130,14 +132,15 @@ class ServedSampler:
         client: "httpx2.AsyncClient",
         target: str,
         body: Mapping[str, Any] | None,
-        read: Callable[[Answer], Found],
+        read: Callable[[bytes], Found],
         *,
         hint: str = "",
     ) -> Found:
         """What is read from the answer, asked again after a fault that may pass."""
 
         async def attempt() -> Found:
-            return read(await exchange(client, target, body, deadline_seconds=self._config.deadline_seconds, key=self._key))
+            answer = await exchange(client, target, body, deadline_seconds=self._config.deadline_seconds, key=self._key)
+            return read(answer.content)
 
         # taking weights over is asked once: where it fails the server may be gone
         attempts = 1 if hint else self._config.attempts
@@ -168,5 +171,5 @@ class ServedSampler:
             )
 
 
-def _nothing(_: Answer) -> None:
+def _nothing(_: bytes) -> None:
     """The server did what it was asked."""

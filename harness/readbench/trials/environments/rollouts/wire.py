@@ -85,15 +85,18 @@ def parse_served(content: bytes) -> str:
     return name
 
 
-def parse_drawn(content: bytes, request: Mapping[str, Any]) -> Drawn:
-    """The answer to `draw_request`; Fault for one that is not whole, or not of these tokens."""
+def parse_drawn(content: bytes, request: Mapping[str, Any], *, num_tokens: int) -> Drawn:
+    """The answer to `draw_request` of a model that has so many tokens; Fault for one that is not whole, or not of these tokens."""
     try:
         (choice,) = json.loads(content)["choices"]
         ids, reason, read = choice["token_ids"], choice["finish_reason"], choice["prompt_token_ids"]
-        logprobs = np.array([float(each) for each in choice["logprobs"]["token_logprobs"]])
-        if any(type(each) is not int for each in ids):
-            raise TypeError("a token is no whole number")
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        values = choice["logprobs"]["token_logprobs"]
+        if any(type(each) is not int or not 0 <= each < num_tokens for each in ids):
+            raise ValueError(f"token ids are whole numbers below {num_tokens}")
+        if any(type(each) not in (int, float) for each in values):
+            raise TypeError("log-probabilities are numbers")
+        logprobs = np.array([float(each) for each in values])
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise Fault(f"its answer is not as vLLM gives it ({one_line(f'{type(error).__name__}: {error}')})") from None
     if reason == "abort":
         raise Fault("it gave the answer up", retry=True)
