@@ -12,7 +12,7 @@ import traceback
 from pathlib import Path
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE))
+sys.path[:0] = [str(HERE), str(HERE.parent)]  # the targets, and what the tests share
 
 
 class Search:

@@ -3,6 +3,8 @@
 The search itself is `python tests/fuzz/run.py TARGET --seconds 300`; an input that it finds is put into corpus/<target>/ with its mend.
 """
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,3 +40,10 @@ def test_no_input_gets_out_but_as_a_readbench_error(file: Path) -> None:
 @pytest.mark.parametrize("content", [b"", b"\0", b"\xff\xfe\xfd", b"{", b"[" * 3000, b"a: b\n" * 10], ids=range(6))
 def test_no_target_is_upset_by_rubbish(target: str, content: bytes) -> None:
     refuses_or_reads(target, content)
+
+
+def test_the_search_runs_as_its_docs_say(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", CORPUS.parent / "run.py", "drawn", "--seconds", "1", "--finds", tmp_path]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "executions" in done.stdout
