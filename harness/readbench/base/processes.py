@@ -34,6 +34,21 @@ def context(method: Literal["forkserver", "spawn"]) -> ForkServerContext | Spawn
     return ForkServerContext() if method == "forkserver" else SpawnContext()
 
 
+def part_from_bars() -> None:
+    """Progress bars of libraries take a lock of this process alone.
+
+    tqdm's is shared by all processes that are forked from one: one that is killed while it has it would stop the others at their next bar.
+    Nor is there a thread that watches bars: a process that is forked while it has the lock could never have it.
+    """
+    from tqdm.std import tqdm
+
+    if tqdm.monitor is not None:
+        tqdm.monitor.exit()
+        tqdm.monitor = None
+    tqdm.monitor_interval = 0
+    tqdm.set_lock(threading.RLock())
+
+
 def _keep_socket_paths_short() -> None:
     """If TMPDIR is long, makes multiprocessing create its folder (which it does once) in a shorter place."""
     usual = tempfile.gettempdir()

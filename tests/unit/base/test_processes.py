@@ -78,3 +78,26 @@ def test_outside_the_main_thread_handlers_stay_as_they_are() -> None:
     thread.start()
     thread.join()
     assert seen == [signal.getsignal(signal.SIGTERM)]
+
+
+BARS = """
+import os, signal
+from tqdm import tqdm
+from readbench.base.processes import part_from_bars
+
+tqdm(range(2), file=open(os.devnull, "w")).close()  # a bar's thread, if it has one, is there before the fork
+part_from_bars()
+child = os.fork()
+if child == 0:
+    tqdm.get_lock().acquire()
+    os.kill(os.getpid(), signal.SIGKILL)  # in the midst of a bar
+os.waitpid(child, 0)
+for _ in tqdm(range(2), file=open(os.devnull, "w")):
+    pass
+print("done")
+"""
+
+
+def test_a_process_killed_in_a_bar_does_not_stop_another_one_s(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", BARS], cwd=tmp_path, capture_output=True, timeout=60, check=False)
+    assert done.stdout == b"done\n", done.stderr

@@ -14,6 +14,7 @@ import torch
 from readbench.api import Response, Scored, Teacher, Vector
 from readbench.base.errors import ConfigError
 from readbench.base.plugins import foreign, make
+from readbench.base.processes import part_from_bars
 from readbench.models.folder import resolve_device, resolve_model
 from readbench.models.language_model import LanguageModel
 from readbench.models.ranks import ALONE, Ranks, own_device
@@ -55,6 +56,7 @@ class Worker:
     ) -> None:
         """Answers and spending are the run directory's, where others are not given."""
         torch.set_num_threads(1)
+        part_from_bars()
         self._config = config
         spec = config.shared
         self._ranks = ranks
