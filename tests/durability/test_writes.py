@@ -24,6 +24,7 @@ EXCEPTIONS = {
     ("runs/studies/lab.py", "TemporaryDirectory"): "an untrained model, thrown away",
     ("runs/studies/lab.py", "save_pretrained"): "builds the models that ship; a model folder outside of any run",
     ("models/language_model.py", "save_pretrained"): "called by files.publish_folder, into its staging folder",
+    ("trials/environments/rollouts/served.py", "save_pretrained"): "likewise",
     ("models/loading/adapters.py", "mkdir"): "likewise",
     ("models/loading/adapters.py", "save_file"): "likewise",
     ("models/loading/adapters.py", "save_pretrained"): "likewise",

@@ -13,21 +13,20 @@ answer again on another machine, or in another batch.
 import asyncio
 import functools
 import math
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
-from safetensors import SafetensorError
 
+from readbench.base import files
 from readbench.base.errors import ReadbenchError, SurroundingError
 from readbench.models.batches import Encoded
 from readbench.models.language_model import LanguageModel
 from readbench.models.ranks import Ranks
 from readbench.models.writing.generation import Written, ends_of, written_as
 from readbench.models.writing.sampling import Sampling
-from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault, one_line
+from readbench.teachers.endpoint.faults import EndpointError, EndpointRefusalError, Fault
 from readbench.teachers.endpoint.retry import retrying
 from readbench.teachers.endpoint.servers.address import parse_address
 from readbench.teachers.endpoint.servers.client import exchange, open_client
@@ -96,17 +95,16 @@ class ServedSampler:
     def _saved(self, weights: "dict[str, torch.Tensor] | None") -> list[Request]:
         """Saves what the server is to take over, and what is to be asked of it."""
         adapter = self._model.trained_adapter()
-        try:
-            shutil.rmtree(self._folder, ignore_errors=True)
+
+        def fill(staging: Path) -> None:
             if adapter is None:
-                self._model.save_pretrained(self._folder, weights=weights)
-                return reload_requests(self._folder)
-            self._folder.parent.mkdir(parents=True, exist_ok=True)
-            adapter.save(self._folder, base=str(self._model.network.name_or_path))
-            return [adapter_request(self._folder)]
-        except (OSError, SafetensorError) as error:
-            message = f"the student's weights cannot be saved for the sampler in {self._folder}: {one_line(str(error))}"
-            raise SurroundingError(message, hint="set sampler.folder") from error
+                self._model.save_pretrained(staging, weights=weights)
+            else:
+                adapter.save(staging / "adapter", base=str(self._model.network.name_or_path))
+
+        files.make_folder(self._folder.parent)
+        files.publish_folder(self._folder, fill)
+        return reload_requests(self._folder) if adapter is None else [adapter_request(self._folder / "adapter")]
 
     async def _drawn(self, asked: Sequence[Mapping[str, Any]], hand_over: Sequence[Request]) -> list[Drawn]:
         config = self._config
