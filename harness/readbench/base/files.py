@@ -220,6 +220,13 @@ def locked(path: Path, what: str) -> Iterator[None]:
         os.close(descriptor)
 
 
+class _Closing(sqlite3.Connection):
+    """Closed when nobody holds it any more: a process keeps some to its end, and Python 3.13 warns of those that are left open."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
 def open_database(path: Path, *, busy_seconds: float = 30.0, create: bool = True) -> sqlite3.Connection:
     """A SQLite database in autocommit mode; several threads may use it, one at a time."""
     connection = sqlite3.connect(
@@ -228,6 +235,7 @@ def open_database(path: Path, *, busy_seconds: float = 30.0, create: bool = True
         isolation_level=None,
         timeout=busy_seconds,
         check_same_thread=False,
+        factory=_Closing,
     )
     try:
         if create:
