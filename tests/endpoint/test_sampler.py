@@ -153,7 +153,7 @@ def letters(count: int) -> dict[str, Any]:
         ({"logprobs": None}, "its answer is not as vLLM gives it (TypeError"),
         ({"finish_reason": "stop", **letters(8)}, "ends with token 65 and the reason 'stop'"),
         ({"finish_reason": "length", **letters(3)}, "after 3 of 8 tokens: its context is full"),
-        ({"finish_reason": "abort"}, "it gave the answer up"),
+        ({"finish_reason": "abort", "token_ids": None, "logprobs": None}, "it gave the answer up"),
     ],
 )  # fmt: skip
 def test_an_answer_that_is_not_whole_is_no_answer(

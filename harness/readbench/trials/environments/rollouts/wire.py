@@ -89,7 +89,10 @@ def parse_drawn(content: bytes, request: Mapping[str, Any], *, num_tokens: int) 
     """The answer to `draw_request` of a model that has so many tokens; Fault for one that is not whole, or not of these tokens."""
     try:
         (choice,) = json.loads(content)["choices"]
-        ids, reason, read = choice["token_ids"], choice["finish_reason"], choice["prompt_token_ids"]
+        reason = choice["finish_reason"]
+        if reason == "abort":
+            raise Fault("it gave the answer up", retry=True)
+        ids, read = choice["token_ids"], choice["prompt_token_ids"]
         values = choice["logprobs"]["token_logprobs"]
         if any(type(each) is not int or not 0 <= each < num_tokens for each in ids):
             raise ValueError(f"token ids are whole numbers below {num_tokens}")
@@ -98,8 +101,6 @@ def parse_drawn(content: bytes, request: Mapping[str, Any], *, num_tokens: int) 
         logprobs = np.array([float(each) for each in values])
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as error:
         raise Fault(f"its answer is not as vLLM gives it ({one_line(f'{type(error).__name__}: {error}')})") from None
-    if reason == "abort":
-        raise Fault("it gave the answer up", retry=True)
     if read != request["prompt"]:
         raise Fault("it read another prompt")
     if not 0 < len(ids) <= request["max_tokens"] or len(logprobs) != len(ids):
