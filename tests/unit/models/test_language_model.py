@@ -79,6 +79,8 @@ def test_the_lean_forward_has_the_general_one_s_logits_and_gradients(model: Lang
         found.append((logits.detach(), gradients))
     assert found[0][1].keys() == dict(model.network.named_parameters()).keys()
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
+    lean, general = (torch.cat([gradient.flatten() for gradient in gradients.values()]) for _, gradients in found)
+    assert (lean - general).norm() <= 1e-6 * general.norm(), "packed sequences have the gradient of padded ones"
 
 
 def test_heads_that_share_their_keys_are_lean() -> None:
