@@ -3,9 +3,11 @@
 torchrun --nproc-per-node 8 -m readbench run ...
 """
 
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
 from readbench.models.ranks import Ranks
 from readbench.runs.executors.base import Observer, WorkerConfig
@@ -43,8 +45,8 @@ def leading(device: str) -> Iterator[None]:
     ranks.leave()
 
 
-def obey(device: str) -> None:
-    """Runs the trials that rank 0 runs, until it says that there are no more."""
+def obey(device: str) -> NoReturn:
+    """Runs the trials that rank 0 runs, until it says that there are no more; then the process ends."""
     from readbench.models.folder import resolve_device
     from readbench.runs.executors.worker import Worker
 
@@ -56,3 +58,6 @@ def obey(device: str) -> None:
         spec, briefing = arguments
         worker.run(spec, briefing, lambda _: None, lambda: False)
     ranks.leave()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)  # nothing is left to do, and threads of torch.distributed that still end may abort an ordinary exit

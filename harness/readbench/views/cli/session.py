@@ -28,7 +28,6 @@ def follow(run_dir: Path, resolved: "Resolved", *, allow_drift: bool, as_json: b
     number, count = placed()
     if number > 0:  # rank 0 says what to do, and shows it
         obey(resolved.config.device)
-        return
     if resolved.config.executor == "pool" and count == 1:
         prepare()
     resumed = f"resume with: readbench resume {shlex.quote(str(run_dir))}"
