@@ -1,4 +1,3 @@
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <stdexcept>
@@ -26,7 +25,7 @@ AttentionShape shape_of(std::size_t heads, std::size_t groups, const py::array& 
     return {heads, groups, width};
 }
 
-// (B + 1,) the first row of each sequence, and what they all have. Each is no longer than its room.
+// How many sequences start at these rows, of which the last is where they end; each must fit its room.
 template <typename Room>
 std::size_t check_starts(const py::array_t<std::int64_t>& starts, py::ssize_t rows, const Room& room) {
     const std::int64_t* at = starts.data();
@@ -99,8 +98,9 @@ void attend_cached(AttentionCache& cache, const py::array& z, const py::array& s
     const auto from = in_place(z, "z", {kAny, static_cast<py::ssize_t>(cache.shape().columns())});
     const auto rows = in_place<std::int64_t>(starts, "starts", {kAny});
     auto to = in_place(mixed, "mixed", {from.shape(0), static_cast<py::ssize_t>(cache.shape().mixed())});
-    if (rows.shape(0) - 1 > static_cast<py::ssize_t>(cache.num_sequences()) - static_cast<py::ssize_t>(first)) {
-        throw std::invalid_argument("the cache has " + std::to_string(cache.num_sequences()) + " sequences");
+    const std::size_t held = cache.num_sequences();
+    if (first > held || rows.shape(0) - 1 > static_cast<py::ssize_t>(held - first)) {
+        throw std::invalid_argument("the cache has " + std::to_string(held) + " sequences");
     }
     const std::size_t count =
         check_starts(rows, from.shape(0), [&](std::size_t b) { return cache.room_of(first + b); });

@@ -43,6 +43,8 @@ Array<T> checked(const py::array& array, const char* name, py::ssize_t rank) {
     return Array<T>::ensure(array);
 }
 
+constexpr py::ssize_t kAny = -1; // a size that `in_place` takes as it is
+
 // Not copied: what is read here is as large as a batch, and what is written must be the caller's.
 template <typename T = float>
 py::array_t<T> in_place(const py::array& array, const char* name, const std::vector<py::ssize_t>& shape) {
@@ -58,8 +60,6 @@ py::array_t<T> in_place(const py::array& array, const char* name, const std::vec
     }
     return py::reinterpret_borrow<py::array_t<T>>(array);
 }
-
-constexpr py::ssize_t kAny = -1;
 
 template <typename T>
 std::vector<T> to_vector(const py::array& array, const char* name) {

@@ -6,22 +6,12 @@
 #include <vector>
 
 #include "check.hpp"
-#include "instruction_sets.hpp"
+#include "kernels.hpp"
 #include "readbench/attention.hpp"
-#include "readbench/rng.hpp"
 
 using namespace readbench; // NOLINT(google-build-using-namespace): a test of this namespace
 
 namespace {
-
-std::vector<float> normals(std::size_t count, std::uint64_t seed) {
-    const CounterRng rng(seed);
-    std::vector<float> values(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        values[i] = static_cast<float>(rng.normal(i));
-    }
-    return values;
-}
 
 // Sequences of a shape, and all that attention takes.
 struct Case {
@@ -30,8 +20,8 @@ struct Case {
         for (const std::size_t length : lengths) {
             starts.push_back(starts.back() + static_cast<std::int64_t>(length));
         }
-        z = normals(rows() * shape.columns(), 1);
-        grad = normals(rows() * shape.mixed(), 2);
+        z = readbench_test::normals(rows() * shape.columns(), 1);
+        grad = readbench_test::normals(rows() * shape.mixed(), 2);
         turns.resize(places() * width);
         for (std::size_t place = 0; place < places(); ++place) {
             for (std::size_t i = 0; i < width / 2; ++i) {

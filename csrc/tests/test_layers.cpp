@@ -5,10 +5,9 @@
 #include <vector>
 
 #include "check.hpp"
-#include "instruction_sets.hpp"
+#include "kernels.hpp"
 #include "readbench/floats.hpp"
 #include "readbench/layers.hpp"
-#include "readbench/rng.hpp"
 
 using namespace readbench; // NOLINT(google-build-using-namespace): a test of this namespace
 
@@ -16,15 +15,6 @@ namespace {
 
 constexpr std::size_t kRows = 3;
 constexpr std::size_t kWidths[] = {1, 6, 24, 33}; // below a vector, between two, some and a rest
-
-std::vector<float> normals(std::size_t count, std::uint64_t seed) {
-    const CounterRng rng(seed);
-    std::vector<float> values(count);
-    for (std::size_t i = 0; i < count; ++i) {
-        values[i] = static_cast<float>(rng.normal(i));
-    }
-    return values;
-}
 
 // Σ weight · function(x) by the formula, in double: what gradients are the derivatives of.
 template <typename Function>
@@ -79,8 +69,8 @@ void norm_is_that_of_the_formula(Isa isa, std::size_t width) {
         }
         return y;
     };
-    const std::vector<float> x = normals(kRows * width, 1);
-    const std::vector<float> weight = normals(kRows * width, 2);
+    const std::vector<float> x = readbench_test::normals(kRows * width, 1);
+    const std::vector<float> weight = readbench_test::normals(kRows * width, 2);
     std::vector<float> normal(x.size());
     std::vector<float> inverse(kRows);
     std::vector<float> to_x(x.size());
@@ -104,10 +94,10 @@ void activation_is_that_of_the_formula(Isa isa, std::size_t width) {
         }
         return y;
     };
-    std::vector<float> both = normals(2 * kRows * width, 3);
+    std::vector<float> both = readbench_test::normals(2 * kRows * width, 3);
     both[0] = 90.0F; // far to both sides, where the exponential leaves its range
     both[2 * width] = -90.0F;
-    const std::vector<float> weight = normals(kRows * width, 4);
+    const std::vector<float> weight = readbench_test::normals(kRows * width, 4);
     std::vector<float> product(kRows * width);
     std::vector<float> to_both(both.size());
     run<kernel::GatedSilu>(isa, both.data(), kRows, width, product.data());
@@ -120,7 +110,7 @@ void activation_is_that_of_the_formula(Isa isa, std::size_t width) {
 }
 
 void what_is_not_finite_stays_seen(Isa isa) {
-    std::vector<float> both = normals(48, 5);
+    std::vector<float> both = readbench_test::normals(48, 5);
     both[5] = std::numeric_limits<float>::quiet_NaN();
     std::vector<float> product(24);
     run<kernel::GatedSilu>(isa, both.data(), 1, 24, product.data());

@@ -3,7 +3,7 @@
 #include <vector>
 
 #include "check.hpp"
-#include "instruction_sets.hpp"
+#include "kernels.hpp"
 #include "readbench/mlp.hpp"
 #include "readbench/rng.hpp"
 
@@ -51,7 +51,7 @@ struct Setup {
 
     double loss(Isa isa) {
         std::vector<double> outputs(batch.inputs.padded_rows());
-        mlp_kernels(isa).predict(shape, weights.data(), batch.inputs, units.data(), outputs.data());
+        run<kernel::Predict, double>(isa, shape, weights.data(), batch.inputs, units.data(), outputs.data());
         double sum = 0.0;
         double total = 0.0;
         for (std::size_t row = 0; row < rows; ++row) {
@@ -65,7 +65,8 @@ struct Setup {
     void step(Isa isa) {
         const kernel::Trainee net{weights.data(), moments.data(), moments.data() + shape.num_parameters(), units.data(),
                                   error.data()};
-        mlp_kernels(isa).train_step(shape, net, batch, {1e-2 / (1.0 - kBeta1), 1.0 / (1.0 - kBeta2)});
+        run<kernel::TrainStep, double>(isa, shape, net, batch,
+                                       kernel::AdamStep{1e-2 / (1.0 - kBeta1), 1.0 / (1.0 - kBeta2)});
     }
 
     MlpShape shape;

@@ -206,13 +206,13 @@ def plan_horizon(
     """
 
 def normalise(x: _Floats, epsilon: float, normal: _Floats, inverse: _Floats) -> None:
-    """X (N, d) → `normal` (N, d) = x / rms(x), `inverse` (N,) = 1 / rms(x), with `epsilon` added to the mean square."""
+    """Writes `normal` (N, d) = x / rms(x) and `inverse` (N,) = 1 / rms(x) of x (N, d), with `epsilon` added to the mean square."""
 
 def normalise_backward(normal: _Floats, inverse: _Floats, grad: _Floats, to_x: _Floats) -> None:
     """The gradient of `normalise`: by that of `normal` (N, d) that of x, in `to_x` (N, d)."""
 
 def gated_silu(both: _Floats, product: _Floats) -> None:
-    """Both (N, 2F), gate and up → `product` (N, F) = silu(gate)·up."""
+    """Writes `product` (N, F) = silu(gate)·up of `both` (N, 2F), gate and up side by side."""
 
 def gated_silu_backward(both: _Floats, grad: _Floats, to_both: _Floats) -> None:
     """The gradient of `gated_silu`: by that of the product (N, F) that of both, in `to_both` (N, 2F)."""

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "readbench/attention_gradients.hpp"
 #include "readbench/attention_kernels.hpp"
 
 namespace readbench {

@@ -37,8 +37,7 @@ class EnsembleBandit {
   public:
     explicit EnsembleBandit(const BanditConfig& config, Isa isa = detect_isa())
         : config_(validated(config)),
-          shape_(static_cast<std::size_t>(config.num_inputs), static_cast<std::size_t>(config.hidden)),
-          kernels_(mlp_kernels(isa)),
+          shape_(static_cast<std::size_t>(config.num_inputs), static_cast<std::size_t>(config.hidden)), isa_(isa),
           members_(static_cast<std::size_t>(config.num_members), AlignedBuffer(shape_.num_parameters())),
           seen_(shape_.inputs) {}
 
@@ -90,7 +89,8 @@ class EnsembleBandit {
         AlignedBuffer hidden(stride * shape_.columns);
         AlignedBuffer outputs(members_.size() * stride);
         for (std::size_t member = 0; member < members_.size(); ++member) {
-            kernels_.predict(shape_, members_[member].data(), rows, hidden.data(), outputs.data() + member * stride);
+            run<kernel::Predict, double>(isa_, shape_, members_[member].data(), rows, hidden.data(),
+                                         outputs.data() + member * stride);
         }
         return spread(outputs.data(), stride, num_rows);
     }
@@ -224,8 +224,9 @@ class EnsembleBandit {
             }
             beta1_power *= kBeta1;
             beta2_power *= kBeta2;
-            kernels_.train_step(shape_, net, batch,
-                                {config_.learning_rate / (1.0 - beta1_power), 1.0 / (1.0 - beta2_power)});
+            run<kernel::TrainStep, double>(
+                isa_, shape_, net, batch,
+                kernel::AdamStep{config_.learning_rate / (1.0 - beta1_power), 1.0 / (1.0 - beta2_power)});
         }
     }
 
@@ -261,7 +262,7 @@ class EnsembleBandit {
 
     BanditConfig config_;
     MlpShape shape_;
-    MlpKernels kernels_;
+    Isa isa_;
     std::vector<AlignedBuffer> members_; // weights, derived from the pairs by fit()
     Observations seen_;
     RewardScale scale_; // of the pairs of the last fit

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-#include <vector>
 
 #include "readbench/simd.hpp"
 
@@ -38,6 +37,7 @@ template <std::size_t Lanes>
 using Floats = typename FloatTypes<Lanes>::Floats;
 
 constexpr std::size_t kWidestFloats = 16; // a cache line
+using FloatBuffer = Aligned<float>;
 constexpr float kLog2E = 1.4426950408889634F;
 constexpr float kLn2 = 0.6931471805599453F;
 
@@ -119,50 +119,5 @@ READBENCH_INLINE void in_vectors(std::size_t n, const Part& part, std::size_t be
         }
     }
 }
-
-// Kernel::run<Lanes>(arguments...), compiled for each instruction set.
-template <typename Kernel, typename... Arguments>
-void run_portable(Arguments&&... arguments) {
-    Kernel::template run<4>(arguments...);
-}
-#if READBENCH_HAS_X86_TARGETS
-template <typename Kernel, typename... Arguments>
-READBENCH_TARGET_AVX2 void run_avx2(Arguments&&... arguments) {
-    Kernel::template run<8>(arguments...);
-}
-template <typename Kernel, typename... Arguments>
-READBENCH_TARGET_AVX512 void run_avx512(Arguments&&... arguments) {
-    Kernel::template run<16>(arguments...);
-}
-#endif
-
-template <typename Kernel, typename... Arguments>
-void run(Isa isa, Arguments&&... arguments) {
-#if READBENCH_HAS_X86_TARGETS
-    if (isa == Isa::avx512) {
-        return run_avx512<Kernel>(arguments...);
-    }
-    if (isa == Isa::avx2) {
-        return run_avx2<Kernel>(arguments...);
-    }
-#endif
-    (void)isa;
-    run_portable<Kernel>(arguments...);
-}
-
-// Zeroed floats that start on a cache line; one line at least.
-class FloatBuffer {
-  public:
-    explicit FloatBuffer(std::size_t size) : lines_(size / kWidestFloats + 1) {}
-
-    float* data() { return lines_.front().lane; }
-    const float* data() const { return lines_.front().lane; }
-
-  private:
-    struct alignas(64) Line {
-        float lane[kWidestFloats] = {};
-    };
-    std::vector<Line> lines_;
-};
 
 } // namespace readbench

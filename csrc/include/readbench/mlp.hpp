@@ -132,14 +132,17 @@ READBENCH_INLINE double output(const MlpShape& shape, const double* weights, con
     return sums[0] + weights[shape.output_bias()];
 }
 
-template <std::size_t Lanes>
-READBENCH_INLINE void predict(const MlpShape& shape, const double* weights, const InputRows& x, double* hidden,
-                              double* outputs) {
-    hidden_layer<Lanes>(shape, weights, x.data(), x.padded_rows(), hidden);
-    for (std::size_t row = 0; row < x.padded_rows(); ++row) {
-        outputs[row] = output<Lanes>(shape, weights, hidden + row * shape.columns);
+// Outputs of rows of inputs.
+struct Predict {
+    template <std::size_t Lanes>
+    READBENCH_INLINE static void run(const MlpShape& shape, const double* weights, const InputRows& x, double* hidden,
+                                     double* outputs) {
+        hidden_layer<Lanes>(shape, weights, x.data(), x.padded_rows(), hidden);
+        for (std::size_t row = 0; row < x.padded_rows(); ++row) {
+            outputs[row] = output<Lanes>(shape, weights, hidden + row * shape.columns);
+        }
     }
-}
+};
 
 // The state of one network in training. `moments` holds the first moments, then the second.
 struct Trainee {
@@ -166,108 +169,62 @@ READBENCH_INLINE void adam(const Trainee& net, std::size_t at, const Vec<Lanes>&
 }
 
 // One Adam step on the batch's loss.
-template <std::size_t Lanes>
-READBENCH_INLINE void train_step(const MlpShape& shape, const Trainee& net, const Batch& batch,
-                                 const AdamStep& adam_step) {
-    const std::size_t columns = shape.columns;
-    const std::size_t num_rows = batch.inputs.padded_rows();
-    const double* x = batch.inputs.data();
-    const double* targets = batch.targets.data();
-    const double* row_weights = batch.weights.data();
+struct TrainStep {
+    template <std::size_t Lanes>
+    READBENCH_INLINE static void run(const MlpShape& shape, const Trainee& net, const Batch& batch,
+                                     const AdamStep& adam_step) {
+        const std::size_t columns = shape.columns;
+        const std::size_t num_rows = batch.inputs.padded_rows();
+        const double* x = batch.inputs.data();
+        const double* targets = batch.targets.data();
+        const double* row_weights = batch.weights.data();
 
-    hidden_layer<Lanes>(shape, net.weights, x, num_rows, net.hidden);
-    double total_weight = 0.0;
-    for (std::size_t row = 0; row < num_rows; ++row) {
-        total_weight += row_weights[row];
-    }
-    Vec<Lanes> bias_gradient = {};
-    for (std::size_t row = 0; row < num_rows; ++row) { // error = d loss / d y
-        const double residual = output<Lanes>(shape, net.weights, net.hidden + row * columns) - targets[row];
-        net.error[row] = 2.0 * row_weights[row] / total_weight * residual;
-        bias_gradient[0] += net.error[row];
-    }
-    for (std::size_t c = 0; c < columns; c += Lanes) { // w2's gradient; hidden becomes d loss / d (before ReLU)
-        const std::size_t at = shape.output_layer() + c;
-        const Vec<Lanes> w2 = load<Lanes>(net.weights + at);
-        Vec<Lanes> gradient = {};
+        hidden_layer<Lanes>(shape, net.weights, x, num_rows, net.hidden);
+        double total_weight = 0.0;
         for (std::size_t row = 0; row < num_rows; ++row) {
-            double* unit = net.hidden + row * columns + c;
-            const Vec<Lanes> activation = load<Lanes>(unit);
-            gradient += net.error[row] * activation;
-            store<Lanes>(unit, activation > 0.0 ? net.error[row] * w2 : Vec<Lanes>{});
+            total_weight += row_weights[row];
         }
-        adam<Lanes>(net, at, gradient, adam_step);
-    }
-    adam<Lanes>(net, shape.output_bias(), bias_gradient, adam_step);
-    for (std::size_t strip = 0; strip < columns; strip += 2 * Lanes) { // W1's gradient = x^T hidden
-        for (std::size_t k = 0; k < shape.rows; k += kRowBlock) {
-            Vec<Lanes> gradient[kRowBlock][2] = {};
+        Vec<Lanes> bias_gradient = {};
+        for (std::size_t row = 0; row < num_rows; ++row) { // error = d loss / d y
+            const double residual = output<Lanes>(shape, net.weights, net.hidden + row * columns) - targets[row];
+            net.error[row] = 2.0 * row_weights[row] / total_weight * residual;
+            bias_gradient[0] += net.error[row];
+        }
+        for (std::size_t c = 0; c < columns; c += Lanes) { // w2's gradient; hidden becomes d loss / d (before ReLU)
+            const std::size_t at = shape.output_layer() + c;
+            const Vec<Lanes> w2 = load<Lanes>(net.weights + at);
+            Vec<Lanes> gradient = {};
             for (std::size_t row = 0; row < num_rows; ++row) {
-                const Vec<Lanes> delta0 = load<Lanes>(net.hidden + row * columns + strip);
-                const Vec<Lanes> delta1 = load<Lanes>(net.hidden + row * columns + strip + Lanes);
+                double* unit = net.hidden + row * columns + c;
+                const Vec<Lanes> activation = load<Lanes>(unit);
+                gradient += net.error[row] * activation;
+                store<Lanes>(unit, activation > 0.0 ? net.error[row] * w2 : Vec<Lanes>{});
+            }
+            adam<Lanes>(net, at, gradient, adam_step);
+        }
+        adam<Lanes>(net, shape.output_bias(), bias_gradient, adam_step);
+        for (std::size_t strip = 0; strip < columns; strip += 2 * Lanes) { // W1's gradient = x^T hidden
+            for (std::size_t k = 0; k < shape.rows; k += kRowBlock) {
+                Vec<Lanes> gradient[kRowBlock][2] = {};
+                for (std::size_t row = 0; row < num_rows; ++row) {
+                    const Vec<Lanes> delta0 = load<Lanes>(net.hidden + row * columns + strip);
+                    const Vec<Lanes> delta1 = load<Lanes>(net.hidden + row * columns + strip + Lanes);
+                    for (std::size_t r = 0; r < kRowBlock; ++r) {
+                        const double value = x[row * shape.rows + k + r];
+                        gradient[r][0] += value * delta0;
+                        gradient[r][1] += value * delta1;
+                    }
+                }
                 for (std::size_t r = 0; r < kRowBlock; ++r) {
-                    const double value = x[row * shape.rows + k + r];
-                    gradient[r][0] += value * delta0;
-                    gradient[r][1] += value * delta1;
+                    const std::size_t at = (k + r) * columns + strip;
+                    adam<Lanes>(net, at, gradient[r][0], adam_step);
+                    adam<Lanes>(net, at + Lanes, gradient[r][1], adam_step);
                 }
             }
-            for (std::size_t r = 0; r < kRowBlock; ++r) {
-                const std::size_t at = (k + r) * columns + strip;
-                adam<Lanes>(net, at, gradient[r][0], adam_step);
-                adam<Lanes>(net, at + Lanes, gradient[r][1], adam_step);
-            }
         }
     }
-}
-
-using Predict = void (*)(const MlpShape&, const double*, const InputRows&, double*, double*);
-using TrainStep = void (*)(const MlpShape&, const Trainee&, const Batch&, const AdamStep&);
-
-inline void predict_portable(const MlpShape& shape, const double* weights, const InputRows& x, double* hidden,
-                             double* outputs) {
-    predict<2>(shape, weights, x, hidden, outputs);
-}
-inline void train_step_portable(const MlpShape& shape, const Trainee& net, const Batch& batch, const AdamStep& step) {
-    train_step<2>(shape, net, batch, step);
-}
-
-#if READBENCH_HAS_X86_TARGETS
-READBENCH_TARGET_AVX2 inline void predict_avx2(const MlpShape& shape, const double* weights, const InputRows& x,
-                                               double* hidden, double* outputs) {
-    predict<4>(shape, weights, x, hidden, outputs);
-}
-READBENCH_TARGET_AVX2 inline void train_step_avx2(const MlpShape& shape, const Trainee& net, const Batch& batch,
-                                                  const AdamStep& step) {
-    train_step<4>(shape, net, batch, step);
-}
-READBENCH_TARGET_AVX512 inline void predict_avx512(const MlpShape& shape, const double* weights, const InputRows& x,
-                                                   double* hidden, double* outputs) {
-    predict<8>(shape, weights, x, hidden, outputs);
-}
-READBENCH_TARGET_AVX512 inline void train_step_avx512(const MlpShape& shape, const Trainee& net, const Batch& batch,
-                                                      const AdamStep& step) {
-    train_step<8>(shape, net, batch, step);
-}
-#endif
-
-} // namespace kernel
-
-struct MlpKernels {
-    kernel::Predict predict;
-    kernel::TrainStep train_step;
 };
 
-inline MlpKernels mlp_kernels(Isa isa) {
-#if READBENCH_HAS_X86_TARGETS
-    if (isa == Isa::avx512) {
-        return {kernel::predict_avx512, kernel::train_step_avx512};
-    }
-    if (isa == Isa::avx2) {
-        return {kernel::predict_avx2, kernel::train_step_avx2};
-    }
-#endif
-    (void)isa;
-    return {kernel::predict_portable, kernel::train_step_portable};
-}
+} // namespace kernel
 
 } // namespace readbench

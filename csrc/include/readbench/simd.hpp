@@ -1,7 +1,7 @@
-// Vectors of doubles, and the choice of an instruction set at run time.
+// Vectors of doubles (floats: floats.hpp), and the choice of an instruction set at run time.
 //
-// A kernel is written once, as an inlined body over `Vec<Lanes>`, and compiled for each instruction set through a
-// wrapper with a target attribute (see mlp.hpp). The order of operations is the same in all of them, so one machine
+// A kernel is written once, as an inlined body over vectors of some lanes, and compiled for each instruction set
+// through a wrapper with a target attribute (`run`). The order of operations is the same in all of them, so one machine
 // always gives the same bits; a fused multiply-add rounds once, so the portable set may differ from the others in the
 // last bits.
 #pragma once
@@ -42,6 +42,36 @@ inline Isa detect_isa() {
     }
 #endif
     return Isa::portable;
+}
+
+// Kernel::run<Lanes>(arguments...) with as many Numbers as a vector holds, compiled for each instruction set.
+template <typename Kernel, typename Number, typename... Arguments>
+void run_portable(Arguments&&... arguments) {
+    Kernel::template run<16 / sizeof(Number)>(arguments...);
+}
+#if READBENCH_HAS_X86_TARGETS
+template <typename Kernel, typename Number, typename... Arguments>
+READBENCH_TARGET_AVX2 void run_avx2(Arguments&&... arguments) {
+    Kernel::template run<32 / sizeof(Number)>(arguments...);
+}
+template <typename Kernel, typename Number, typename... Arguments>
+READBENCH_TARGET_AVX512 void run_avx512(Arguments&&... arguments) {
+    Kernel::template run<64 / sizeof(Number)>(arguments...);
+}
+#endif
+
+template <typename Kernel, typename Number = float, typename... Arguments>
+void run(Isa isa, Arguments&&... arguments) {
+#if READBENCH_HAS_X86_TARGETS
+    if (isa == Isa::avx512) {
+        return run_avx512<Kernel, Number>(arguments...);
+    }
+    if (isa == Isa::avx2) {
+        return run_avx2<Kernel, Number>(arguments...);
+    }
+#endif
+    (void)isa;
+    run_portable<Kernel, Number>(arguments...);
 }
 
 // A vector of doubles, and the integers behind them. (Specialised, because Clang takes no dependent vector_size.)
@@ -95,20 +125,23 @@ READBENCH_INLINE Vec<Lanes> inverse_sqrt(const Vec<Lanes>& x) {
     return y;
 }
 
-// Zeroed doubles that start on a cache line, so that no vector straddles two.
-class AlignedBuffer {
+// Zeroed numbers that start on a cache line, so that no vector straddles two; one line at least.
+template <typename Number>
+class Aligned {
   public:
-    explicit AlignedBuffer(std::size_t size = 0) : lines_((size + kWidest - 1) / kWidest) {}
+    explicit Aligned(std::size_t size = 0) : lines_(size / kEach + 1) {}
 
-    double* data() { return lines_.empty() ? nullptr : lines_.front().lane; }
-    const double* data() const { return lines_.empty() ? nullptr : lines_.front().lane; }
+    Number* data() { return lines_.front().lane; }
+    const Number* data() const { return lines_.front().lane; }
 
   private:
+    static constexpr std::size_t kEach = 64 / sizeof(Number);
     struct alignas(64) Line {
-        double lane[kWidest] = {};
+        Number lane[kEach] = {};
     };
     std::vector<Line> lines_;
 };
+using AlignedBuffer = Aligned<double>;
 
 constexpr std::size_t round_up(std::size_t value, std::size_t multiple) {
     return (value + multiple - 1) / multiple * multiple;

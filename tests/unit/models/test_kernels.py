@@ -111,6 +111,8 @@ def test_a_cache_refuses_what_it_does_not_hold() -> None:
         cache.attend(Z, np.array([0, 1, 2]), 1, MIXED.copy())
     with pytest.raises(ValueError, match="the cache has 2 sequences"):
         cache.attend(Z, np.array([0]), 3, MIXED.copy())
+    with pytest.raises(ValueError, match="the cache has 2 sequences"):
+        cache.attend(Z, np.array([0, 1]), 2**64 - 1, MIXED.copy())
     with pytest.raises(ValueError, match="sequence 2 is not one of 2"):
         cache.keep(np.array([0, 2]))
     with pytest.raises(ValueError, match="sequence -1 is not one of 2"):

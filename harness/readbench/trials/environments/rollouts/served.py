@@ -64,7 +64,7 @@ class ServedSampler:
         self._holds = -1  # the steps after which the server took the weights over
         self._serves = ""  # the name of its own model
         self._num_tokens = int(model.network.config.get_text_config().vocab_size)  # rows of the table
-        self._adapts = model.trained_adapter() is not None
+        self._adapts = False  # whether it is an adapter that was handed over
         self._apart = (0.0, 0)
 
     def figures(self) -> Mapping[str, tuple[float, int]]:
@@ -95,6 +95,7 @@ class ServedSampler:
     def _saved(self, weights: "dict[str, torch.Tensor] | None") -> list[Request]:
         """Saves what the server is to take over, and what is to be asked of it."""
         adapter = self._model.trained_adapter()
+        self._adapts = adapter is not None
 
         def fill(staging: Path) -> None:
             if adapter is None:
